@@ -1,0 +1,24 @@
+"""What a person said: the settings in `telemetry.toml`, and the modes that commands wrote."""
+
+from __future__ import annotations
+
+from ._modes import PERSON_FILE, STATE_FILE, Mode, ModeRecord, person_directory, read_mode, write_mode
+from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
+from ._watched import WatchedFile
+
+__all__ = [
+    "CONFIG_FILE",
+    "PERSON_FILE",
+    "PROXY_KEYS",
+    "STATE_FILE",
+    "Config",
+    "Mode",
+    "ModeRecord",
+    "ProxySettings",
+    "TelemetrySettings",
+    "WatchedFile",
+    "load_config",
+    "person_directory",
+    "read_mode",
+    "write_mode",
+]

@@ -1,0 +1,126 @@
+"""
+One TOML file, read with suspicion.
+
+Whatever keeps a file from being understood becomes a `ConfigError` that names the file,
+the line and the mend: somebody may have written a refusal there, and a refusal that
+cannot be read must not be taken for none. Only a file that is not there says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from ..errors import ConfigError
+from ..system._files import read_small_file, stamp_of
+
+__all__ = ["Document", "read_document"]
+
+# A person's settings are a page or two; more is a mistake, or an attempt to keep us busy.
+_LIMIT_BYTES = 1 << 20
+
+_POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_HEADER = re.compile(r"\s*(?:\[[^\[\]]+\]|\[\[[^\[\]]+\]\])\s*(?:#.*)?")
+
+
+class Document:
+    """The tables of one file, and the text they came from, for naming lines."""
+
+    def __init__(self, path: str, text: str, tables: dict[str, Any]) -> None:
+        self.path = path
+        self.tables = tables
+        self._text = text
+
+    def error(self, table: str, key: str, trouble: str) -> ConfigError:
+        """Return the error that says what is wrong with *key* in *table* (``""`` is the top)."""
+        line = self._line_of(table, key)
+        place = f"{self.path}, line {line}" if line else self.path
+        where = f"[{table}] {key}" if table else key
+        return ConfigError(f"{place}: {where} {trouble}")
+
+    def _line_of(self, table: str, key: str) -> int:
+        """Return the number of the line that sets *key*, 0 when it is written in some other way."""
+        wanted = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
+        current = ""
+        for number, line in enumerate(self._text.splitlines(), 1):
+            if _HEADER.fullmatch(line):
+                current = line.split("#")[0].strip("[] \t")
+                if current == (f"{table}.{key}" if table else key):
+                    return number
+            elif current == table and wanted.match(line):
+                return number
+        return 0
+
+
+def read_document(path: str) -> Document | None:
+    """
+    Return the document at *path*, or None when there is no such file.
+
+    Raises `ConfigError` when there is one that cannot be read, is not TOML, is empty, or
+    stops right after the heading of a table, as a file does that was cut off on its way to
+    the disk.
+    """
+    try:
+        if stamp_of(path) is None:
+            return None
+        content = read_small_file(path, limit_bytes=_LIMIT_BYTES)
+    except FileNotFoundError:
+        # There a moment ago: removed meanwhile, or a link that leads nowhere.
+        if not os.path.islink(path):
+            return None
+        msg = f"{path}: it is a link to a file that is missing; restore that file, or remove the link"
+        raise ConfigError(msg) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        trouble = getattr(error, "strerror", None) or str(error)
+        msg = f"{path}: cannot be read ({trouble}); make it a file that you may read, or remove it"
+        raise ConfigError(msg) from None
+    return _parse(path, content)
+
+
+def _parse(path: str, content: bytes) -> Document:
+    try:
+        text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        msg = f"{path}, line {line}: is not UTF-8; save the file as UTF-8"
+        raise ConfigError(msg) from None
+    lines = text.split("\n")
+    try:
+        tables = _toml_loads(text)
+    except RecursionError:
+        msg = f"{path}: nested too deeply; write it flatter"
+        raise ConfigError(msg) from None
+    except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits
+        found = _POSITION.search(str(error))
+        line = int(found.group(1) or len(lines)) if found else 0
+        place = f"{path}, line {line}" if line else path
+        trouble = _POSITION.sub("", str(error))[:200]
+        msg = f"{place}: is not TOML ({trouble}); correct that line"
+        raise ConfigError(msg) from None
+    _require_an_end(path, text)
+    return Document(path, text, tables)
+
+
+def _toml_loads(text: str) -> dict[str, Any]:
+    # Imported with the first file that is found: most processes never need a reader.
+    import sys  # noqa: PLC0415
+
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415
+    else:
+        import tomli as tomllib  # noqa: PLC0415
+    return tomllib.loads(text)
+
+
+def _require_an_end(path: str, text: str) -> None:
+    """Refuse what is TOML only by accident, because the rest of it never reached the disk."""
+    written = text.rstrip()
+    last_line = written.rsplit("\n", 1)[-1]
+    if not written:
+        msg = f"{path}: is empty; it may have been cut off: write it again, or remove it"
+        raise ConfigError(msg)
+    if _HEADER.fullmatch(last_line):
+        line = written.count("\n") + 1
+        msg = f"{path}, line {line}: ends after {last_line.strip()}; write what belongs there, or remove the line"
+        raise ConfigError(msg)

@@ -1,0 +1,239 @@
+"""
+The settings in `telemetry.toml`, as frozen values.
+
+One table says which keys there are and what each may hold; from it come the check, the
+message and the nearest known key. The file is the person's: it is read, never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from ..system import NetworkSettings
+from ._document import Document, read_document
+from ._modes import Mode
+
+__all__ = ["CONFIG_FILE", "PROXY_KEYS", "Config", "ProxySettings", "TelemetrySettings", "load_config"]
+
+CONFIG_FILE = "telemetry.toml"
+"""The name of the person's file in the data directory."""
+
+_MAX_COUNT = 1_000_000_000
+# What every platform can wait for in one go; some cannot wait two months.
+_MAX_INTERVAL_SECS = 4_000_000
+_MAX_WARNINGS = 20
+
+
+@dataclass(frozen=True)
+class TelemetrySettings:
+    """
+    `[telemetry]`: whether, and where to, the maintainer's heartbeat goes.
+
+    *enabled* and *mode* are None when the file does not say; a mode that is not known is
+    `Mode.OFF`. *endpoint* is a base URL or None.
+    """
+
+    enabled: bool | None = None
+    mode: Mode | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class ProxySettings:
+    """
+    `[proxy.telemetry]`: the operator's events.
+
+    *batch_size* and *offline_queue_max* count events, *batch_interval_secs* is in seconds;
+    *token_key* names the environment variable that holds the bearer token.
+    """
+
+    enabled: bool = True
+    endpoint: str | None = None
+    batch_size: int = 100
+    batch_interval_secs: float = 30
+    offline_queue_max: int = 10_000
+    token_key: str | None = None
+    format: str = "json"
+    compression: str | None = None
+    spool: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """
+    What `telemetry.toml` says; the defaults are what a missing file says.
+
+    *routing* is `[proxy.routing]` as it was written. *warnings* are lines for a log or a
+    person: keys that are not known, each with the nearest one that is.
+    """
+
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    proxy: ProxySettings = field(default_factory=ProxySettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    routing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    warnings: tuple[str, ...] = ()
+
+
+class _Key(NamedTuple):
+    """One key: its table and name, what makes a value right, and how to say that."""
+
+    table: str
+    name: str
+    is_right: Callable[[Any], bool]
+    allowed: str
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_one_of(*words: str) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _is_count_from(least: int) -> Callable[[object], bool]:
+    # A bool is an int to Python, not to the person who wrote true.
+    return lambda value: type(value) is int and least <= value <= _MAX_COUNT
+
+
+def _is_interval(value: object) -> bool:
+    # Neither nan nor inf lies in a range.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= _MAX_INTERVAL_SECS
+
+
+_KEYS = (
+    _Key("telemetry", "enabled", _is_bool, "true or false"),
+    _Key("telemetry", "mode", _is_text, '"on", "local" or "off"'),
+    _Key("telemetry", "endpoint", _is_text, "a URL in quotes"),
+    _Key("proxy.telemetry", "enabled", _is_bool, "true or false"),
+    _Key("proxy.telemetry", "endpoint", _is_text, "a URL in quotes"),
+    _Key("proxy.telemetry", "batch_size", _is_count_from(1), f"a whole number from 1 to {_MAX_COUNT:,}"),
+    _Key("proxy.telemetry", "batch_interval_secs", _is_interval, f"seconds from 1 to {_MAX_INTERVAL_SECS:,}"),
+    _Key("proxy.telemetry", "offline_queue_max", _is_count_from(0), f"a whole number from 0 to {_MAX_COUNT:,}"),
+    _Key("proxy.telemetry", "token_key", _is_text, "the name of an environment variable, in quotes"),
+    _Key("proxy.telemetry", "format", _is_one_of("json", "jsonl", "otlp"), '"json", "jsonl" or "otlp"'),
+    _Key("proxy.telemetry", "compression", _is_one_of("gzip"), '"gzip"; leave the line out for none'),
+    _Key("proxy.telemetry", "spool", _is_bool, "true or false"),
+    _Key("network", "https_proxy", _is_text, "a URL in quotes"),
+    _Key("network", "ca_bundle", _is_text, "a path in quotes"),
+)
+
+PROXY_KEYS = tuple(key for key in _KEYS if key.table == "proxy.telemetry")
+"""The keys of `[proxy.telemetry]`; whoever builds these settings in code checks with them."""
+
+# The tables, and the names under which a table may hold something.
+_NAMES_IN: dict[str, tuple[str, ...]] = {
+    "": ("telemetry", "proxy", "network"),
+    "proxy": ("telemetry", "routing"),
+    **{
+        table: tuple(key.name for key in _KEYS if key.table == table)
+        for table in ("telemetry", "proxy.telemetry", "network")
+    },
+}
+
+
+def load_config(path: str) -> Config:
+    """
+    Return what the file at *path* says; a missing file, or no *path* at all, is all defaults.
+
+    Raises `ConfigError` when the file cannot be read, is not TOML or holds a value of the
+    wrong type or range. Inside a host process that error means: off for this run.
+    """
+    document = read_document(path) if path else None
+    if document is None:
+        return Config()
+    values = {table: _table(document, table) for table in ("telemetry", "proxy.telemetry", "network")}
+    warnings = list(_unknown_names(document))
+    for key in _KEYS:
+        value = values[key.table].get(key.name)
+        if value is not None and not key.is_right(value):
+            raise document.error(key.table, key.name, f"must be {key.allowed}, not {_shown(value)}")
+    mode, doubt = _mode(values["telemetry"].get("mode"))
+    warnings += [f"{document.path}: {doubt}"] if doubt else []
+    return Config(
+        telemetry=TelemetrySettings(**{**_known(values, "telemetry"), "mode": mode}),
+        proxy=ProxySettings(**_known(values, "proxy.telemetry")),
+        network=NetworkSettings(**_known(values, "network")),
+        routing=MappingProxyType(_table(document, "proxy.routing")),
+        warnings=_at_most(warnings),
+    )
+
+
+def _table(document: Document, name: str) -> dict[str, Any]:
+    """Return the table *name* of *document*, empty when it is missing."""
+    table = document.tables
+    walked: list[str] = []
+    for part in name.split("."):
+        found = table.get(part, {})
+        if not isinstance(found, dict):
+            heading = ".".join([*walked, part])
+            raise document.error(".".join(walked), part, f"must be a table, begun with [{heading}]")
+        walked.append(part)
+        table = found
+    return table
+
+
+def _known(values: Mapping[str, Mapping[str, Any]], table: str) -> dict[str, Any]:
+    """Return the arguments that *table* gives, an empty text being the same as none."""
+    given: dict[str, Any] = {}
+    for name in _NAMES_IN[table]:
+        value = values[table].get(name)
+        value = value.strip() if isinstance(value, str) else value
+        if value is not None and value != "":
+            given[name] = value
+    return given
+
+
+def _mode(said: str | None) -> tuple[Mode | None, str]:
+    """Return the mode that *said* means, and the doubt about it that a person should hear."""
+    if said is None:
+        return None, ""
+    mode = Mode.read(said)
+    if mode.value == said:
+        return mode, ""
+    return mode, f'[telemetry] mode {_shown(said)} is not known and reads as "off"; write "on", "local" or "off"'
+
+
+def _unknown_names(document: Document) -> Iterator[str]:
+    for table, known in _NAMES_IN.items():
+        present = _table(document, table) if table else document.tables
+        for name in present:
+            if name in known:
+                continue
+            where = f"[{table}] {name[:60]!r}" if table else f"{name[:60]!r}"
+            nearest = _nearest(name, known)
+            yield f"{document.path}: {where} is not known; " + (
+                f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(known)}"
+            )
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415  only for a person who made a slip
+
+    return next(iter(difflib.get_close_matches(name[:60].lower(), known, 1)), "")
+
+
+def _at_most(warnings: list[str]) -> tuple[str, ...]:
+    if len(warnings) <= _MAX_WARNINGS:
+        return tuple(warnings)
+    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more")
+
+
+def _shown(value: object) -> str:
+    """Say what *value* is; long texts are cut, tables and lists only named."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and abs(value) > _MAX_COUNT:
+        return "a larger number" if value > 0 else "a negative one"  # too many digits cannot even be printed
+    if isinstance(value, (str, int, float)):
+        text = repr(value)
+        return text if len(text) <= 40 else f"{text[:36]}..."  # noqa: PLR2004  a line's worth
+    names = {"dict": "a table", "list": "a list"}
+    return names.get(type(value).__name__, f"a {type(value).__name__}")
