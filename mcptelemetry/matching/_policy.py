@@ -1,0 +1,149 @@
+"""
+What an operator may decide about routing: one strategy, and exceptions by tool name.
+
+Values only, checked when they are made, so that the engine never meets a bad one. The same
+checks serve the table in `telemetry.toml`, where what is wrong is told as a `ConfigError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+from ..vocabulary import RoutingStrategy
+
+__all__ = ["ROUTING_KEYS", "ROUTING_RULE_KEYS", "RoutingConfig", "RoutingRule"]
+
+ROUTING_KEYS = ("strategy", "fallback_on_error", "tool_overrides")
+"""The keys of `[proxy.routing]`."""
+
+ROUTING_RULE_KEYS = ("pattern", "strategy")
+"""The keys of one `[[proxy.routing.tool_overrides]]`; both must be given."""
+
+_LONGEST_SHOWN = 80
+_TABLE = "[proxy.routing]"
+_STRATEGY_WORDS = ", ".join(f'"{strategy.value}"' for strategy in RoutingStrategy)
+
+
+@dataclass(frozen=True)
+class RoutingRule:
+    """
+    An exception from the strategy: tools whose names fit *pattern* follow *strategy*.
+
+    In *pattern* ``*`` stands for any characters, all others for themselves; case counts. It is
+    held against the unprefixed name. A *strategy* given as its word becomes the member.
+    """
+
+    pattern: str
+    strategy: RoutingStrategy
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.pattern, str):
+            msg = f"pattern must be a str such as 'get_*', not {type(self.pattern).__name__}"
+            raise TypeError(msg)
+        if not self.pattern:
+            msg = "pattern is empty: give a tool name, or part of one with '*'"
+            raise ValueError(msg)
+        object.__setattr__(self, "strategy", _strategy(self.strategy))
+
+
+@dataclass(frozen=True)
+class RoutingConfig:
+    """
+    How calls of tools that exist on both sides are routed.
+
+    *strategy* is where they run. *fallback_on_error* permits the second try of ``local-first``
+    and ``remote-first``; the plain strategies never have one. *tool_overrides* are
+    `RoutingRule`s, of which the first that fits a name decides. Wrong types raise `TypeError`,
+    unknown words `ValueError`.
+    """
+
+    strategy: RoutingStrategy = RoutingStrategy.REMOTE
+    fallback_on_error: bool = True
+    tool_overrides: tuple[RoutingRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", _strategy(self.strategy))
+        if not isinstance(self.fallback_on_error, bool):
+            msg = f"fallback_on_error must be True or False, not {self.fallback_on_error!r}"
+            raise TypeError(msg)
+        if isinstance(self.tool_overrides, (str, Mapping)) or not isinstance(self.tool_overrides, Iterable):
+            kind = type(self.tool_overrides).__name__
+            msg = f"tool_overrides must be an iterable of RoutingRule, not {kind}"
+            raise TypeError(msg)
+        rules = tuple(self.tool_overrides)
+        for rule in rules:
+            if not isinstance(rule, RoutingRule):
+                msg = f"tool_overrides must hold RoutingRule, not {type(rule).__name__}"
+                raise TypeError(msg)
+        object.__setattr__(self, "tool_overrides", rules)
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, object]) -> RoutingConfig:
+        """
+        Return the configuration that *table*, `[proxy.routing]` of `telemetry.toml`, spells out.
+
+        A key left out has its default; keys outside `ROUTING_KEYS` are ignored. A wrong type or
+        an unknown word is a `ConfigError` naming the key, the value and what is allowed.
+        """
+        if not isinstance(table, Mapping):
+            msg = f"{_TABLE} must be a table with the keys {', '.join(ROUTING_KEYS)}, not {_shown(table)}"
+            raise ConfigError(msg)
+        strategy = _strategy_in(table.get("strategy", RoutingStrategy.REMOTE), f"{_TABLE} strategy")
+        fallback = table.get("fallback_on_error", True)
+        if not isinstance(fallback, bool):
+            msg = f"{_TABLE} fallback_on_error = {_shown(fallback)}: use true or false"
+            raise ConfigError(msg)
+        rules = table.get("tool_overrides", ())
+        if not isinstance(rules, (list, tuple)):
+            msg = (
+                f"{_TABLE} tool_overrides = {_shown(rules)}: use an array of tables, each "
+                "written as [[proxy.routing.tool_overrides]] with pattern and strategy"
+            )
+            raise ConfigError(msg)
+        overrides = tuple(_rule(rule, number) for number, rule in enumerate(rules, start=1))
+        return cls(strategy, fallback, overrides)
+
+
+def _rule(table: object, number: int) -> RoutingRule:
+    key = f"{_TABLE} tool_overrides number {number}"
+    if not isinstance(table, Mapping):
+        msg = f"{key} is {_shown(table)}: use a table with pattern and strategy"
+        raise ConfigError(msg)
+    for member in ROUTING_RULE_KEYS:
+        if member not in table:
+            msg = f"{key} has no {member}: give it both pattern and strategy"
+            raise ConfigError(msg)
+    pattern = table["pattern"]
+    if not isinstance(pattern, str) or not pattern:
+        msg = f'{key}: pattern = {_shown(pattern)}: use a tool name, or part of one with *, such as "get_*"'
+        raise ConfigError(msg)
+    return RoutingRule(pattern, _strategy_in(table["strategy"], f"{key}: strategy"))
+
+
+def _strategy_in(value: object, key: str) -> RoutingStrategy:
+    try:
+        return _strategy(value)
+    except (TypeError, ValueError):
+        msg = f"{key} = {_shown(value)}: use one of {_STRATEGY_WORDS}"
+        raise ConfigError(msg) from None
+
+
+def _strategy(value: object) -> RoutingStrategy:
+    if not isinstance(value, str):
+        msg = f"strategy must be a RoutingStrategy, not {type(value).__name__}"
+        raise TypeError(msg)
+    try:
+        return RoutingStrategy(value)
+    except ValueError:
+        msg = f"strategy={value!r} is not known: use one of {_STRATEGY_WORDS}"
+        raise ValueError(msg) from None
+
+
+def _shown(value: object) -> str:
+    """Return *value* as a person wrote it in the file, near enough, and short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
