@@ -1,0 +1,28 @@
+"""The operator's stream: one small record per tool invocation, delivered in batches."""
+
+from __future__ import annotations
+
+from ..errors import UploadError
+from ..vocabulary import TelemetryStatus
+from ..wire import TelemetryBatch, TelemetryEvent
+from ._buffer import TelemetryBuffer
+from ._config import PipelineConfig
+from ._endpoint import check_endpoint
+from ._pipeline import PipelineStats, TelemetryPipeline
+from ._recorder import Recorder
+from ._uploader import TelemetryAuth, TelemetryUploader
+
+__all__ = [
+    "PipelineConfig",
+    "PipelineStats",
+    "Recorder",
+    "TelemetryAuth",
+    "TelemetryBatch",
+    "TelemetryBuffer",
+    "TelemetryEvent",
+    "TelemetryPipeline",
+    "TelemetryStatus",
+    "TelemetryUploader",
+    "UploadError",
+    "check_endpoint",
+]

@@ -1,0 +1,282 @@
+"""
+The waiting room between the host's threads and the flusher's.
+
+Recording is one step of the interpreter: a C call that numbers an event, puts it in the
+queue and, when the queue is full, lets the oldest go. No signal, destructor, thread or
+fork can fall between, so `record()` needs no lock and its totals are exact. What was
+dropped is not counted but follows: recorded, less what went on, less what is here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import repeat, starmap
+from typing import NamedTuple
+
+from ..system import Tally
+from ..wire import EventRow, EventShape, TelemetryEvent
+
+__all__ = ["BufferCounts", "TelemetryBuffer"]
+
+
+class BufferCounts(NamedTuple):
+    """One consistent picture: recorded = dropped + taken + lent + waiting."""
+
+    recorded: int
+    dropped: int
+    taken: int
+    lent: int
+    waiting: int
+
+
+class TelemetryBuffer:
+    """
+    At most *capacity* events (1 or more), in the order they came; the oldest is dropped.
+
+    `record()` may be called from any thread, signal handler, destructor or logging
+    handler: it never raises, waits, logs or touches a file. Everything else is safe from
+    any thread.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if type(capacity) is not int:
+            msg = f"capacity must be an int, not {type(capacity).__name__}"
+            raise TypeError(msg)
+        if capacity < 1:
+            msg = f"capacity={capacity} is not usable: a buffer holds 1 event or more"
+            raise ValueError(msg)
+        self._capacity = capacity
+        self._threshold = capacity
+        self._summon: Callable[[], object] | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew, empty, with another id prefix: this is a forked child."""
+        # Re-entrant: a collection of garbage may run a host's destructor, and through it
+        # another record(), while this very thread holds the lock.
+        self._ready = threading.Condition(threading.RLock())
+        self._waiting: deque[EventRow] = deque(maxlen=self._capacity)
+        self._extend = self._waiting.extend
+        self._numbered = Tally()  # how many were ever recorded, and the next one's number
+        self._numbers = self._numbered.numbers
+        self._taken = 0  # guarded by _ready: left for good, less what came back
+        self._lent: list[EventRow] = []  # guarded by _ready: with the flusher, fate unknown
+        self._invalid = Tally()
+        self._is_rung = False  # guarded by _ready
+        # Whether record() has to look up: nobody is awake to see the queue grow.
+        self._is_unattended = self._summon is not None
+        self._wakes_at = 1 if self._summon is not None else self._threshold
+        self._muted_thread = 0
+        self.process = os.urandom(10).hex()
+
+    def attend(self, summon: Callable[[], object]) -> None:
+        """Have *summon* called by the next record, and whenever nobody attends."""
+        self._summon = summon
+        self.leave()
+
+    def leave(self) -> None:
+        """Say that nobody attends from now on: the next record summons somebody."""
+        self._wakes_at = 1
+        self._is_unattended = True
+
+    def record(self, event: TelemetryEvent) -> None:
+        """Add *event*; anything else is counted as invalid. Drops the oldest when full."""
+        try:
+            if self._muted_thread and self._is_muted():
+                return
+            self._extend(
+                zip(
+                    (event._shape,),  # noqa: SLF001  the property costs as much as the rest
+                    (event.latency_ms,),
+                    (event.timestamp_secs,),
+                    (event.id,),
+                    self._numbers,
+                )
+            )
+            if self._is_unattended and len(self._waiting) >= self._wakes_at:
+                self._wake()
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            self._invalid.add_one()
+
+    def admit(self, shape: EventShape, latency_ms: int, timestamp_secs: int) -> None:
+        """Add an event whose parts were checked before; otherwise as `record()`."""
+        if self._muted_thread and self._is_muted():
+            return
+        self._extend(zip((shape,), (latency_ms,), (timestamp_secs,), (None,), self._numbers))
+        if self._is_unattended and len(self._waiting) >= self._wakes_at:
+            self._wake()
+
+    def count_invalid(self) -> None:
+        """Count one record whose arguments made no event."""
+        self._invalid.add_one()
+
+    def drain(self, max: int) -> list[TelemetryEvent]:  # noqa: A002  the contract's name
+        """Take up to *max* events from the front, in one step; each has an id."""
+        with self._ready:
+            rows = self._pop(max)
+            self._taken += len(rows)
+        process = self.process
+        return [
+            TelemetryEvent._of(shape, latency_ms, seconds, own_id or f"{process}-{number}")  # noqa: SLF001
+            for shape, latency_ms, seconds, own_id, number in rows
+        ]
+
+    def requeue_front(self, events: Iterable[TelemetryEvent]) -> None:
+        """
+        Put *events* back before all others, in their order.
+
+        When there is not room for all, the newest waiting give way; of a list longer than
+        the capacity its first are kept.
+        """
+        rows = [
+            (event.shape, event.latency_ms, event.timestamp_secs, event.id or f"{os.urandom(10).hex()}-0", 0)
+            for event in events
+        ]
+        with self._ready:
+            self._push_front(rows)
+            self._taken -= len(rows)
+
+    def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
+        """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
+        with self._ready:
+            # In one step, so that a thread killed here takes nothing with it.
+            self._lent.extend(starmap(self._waiting.popleft, repeat((), min(max, len(self._waiting)))))
+            return list(self._lent)
+
+    def settle(self, count: int, *, is_dropped: bool = False) -> None:
+        """Close the account of the first *count* lent rows: gone on, or dropped."""
+        with self._ready:
+            del self._lent[:count]
+            if not is_dropped:
+                self._taken += count
+
+    def put_back(self) -> int:
+        """Return what is lent to the front of the queue, in order; return how many that were."""
+        with self._ready:
+            rows, self._lent = self._lent, []
+            self._push_front(rows)
+            return len(rows)
+
+    def discard(self) -> None:
+        """Let go of everything waiting; it counts as dropped."""
+        with self._ready:
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """Let go of everything waiting, and of everything that comes; all of it is dropped."""
+        with self._ready:
+            self._waiting = deque(maxlen=0)
+            self._extend = self._waiting.extend
+            self._is_unattended = False
+
+    def set_flush_threshold(self, n: int) -> None:
+        """Have `wait()` return once *n* events wait (at least 1)."""
+        with self._ready:
+            self._threshold = max(1, n)
+            if self._summon is None:
+                self._wakes_at = self._threshold
+            self._ready.notify_all()
+
+    def wait(self, timeout: float | None) -> bool:
+        """
+        Wait at most *timeout* seconds (None: for ever) for the threshold or a `ring()`.
+
+        Returns whether the threshold is reached: at once when it is already.
+        """
+        return self._wait(timeout, self._threshold)
+
+    def wait_for_ring(self, timeout: float) -> None:
+        """Wait at most *timeout* seconds for a `ring()`, however many events are waiting."""
+        self._wait(timeout, sys.maxsize)
+
+    def ring(self) -> None:
+        """Make a present or the next `wait()` return."""
+        with self._ready:
+            self._is_rung = True
+            self._ready.notify_all()
+
+    def mute(self, thread_ident: int) -> None:
+        """Ignore what the thread *thread_ident* records from now on; 0 ends it."""
+        self._muted_thread = thread_ident
+
+    def counts(self) -> BufferCounts:
+        """Return one consistent picture of the account."""
+        with self._ready:
+            while True:
+                recorded = self._numbered.value
+                waiting = len(self._waiting)
+                # Records take no lock: look again until none fell between the two.
+                if recorded == self._numbered.value:
+                    break
+            lent, taken = len(self._lent), self._taken
+        return BufferCounts(recorded, recorded - taken - lent - waiting, taken, lent, waiting)
+
+    @property
+    def dropped(self) -> int:
+        """How many recorded events were dropped so far."""
+        return self.counts().dropped
+
+    @property
+    def invalid(self) -> int:
+        """How many records made no event."""
+        return self._invalid.value
+
+    @property
+    def capacity(self) -> int:
+        """The most events that wait at a time."""
+        return self._capacity
+
+    def is_empty(self) -> bool:
+        """Return whether no event waits."""
+        return not self._waiting
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def _pop(self, count: int) -> list[EventRow]:
+        return list(starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self._waiting))))))
+
+    def _push_front(self, rows: list[EventRow]) -> None:
+        room = self._waiting.maxlen
+        self._waiting.extendleft(reversed(rows[:room]))
+
+    def _wait(self, timeout: float | None, threshold: int) -> bool:
+        with self._ready:
+            # In this order: a record either sees this, or is seen by the look that follows.
+            self._wakes_at = threshold
+            self._is_unattended = True
+            try:
+                self._ready.wait_for(lambda: self._is_rung or len(self._waiting) >= threshold, timeout)
+            finally:
+                self._is_unattended = False
+            self._is_rung = False
+            return len(self._waiting) >= threshold
+
+    def _wake(self) -> None:
+        if self._summon is not None and self._wakes_at == 1:
+            self._summon()
+        try:
+            with self._ready:
+                self._ready.notify_all()
+        except RuntimeError:
+            pass  # a signal handler's record, in the middle of this one's, notified already
+
+    def _is_muted(self) -> bool:
+        """
+        Return whether this is the flusher's thread at its own traffic.
+
+        A destructor may run in any thread, that one too, whenever garbage is collected; what
+        it records is the host's and counts.
+        """
+        if threading.get_ident() != self._muted_thread:
+            return False
+        frame = sys._getframe(2)  # noqa: SLF001  the only way to see who is calling
+        while frame is not None:
+            if frame.f_code.co_name == "__del__":
+                return False
+            frame = frame.f_back  # type: ignore[assignment]  None ends the loop
+        return True

@@ -1,0 +1,53 @@
+"""
+How a pipeline is set up: the settings of `[proxy.telemetry]`, given in code.
+
+The same keys, defaults and limits as in the file; only the error differs, because here
+it is the author who slipped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..config import PROXY_KEYS, ProxySettings
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
+
+__all__ = ["PipelineConfig"]
+
+_NOT_YET = {"format": "otlp", "spool": True}
+
+
+@dataclass(frozen=True)
+class PipelineConfig(ProxySettings):
+    """
+    Settings of one pipeline; a bad one is a `ValueError` or `TypeError` naming the argument.
+
+    *batch_size* and *offline_queue_max* count events (the queue holds at least 16),
+    *batch_interval_secs* is in seconds, *endpoint* a URL or None (events are kept and never
+    sent). *token_key* names the environment variable that holds the bearer token. With
+    *format* ``"json"`` the endpoint is HTTP, with ``"jsonl"`` a ``file:///path``.
+    """
+
+    def __post_init__(self) -> None:
+        for key in PROXY_KEYS:
+            value = getattr(self, key.name)
+            if value is None and key.name in ("endpoint", "token_key", "compression"):
+                continue
+            if not key.is_right(value):
+                wrong = TypeError if type(value) is not type(getattr(ProxySettings, key.name)) else ValueError
+                msg = f"{key.name}={value!r} is not usable: it must be {key.allowed}"
+                raise wrong(msg)
+            if key.name in _NOT_YET and value == _NOT_YET[key.name]:
+                msg = f"{key.name}={value!r} is not available in this version"
+                raise ValueError(msg)
+        if self.endpoint is not None:
+            # Whether clear text may be sent over a network is asked where it is sent from.
+            check_endpoint(self.endpoint)
+            scheme = urlsplit(self.endpoint).scheme
+            if self.format not in FORMATS_OF_SCHEME[scheme]:
+                msg = (
+                    f"format={self.format!r} is not usable with a {scheme}:// endpoint: "
+                    f"it must be {' or '.join(map(repr, FORMATS_OF_SCHEME[scheme]))}"
+                )
+                raise ValueError(msg)

@@ -1,0 +1,29 @@
+"""
+One line an outage: a dead endpoint must not fill a host's log.
+"""
+
+from __future__ import annotations
+
+import logging
+
+__all__ = ["OutageLog"]
+
+
+class OutageLog:
+    """Tells each kind of trouble once, until `end()`; nothing above WARNING."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._told: set[str] = set()
+
+    def tell(self, kind: str, message: str) -> None:
+        """Log *message* unless trouble of this *kind* was told since the last `end()`."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self._logger.warning("%s", message)
+
+    def end(self) -> None:
+        """Say that delivery works again, if it did not."""
+        if self._told:
+            self._told.clear()
+            self._logger.info("events are delivered again")

@@ -1,0 +1,411 @@
+"""
+Buffer, uploader and one worker put together: what waits is sent, in batches, in time.
+
+One thread sends at any time, and every decision about sending is made in `turn()`: a
+flush, a full batch, an elapsed interval, a back-off or the end are only different answers
+to *is it time*. What an attempt came to is settled in the buffer's account, so that the
+numbers add up whatever happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Union
+
+from ..errors import UploadError
+from ..privacy import Outcome, Verdict
+from ..system import Clock, ExitHook, NetworkSettings, Transport, Worker, around_fork, as_clock
+from ..wire import EventEncoder, EventRow
+from ._backoff import Backoff
+from ._buffer import TelemetryBuffer
+from ._config import PipelineConfig
+from ._formats import BODY_OF_FORMAT
+from ._outage import OutageLog
+from ._uploader import TelemetryAuth, TelemetryUploader, upload_error
+
+__all__ = ["PipelineStats", "TelemetryPipeline"]
+
+_CAPACITY_MIN = 16
+_EXIT_SECS = 1.0
+_LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
+
+
+class PipelineStats(NamedTuple):
+    """
+    One consistent picture of every event recorded in this process.
+
+    Always recorded = delivered + dropped + rejected + spooled + buffered + in_flight.
+    *requeued* counts how often events went back, *invalid* the records that made no event;
+    *last_error* is one line or None, *last_success_at* Unix seconds or None.
+    """
+
+    recorded: int
+    delivered: int
+    dropped: int
+    rejected: int
+    spooled: int
+    buffered: int
+    in_flight: int
+    requeued: int
+    invalid: int
+    last_error: str | None
+    last_success_at: float | None
+
+
+class _Flush:
+    """Somebody waiting in `flush()`; *error* is why not everything went."""
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self.error: UploadError | None = None
+
+
+class TelemetryPipeline:
+    """
+    Records events and delivers them to `config.endpoint`.
+
+    Safe from any thread and across forks. *app* and *version* go with every batch; with
+    *app* its opt-out variable is obeyed too. *environ*, *clock*, *transport*, *network*,
+    *uniform* (as `random.uniform`) and *refusal* default to the real ones. A bad argument is
+    a `ValueError` or `TypeError`.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig | None = None,
+        *,
+        app: str | None = None,
+        version: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        transport: Transport | None = None,
+        network: NetworkSettings | None = None,
+        uniform: Callable[[float, float], float] = random.uniform,
+        refusal: Callable[[], str | None] | None = None,
+    ) -> None:
+        config = PipelineConfig() if config is None else config
+        if not isinstance(config, PipelineConfig):
+            msg = f"config must be a PipelineConfig, not {type(config).__name__}"
+            raise TypeError(msg)
+        self.config = config
+        self.buffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self._clock = as_clock(clock)
+        self._uniform = uniform
+        self._body_of = BODY_OF_FORMAT[config.format]
+        self._app = app
+        self._version = version
+        self._uploader_options = {
+            "app": app,
+            "environ": environ,
+            "clock": self._clock,
+            "transport": transport,
+            "network": network,
+            "refusal": refusal,
+            "compression": config.compression,
+        }
+        self._uploader: TelemetryUploader | None = None
+        self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)
+        self._exit_hook: ExitHook | None = None
+        self._is_closed = False
+        self._outages = OutageLog(logging.getLogger(__name__))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set everything that a process has for itself; a forked child begins here too."""
+        # Re-entrant: a signal handler may flush while this thread is in here.
+        self._settled = threading.Condition(threading.RLock())
+        self._flushes: list[_Flush] = []  # guarded by _settled
+        self._delivered = 0  # guarded by _settled, as are all numbers below
+        self._rejected = 0
+        self._requeued = 0
+        self._last_error: str | None = None
+        self._last_success_at: float | None = None
+        self._encoder = EventEncoder()
+        self._backoff = Backoff(self._uniform)
+        now = self._clock.monotonic()
+        self._attempted_at = now
+        self._backs_off_until = now
+        self._left_alone_until = now  # by the endpoint's own word
+        self._stops_at: float | None = None
+
+    def start(self, auth: TelemetryAuth | None = None) -> None:
+        """
+        Begin to deliver what is recorded; the thread itself starts with the first record.
+
+        Does nothing when the configuration is disabled, when it has no endpoint (events wait
+        and are never sent), or when it was started before.
+        """
+        if not self.config.enabled or self.config.endpoint is None or self._uploader or self._is_closed:
+            return
+        self._uploader = TelemetryUploader(self.config.endpoint, auth, **self._uploader_options)
+        self.buffer.set_flush_threshold(self.config.batch_size)
+        around_fork(in_child=self._renew)
+        self._exit_hook = ExitHook(self._finish_at_exit)
+        self.buffer.attend(self._summon)
+        if not self.buffer.is_empty():
+            self._summon()
+
+    def flush(self, timeout: float | None = None) -> int:
+        """
+        Have everything that waits sent now; return how many events were delivered.
+
+        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight
+        included. Raises `UploadError` when the endpoint could not be reached or wants to be
+        left alone, or when time runs out; what was not delivered is kept, in order. A
+        rejected batch is counted, not raised. Returns 0 when there is nothing to send with.
+        """
+        if self._uploader is None or self._is_closed or self._worker.is_current():
+            return 0
+        flush = _Flush()
+        with self._settled:
+            delivered_before = self._delivered
+            self._flushes.append(flush)
+        ends_at = None if timeout is None else self._clock.monotonic() + timeout
+        self._await(flush, ends_at)
+        if not flush.is_done:
+            with self._settled:
+                if flush in self._flushes:
+                    self._flushes.remove(flush)
+            msg = f"the flush was not over after {timeout} s; what waits is kept, and an attempt goes on"
+            raise UploadError(msg, retryable=True)
+        if flush.error is not None:
+            raise flush.error
+        return self._delivered - delivered_before
+
+    def shutdown(self, timeout: float = 1.0) -> None:
+        """
+        Stop, after one last attempt, in at most *timeout* seconds; may be called again.
+
+        What could not be delivered counts as dropped, and so does what is recorded later.
+        """
+        if self._is_closed:
+            return
+        if self._uploader is not None:
+            with self._settled:
+                self._stops_at = self._clock.monotonic() + timeout
+            if self._worker.is_running or not self.buffer.is_empty():
+                self._worker.ensure_running()
+                self.buffer.ring()
+                self._worker.join(timeout)
+        self._is_closed = True
+        self.buffer.close()
+        if self._exit_hook is not None:
+            self._exit_hook.cancel()
+        with self._settled:
+            for flush in self._flushes:
+                flush.is_done = True
+            self._flushes.clear()
+            self._settled.notify_all()
+
+    def stats(self) -> PipelineStats:
+        """Return one consistent picture."""
+        with self._settled:
+            counts = self.buffer.counts()
+            delivered, rejected = self._delivered, self._rejected
+            return PipelineStats(
+                recorded=counts.recorded,
+                delivered=delivered,
+                dropped=counts.recorded - delivered - rejected - counts.waiting - counts.lent,
+                rejected=rejected,
+                spooled=0,
+                buffered=counts.waiting,
+                in_flight=counts.lent,
+                requeued=self._requeued,
+                invalid=self.buffer.invalid,
+                last_error=self._last_error,
+                last_success_at=self._last_success_at,
+            )
+
+    def turn(self) -> float | None:
+        """
+        Send what is due now; return the seconds until something is due again.
+
+        None means that this was the last turn. Called by the worker only, or by a test that
+        starts none.
+        """
+        with self._settled:
+            flushes, self._flushes = self._flushes, []
+            is_last = self._stops_at is not None
+        if self.buffer.put_back():
+            self._count_requeue()  # the worker before this one was killed while it was sending
+        due_in = self._due_in_secs(is_asked=bool(flushes) or is_last)
+        outcome = None
+        if due_in <= 0:
+            outcome = self._send_waiting()
+            due_in = self._due_in_secs(is_asked=False)
+        self._answer(flushes, outcome)
+        return None if is_last else due_in
+
+    # -- deciding ---------------------------------------------------------------------
+
+    def _due_in_secs(self, *, is_asked: bool) -> float:
+        now = self._clock.monotonic()
+        held_until = self._left_alone_until if is_asked else max(self._left_alone_until, self._backs_off_until)
+        if now < held_until:
+            return held_until - now
+        if is_asked or len(self.buffer) >= self.config.batch_size:
+            return 0.0
+        interval = float(self.config.batch_interval_secs)
+        elapsed = now - self._attempted_at
+        if elapsed >= interval and self.buffer.is_empty():
+            self._attempted_at = now
+            return interval
+        return max(0.0, interval - elapsed)
+
+    def _wait(self, secs: float) -> None:
+        now = self._clock.monotonic()
+        if now < max(self._left_alone_until, self._backs_off_until):
+            # A full buffer does not override the back-off, and must not make us spin.
+            self.buffer.wait_for_ring(secs)
+        else:
+            self.buffer.wait(secs)
+
+    def _turn_and_wait(self) -> bool:
+        due_in = self.turn()
+        if due_in is None:
+            if self._uploader is not None:
+                self._uploader.close()
+            return False
+        if due_in > 0:
+            self._wait(due_in)
+        return True
+
+    # -- sending ----------------------------------------------------------------------
+
+    def _send_waiting(self) -> Outcome | None:
+        """Send as many events as wait now, batch by batch; return what ended it early, or None."""
+        self._attempted_at = self._clock.monotonic()
+        left = len(self.buffer)
+        while left > 0:
+            rows = self.buffer.lend(min(self.config.batch_size, left))
+            if not rows:
+                return None
+            left -= len(rows)
+            outcome = self._send_lent(rows)
+            if outcome is not None:
+                return outcome
+        return None
+
+    def _send_lent(self, rows: list[EventRow]) -> Outcome | None:
+        """Send lent *rows*, in smaller parts when they are too large; as `_send_waiting()`."""
+        size = len(rows)
+        while rows:
+            part = rows[:size]
+            outcome = self._send(part)
+            verdict = outcome.verdict
+            if verdict is Verdict.TOO_LARGE and len(part) > 1:
+                size = (len(part) + 1) // 2
+                continue
+            if verdict.is_retryable:
+                self._postpone(outcome)
+                return outcome
+            if verdict is Verdict.REFUSED:
+                self._refuse(outcome)
+                return outcome
+            self._settle(len(part), outcome)
+            del rows[:size]
+        return None
+
+    def _send(self, rows: list[EventRow]) -> Outcome:
+        assert self._uploader is not None  # noqa: S101  turns begin with start()
+        timeout_secs = None
+        if self._stops_at is not None:
+            timeout_secs = self._stops_at - self._clock.monotonic()
+            if timeout_secs <= 0:
+                return Outcome(Verdict.LATER, None, None, "no time was left before the end")
+        body = self._body_of(self._encoder.encode(rows, self.buffer.process), self._app, self._version)
+        # What the host's own hooks record about our traffic would come round for ever.
+        self.buffer.mute(threading.get_ident())
+        try:
+            return self._uploader.send(body, timeout_secs=timeout_secs)
+        finally:
+            self.buffer.mute(0)
+
+    # -- settling ---------------------------------------------------------------------
+
+    def _settle(self, count: int, outcome: Outcome) -> None:
+        is_delivered = outcome.verdict is Verdict.DELIVERED
+        with self._settled:
+            self.buffer.settle(count)
+            if is_delivered:
+                self._delivered += count
+                self._last_success_at = self._clock.time()
+            else:
+                self._rejected += count
+                self._last_error = outcome.message
+        self._backoff.reset()
+        self._backs_off_until = self._left_alone_until = self._clock.monotonic()
+        if is_delivered:
+            self._outages.end()
+        else:
+            self._outages.tell("rejected", f"{count} events were rejected and given up: {outcome.message}")
+
+    def _postpone(self, outcome: Outcome) -> None:
+        with self._settled:
+            self.buffer.put_back()
+            self._requeued += 1
+            self._last_error = outcome.message
+        now = self._clock.monotonic()
+        self._backs_off_until = now + self._backoff.next_delay_secs(outcome.retry_after_secs)
+        self._left_alone_until = now + (outcome.retry_after_secs or 0.0)
+        self._outages.tell(outcome.verdict.value, f"events are kept and sent later: {outcome.message}")
+
+    def _refuse(self, outcome: Outcome) -> None:
+        with self._settled:
+            self.buffer.put_back()
+            # Saying yes again must not send what was recorded before.
+            self.buffer.discard()
+            self._last_error = outcome.message
+        self._outages.tell("refused", f"what was recorded is dropped, {outcome.message}")
+
+    def _count_requeue(self) -> None:
+        with self._settled:
+            self._requeued += 1
+
+    def _answer(self, flushes: list[_Flush], outcome: Outcome | None) -> None:
+        error = upload_error(outcome) if outcome is not None and outcome.verdict.is_retryable else None
+        left_alone = self._left_alone_until - self._clock.monotonic()
+        if error is None and left_alone > 0 and not self.buffer.is_empty():
+            msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
+            error = UploadError(msg, retryable=True, retry_after=left_alone)
+        with self._settled:
+            for flush in flushes:
+                flush.error = error
+                flush.is_done = True
+            self._settled.notify_all()
+
+    def _await(self, flush: _Flush, ends_at: float | None) -> None:
+        while not flush.is_done:
+            left = None if ends_at is None else ends_at - self._clock.monotonic()
+            if left is not None and left <= 0:
+                return
+            self._worker.ensure_running()
+            self.buffer.ring()
+            with self._settled:
+                self._settled.wait_for(
+                    lambda: flush.is_done,
+                    _LOOK_AGAIN_SECS if left is None else min(left, _LOOK_AGAIN_SECS),
+                )
+
+    # -- the life of a process --------------------------------------------------------
+
+    def _summon(self) -> None:
+        if self._exit_hook is not None:
+            self._exit_hook.renew()
+        self._worker.ensure_running()
+
+    def _finish_at_exit(self) -> None:
+        self.shutdown(_EXIT_SECS)
+
+    def _renew(self) -> None:
+        """Begin anew in a forked child: the parent's events are the parent's to send."""
+        self.buffer.renew()
+        self._worker.renew()
+        if self._uploader is not None:
+            self._uploader.renew()
+        self._begin()
+        if self._is_closed:
+            self.buffer.close()

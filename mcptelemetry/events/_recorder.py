@@ -1,0 +1,65 @@
+"""
+From the arguments of a call to a place in the queue: the host's thread takes these steps.
+
+The checked shape of an event is remembered under the very arguments that made it, so that
+a tool's second call costs one look-up instead of seven checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..vocabulary import TelemetryStatus
+from ..wire import EventShape, check_shape
+from ._buffer import TelemetryBuffer
+
+__all__ = ["Recorder"]
+
+_KEPT_SHAPES_MAX = 1024
+_LATENCY_MAX_MS = 2**53 - 1
+
+
+class Recorder:
+    """
+    Puts finished invocations into *buffer*, stamped with *read_time* (Unix seconds).
+
+    Safe wherever `TelemetryBuffer.record()` is.
+    """
+
+    def __init__(self, buffer: TelemetryBuffer, read_time: Callable[[], float]) -> None:
+        self._buffer = buffer
+        self._admit = buffer.admit
+        self._read_time = read_time
+        self._shapes: dict[tuple[object, ...], EventShape] = {}
+
+    def record(
+        self,
+        tool: str,
+        routing_decision: str = "local_only",
+        *,
+        upstream: str | None = None,
+        routing_detail: str | None = None,
+        status: str = TelemetryStatus.SUCCESS,
+        error_type: str | None = None,
+        latency_ms: int = 0,
+        was_fallback: bool = False,
+    ) -> None:
+        """Record one invocation that ends now; what makes no event is counted as invalid."""
+        given = (tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback)
+        try:
+            shape = self._shapes.get(given) or self._learn(given)
+            if type(latency_ms) is not int or not 0 <= latency_ms <= _LATENCY_MAX_MS:
+                self._buffer.count_invalid()
+                return
+            # The decision was made when the call began.
+            self._admit(shape, latency_ms, max(0, int(self._read_time()) - latency_ms // 1000))
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            self._buffer.count_invalid()
+
+    def _learn(self, given: tuple[object, ...]) -> EventShape:
+        shape = check_shape(*given)
+        if len(self._shapes) >= _KEPT_SHAPES_MAX:
+            # A host that makes up names without end must not make us remember them all.
+            self._shapes.clear()
+        self._shapes[given] = shape
+        return shape

@@ -1,0 +1,142 @@
+"""
+One batch to its endpoint, once: headers, compression and the token, then the gate.
+
+Whether to try again, and when, is the pipeline's affair; here an attempt ends in an
+`Outcome` (for the pipeline) or an `UploadError` (for a caller).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Union
+from urllib.parse import urlsplit
+
+from ..application import Application
+from ..errors import UploadError
+from ..privacy import Gate, Outcome, Verdict, standing_refusal
+from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from ..wire import TelemetryBatch
+from ._endpoint import check_endpoint
+
+__all__ = ["TelemetryAuth", "TelemetryUploader", "upload_error"]
+
+_COMPRESSED_FROM_BYTES = 1024
+
+
+class TelemetryAuth:
+    """Credentials for an endpoint: *bearer_token*, which no `repr`, log or error shows."""
+
+    __slots__ = ("bearer_token",)
+
+    def __init__(self, bearer_token: str | None = None) -> None:
+        if bearer_token is not None and not isinstance(bearer_token, str):
+            msg = f"bearer_token must be a str or None, not {type(bearer_token).__name__}"
+            raise TypeError(msg)
+        if bearer_token is not None and not (bearer_token.isascii() and bearer_token.isprintable()):
+            msg = "bearer_token is not usable: it must be printable ASCII in one line (its value is not shown)"
+            raise ValueError(msg)
+        self.bearer_token = bearer_token or None
+
+    def __repr__(self) -> str:
+        return "TelemetryAuth(bearer_token=***)" if self.bearer_token else "TelemetryAuth()"
+
+
+class TelemetryUploader:
+    """
+    Posts batches to *endpoint* over one kept-alive connection.
+
+    *timeout* is seconds for connecting, sending and reading each. *compression* ``"gzip"``
+    compresses bodies over 1 KiB. ``http://`` to another machine needs *allow_insecure*. With
+    *app*, the application's opt-out variable is obeyed beside ``DO_NOT_TRACK``; *environ*,
+    *clock*, *transport*, *network* and *refusal* default to the real ones. Bad arguments
+    raise `ValueError` or `TypeError`. Used by one thread at a time.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        auth: TelemetryAuth | None = None,
+        *,
+        timeout: float = 15.0,
+        allow_insecure: bool = False,
+        compression: str | None = None,
+        app: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        transport: Transport | None = None,
+        network: NetworkSettings | None = None,
+        refusal: Callable[[], str | None] | None = None,
+    ) -> None:
+        self.endpoint = check_endpoint(endpoint, allow_insecure=allow_insecure)
+        if auth is not None and not isinstance(auth, TelemetryAuth):
+            msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
+            raise TypeError(msg)
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            msg = f"timeout must be a number of seconds, not {type(timeout).__name__}"
+            raise TypeError(msg)
+        if not 0 < timeout <= 3600:  # noqa: PLR2004  an hour; also refuses NaN
+            msg = f"timeout={timeout!r} is not usable: give seconds, more than 0 and at most 3600"
+            raise ValueError(msg)
+        if compression not in (None, "gzip"):
+            msg = f"compression={compression!r} is not usable: give 'gzip' or None"
+            raise ValueError(msg)
+        self._timeout_secs = float(timeout)
+        self._compression = compression
+        self._token = (auth or TelemetryAuth()).bearer_token
+        surroundings = os.environ if environ is None else environ
+        application = None if app is None else Application(app)
+        self._gate = Gate(
+            transport or _transport_for(self.endpoint, surroundings, network or NetworkSettings()),
+            refusal=refusal or (lambda: standing_refusal(surroundings, application)),
+            clock=as_clock(clock),
+        )
+
+    def __repr__(self) -> str:
+        return f"TelemetryUploader({self.endpoint!r})"
+
+    def upload(self, batch: TelemetryBatch) -> None:
+        """Send *batch*; return on 2xx, otherwise raise `UploadError`."""
+        outcome = self.send(batch.to_json())
+        if outcome.verdict is not Verdict.DELIVERED:
+            raise upload_error(outcome)
+
+    def send(self, body: bytes, *, timeout_secs: float | None = None) -> Outcome:
+        """Send one encoded body, in at most *timeout_secs* a step; return what it came to."""
+        headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
+            import gzip  # noqa: PLC0415  only for those who ask for it
+
+            body = gzip.compress(body, compresslevel=6)
+            headers["Content-Encoding"] = "gzip"
+        secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
+        outcome = self._gate.post(self.endpoint, body, headers, secs)
+        if self._token and self._token in outcome.message:
+            outcome = outcome._replace(message=outcome.message.replace(self._token, "***"))
+        return outcome
+
+    def renew(self) -> None:
+        """Forget the parent's connections, in a forked child."""
+        self._gate.renew()
+
+    def close(self) -> None:
+        """Close the connection; a later upload opens another."""
+        self._gate.close()
+
+
+def upload_error(outcome: Outcome) -> UploadError:
+    """Return the error that says what *outcome* says."""
+    return UploadError(
+        outcome.message,
+        status=outcome.status,
+        retryable=outcome.verdict.is_retryable,
+        retry_after=outcome.retry_after_secs,
+    )
+
+
+def _transport_for(endpoint: str, environ: Mapping[str, str], network: NetworkSettings) -> Transport:
+    if urlsplit(endpoint).scheme == "file":
+        return AppendTransport()
+    return HttpTransport(environ=environ, network=network)

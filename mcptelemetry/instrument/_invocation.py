@@ -1,0 +1,146 @@
+"""
+One tool invocation under way, timed from its beginning to its end.
+
+A context manager that the host's code runs inside: an exception is an error and passes
+through untouched. Everything here is given a `record` callable and knows nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol
+
+from ..vocabulary import ErrorType, TelemetryStatus
+
+__all__ = ["Invocation", "RecordCall"]
+
+
+class RecordCall(Protocol):
+    """The `record` that an instrument is handed; it never raises."""
+
+    def __call__(
+        self,
+        tool: str,
+        routing_decision: str = "local_only",
+        *,
+        upstream: str | None = None,
+        routing_detail: str | None = None,
+        status: str = TelemetryStatus.SUCCESS,
+        error_type: str | None = None,
+        latency_ms: int = 0,
+        was_fallback: bool = False,
+    ) -> None:
+        """Record one finished invocation."""
+
+
+class Invocation:
+    """
+    Times a call and records it once, at its end.
+
+    `fallback()` and `error()` may be called from inside. *fallback_upstream* is the prefix
+    to which a fallback goes, None when it runs locally. Used by one thread at a time.
+    """
+
+    __slots__ = (
+        "_began_at",
+        "_error_type",
+        "_fallback_upstream",
+        "_is_abandoned",
+        "_monotonic",
+        "_on_invalid",
+        "_record",
+        "_routing_decision",
+        "_routing_detail",
+        "_tool",
+        "_upstream",
+        "_was_fallback",
+    )
+
+    def __init__(
+        self,
+        record: RecordCall,
+        tool: str,
+        *,
+        monotonic: Callable[[], float],
+        on_invalid: Callable[[], None],
+        routing_decision: str = "local_only",
+        upstream: str | None = None,
+        routing_detail: str | None = None,
+        fallback_upstream: str | None = None,
+    ) -> None:
+        self._record = record
+        self._tool = tool
+        self._monotonic = monotonic
+        self._on_invalid = on_invalid
+        self._routing_decision = routing_decision
+        self._upstream = upstream
+        self._routing_detail = routing_detail
+        self._fallback_upstream = fallback_upstream
+        self._error_type: str | None = None
+        self._was_fallback = False
+        self._is_abandoned = False
+        self._began_at = 0.0
+
+    def fallback(self) -> None:
+        """Say that the primary target failed and the other one is tried now."""
+        self._was_fallback = True
+        self._upstream = self._fallback_upstream
+
+    def error(self, error_type: str = ErrorType.TOOL_ERROR) -> None:
+        """
+        Say that the call failed without an exception.
+
+        *error_type* is an `ErrorType` word; any other counts as invalid and is recorded as
+        ``exception``.
+        """
+        try:
+            self._error_type = ErrorType(error_type)
+        except ValueError:
+            self._on_invalid()
+            self._error_type = ErrorType.EXCEPTION
+
+    def rename(self, tool: str) -> None:
+        """Say which tool it was, when that is known only now."""
+        self._tool = tool
+
+    def abandon(self) -> None:
+        """Say that this was no call of its own; an exception is recorded all the same."""
+        self._is_abandoned = True
+
+    def __enter__(self) -> Invocation:
+        self._began_at = self._monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if kind is not None and self._error_type is None:
+            self._error_type = _error_type_of(kind)
+        if self._is_abandoned and self._error_type is None:
+            return
+        self._record(
+            self._tool,
+            self._routing_decision,
+            upstream=self._upstream,
+            routing_detail=self._routing_detail,
+            status=TelemetryStatus.SUCCESS if self._error_type is None else TelemetryStatus.ERROR,
+            error_type=self._error_type,
+            latency_ms=max(0, round((self._monotonic() - self._began_at) * 1000)),
+            was_fallback=self._was_fallback,
+        )
+
+
+def _error_type_of(kind: type[BaseException]) -> str | None:
+    if issubclass(kind, GeneratorExit):
+        return None  # the consumer had enough, which is its good right
+    for module, name in _CANCELLATIONS:
+        # Looked up, not imported: asyncio is slow to load and this host may not use it.
+        cancellation = getattr(sys.modules.get(module), name, None)
+        if cancellation is not None and issubclass(kind, cancellation):
+            return ErrorType.CANCELLED
+    return ErrorType.EXCEPTION
+
+
+_CANCELLATIONS = (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled"))

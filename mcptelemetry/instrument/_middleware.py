@@ -1,0 +1,83 @@
+"""
+A whole MCP server in one line, without importing any MCP package.
+
+One object serves both servers that take middleware: called as ``(ctx, call_next)`` by
+`mcp` 2.x, and through `on_call_tool` by fastmcp. It sees names that a client made up, so a
+name leaves only when the server declared it or a call of it succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ._invocation import Invocation
+from ._result import is_error_result, result_type
+
+__all__ = ["UNKNOWN_TOOL", "McpMiddleware"]
+
+UNKNOWN_TOOL = "unknown_tool"
+_KNOWN_NAMES_MAX = 10_000
+
+
+class McpMiddleware:
+    """
+    Records every ``tools/call`` that passes; changes nothing.
+
+    *begin* makes the `Invocation` of a tool's name.
+    """
+
+    def __init__(self, begin: Callable[[str], Invocation]) -> None:
+        self._begin = begin
+        self._known_names: set[str] = set()
+
+    async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+        """Pass the message on; the signature is that of `mcp` 2.x's server middleware."""
+        method = getattr(ctx, "method", None)
+        if method == "tools/call" and getattr(ctx, "request_id", None) is not None:
+            return await self._call(_name_in(getattr(ctx, "params", None)), ctx, call_next)
+        result = await call_next(ctx)
+        if method == "tools/list":
+            self._learn(result)
+        return result
+
+    async def on_call_tool(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+        """Pass a call on; the signature is that of fastmcp's middleware."""
+        return await self._call(_name_in(getattr(context, "message", None)), context, call_next)
+
+    async def on_list_tools(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+        """Pass a listing on and remember the names declared in it, for fastmcp."""
+        result = await call_next(context)
+        self._learn(result)
+        return result
+
+    async def _call(self, name: str, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+        invocation = self._begin(name if name in self._known_names else UNKNOWN_TOOL)
+        with invocation:
+            result = await call_next(ctx)
+            if result_type(result) == "input_required":
+                # Half a call: the client asks again with the answers, and that one counts.
+                invocation.abandon()
+            elif is_error_result(result):
+                invocation.error()
+            elif name:
+                self._remember(name)
+                invocation.rename(name)
+            return result
+
+    def _learn(self, result: object) -> None:
+        tools = result.get("tools") if isinstance(result, Mapping) else getattr(result, "tools", result)
+        if isinstance(tools, (list, tuple)):
+            for tool in tools:
+                name = _name_in(tool)
+                if name:
+                    self._remember(name)
+
+    def _remember(self, name: str) -> None:
+        if len(self._known_names) < _KNOWN_NAMES_MAX:
+            self._known_names.add(name)
+
+
+def _name_in(params: object) -> str:
+    name = params.get("name") if isinstance(params, Mapping) else getattr(params, "name", None)
+    return name if isinstance(name, str) else ""

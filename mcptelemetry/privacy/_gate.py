@@ -1,0 +1,116 @@
+"""
+The gate: the only way out of the process.
+
+Everything that leaves takes the same four steps here: ask the switch, search the body,
+send, judge the answer. Nobody else holds a transport. Results are values; what becomes
+of the sender's data is the sender's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ..system import Answer, Clock, NoAnswer, Request, Transport
+from ._retry_after import parse_retry_after
+
+__all__ = ["Gate", "Outcome", "Verdict"]
+
+_EXCERPT_MAX_CHARACTERS = 200
+
+
+class Verdict(Enum):
+    """What an attempt came to."""
+
+    DELIVERED = "delivered"
+    LATER = "later"  # the same body may be sent again
+    UNAUTHORIZED = "unauthorized"  # later too, once somebody has mended the token
+    TOO_LARGE = "too large"  # in smaller pieces
+    REJECTED = "rejected"  # never again
+    REFUSED = "refused"  # nothing was sent: the person said no
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same body may be sent again."""
+        return self in (Verdict.LATER, Verdict.UNAUTHORIZED)
+
+
+class Outcome(NamedTuple):
+    """
+    What an attempt came to, and why.
+
+    *status* is None when nothing was answered; *retry_after_secs* what the endpoint asked
+    for; *message* one line for a log: the status and an excerpt of the body.
+    """
+
+    verdict: Verdict
+    status: int | None
+    retry_after_secs: float | None
+    message: str
+    body: bytes = b""
+
+
+# The policy for HTTP statuses; what is not in it is rejected.
+_VERDICT_OF_STATUS: dict[int, Verdict] = {
+    **{status: Verdict.DELIVERED for status in range(200, 300)},
+    **{status: Verdict.LATER for status in (408, 425, 429, *range(500, 600))},
+    **{status: Verdict.UNAUTHORIZED for status in (401, 403)},
+    413: Verdict.TOO_LARGE,
+}
+
+
+class Gate:
+    """
+    Sends what may be sent.
+
+    *refusal* is asked immediately before every transmission and returns why nothing may
+    leave, or None; when it raises, nothing leaves. Used by one thread at a time.
+    """
+
+    def __init__(
+        self, transport: Transport, *, refusal: Callable[[], str | None], clock: Clock
+    ) -> None:
+        self._transport = transport
+        self._refusal = refusal
+        self._clock = clock
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], timeout_secs: float) -> Outcome:
+        """Send *body* if nothing speaks against it, and judge the answer."""
+        try:
+            refusal = self._refusal()
+        except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
+            refusal = f"the switches could not be read ({type(error).__name__})"
+        if refusal is not None:
+            return Outcome(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
+        try:
+            answer = self._transport.post(Request(url, body, headers, timeout_secs))
+        except NoAnswer as error:
+            return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({error})")
+        return self._judge(url, answer)
+
+    def renew(self) -> None:
+        """Forget the parent's connections, in a forked child."""
+        self._transport.renew()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _judge(self, url: str, answer: Answer) -> Outcome:
+        retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
+        message = f"HTTP {answer.status} from {_host(url)}"
+        if 300 <= answer.status < 400:  # noqa: PLR2004  a class of statuses
+            target = urlsplit(answer.headers.get("location", "")).hostname
+            message += f" (a redirect to {target or 'nowhere'}, which is not followed)"
+        else:
+            excerpt = answer.body.decode("utf-8", "replace")[:_EXCERPT_MAX_CHARACTERS]
+            message += f": {' '.join(excerpt.split())}" if excerpt.strip() else ""
+        verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
+        return Outcome(verdict, answer.status, retry_after, message, answer.body)
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path

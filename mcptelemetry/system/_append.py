@@ -1,0 +1,70 @@
+"""
+A file as a way out: each body is appended whole.
+
+For an agent that tails the file. A body that does not fit on the disk is taken back in
+full, so that a reader never sees half a line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ._transport import Answer, NoAnswer, Request
+
+__all__ = ["AppendTransport"]
+
+
+class AppendTransport:
+    """A `Transport` for ``file:///path`` URLs; the file is opened anew for each body."""
+
+    def post(self, request: Request) -> Answer:
+        """Append the body; raise `NoAnswer` when the file cannot take all of it."""
+        from urllib.request import url2pathname  # noqa: PLC0415  it would load http.client
+
+        path = url2pathname(urlsplit(request.url).path)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError as error:
+            msg = f"cannot open the file: {error.strerror}"
+            raise NoAnswer(msg) from None
+        try:
+            with _alone_in(descriptor):
+                _write_whole(descriptor, request.body)
+        finally:
+            os.close(descriptor)
+        return Answer(200, {}, b"")
+
+    def renew(self) -> None:
+        """Do nothing: no descriptor outlives a post."""
+
+    def close(self) -> None:
+        """Do nothing: no descriptor outlives a post."""
+
+
+def _write_whole(descriptor: int, body: bytes) -> None:
+    before = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, body)
+        while written < len(body):
+            written += os.write(descriptor, body[written:])
+    except OSError as error:
+        with contextlib.suppress(OSError):  # a pipe cannot be cut, a full disk can
+            os.ftruncate(descriptor, before)
+        msg = f"cannot write the file: {error.strerror}"
+        raise NoAnswer(msg) from None
+
+
+@contextlib.contextmanager
+def _alone_in(descriptor: int) -> Iterator[None]:
+    """Hold the file against other writers of ours, where the system can lock files."""
+    try:
+        import fcntl  # noqa: PLC0415  absent on Windows
+    except ImportError:
+        yield
+        return
+    with contextlib.suppress(OSError):  # a file system without locks: appending is whole as it is
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    yield  # closing the descriptor lets go of the lock

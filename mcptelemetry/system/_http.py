@@ -1,0 +1,194 @@
+"""
+HTTP through one kept-alive `requests.Session`, which is imported at the first send.
+
+Nothing of the surroundings gets in unasked: no redirect is followed, no cookie kept, no
+`~/.netrc` read, no trace header added; proxy and certificate settings come from the given
+environment and network settings only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from .._version import VERSION
+from ._fork import around_fork
+from ._transport import Answer, NoAnswer, Request
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["HttpTransport", "NetworkSettings", "is_loopback_host"]
+
+_USER_AGENT = f"mcptelemetry/{VERSION}"
+_FORK_WAITS_FOR_IMPORT_SECS = 5.0
+
+
+class NetworkSettings(NamedTuple):
+    """What `[network]` in `telemetry.toml` says; each wins over its environment variable."""
+
+    https_proxy: str | None = None
+    ca_bundle: str | None = None
+
+
+class HttpTransport:
+    """
+    A `Transport` over HTTP and HTTPS.
+
+    One thread posts at a time; `renew()` may be called in a forked child whatever the
+    parent was doing.
+    """
+
+    def __init__(
+        self, *, environ: Mapping[str, str] | None = None, network: NetworkSettings = NetworkSettings()
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._network = network
+        self._session: requests.Session | None = None
+        self._abandoned: list[object] = []
+        # Held while requests is imported, and by every fork: a child that was forked in the
+        # middle of an import would wait for ever for a module lock that no thread holds.
+        self._importing = threading.Lock()
+        around_fork(before=self._before_fork, in_parent=self._after_fork_in_parent, in_child=self.renew)
+
+    def post(self, request: Request) -> Answer:
+        """Send *request*; raise `NoAnswer` when no status came back."""
+        session = self._session or self._open_session()
+        from requests import RequestException  # noqa: PLC0415  loaded by now, and never before
+
+        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
+        try:
+            with _without_tracing():
+                response = session.post(
+                    request.url,
+                    data=request.body,
+                    headers=headers,
+                    timeout=request.timeout_secs,
+                    allow_redirects=False,
+                    stream=True,
+                    proxies=self._proxies_for(request.url),
+                    verify=self._certificates(),
+                )
+                with response:
+                    return Answer(
+                        response.status_code,
+                        {name.lower(): value for name, value in response.headers.items()},
+                        _read_at_most(response.raw, request.answer_max_bytes),
+                    )
+        except (RequestException, OSError, ValueError) as error:
+            raise NoAnswer(_describe(error)) from None
+
+    def renew(self) -> None:
+        """Forget the session of the parent, whose sockets and locks this child shares."""
+        self._importing = threading.Lock()
+        if self._session is not None:
+            # Kept, unused: letting go of it would run its clean-up on shared state.
+            self._abandoned.append(self._session)
+            self._session = None
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _open_session(self) -> requests.Session:
+        with self._importing:
+            from ._session import build_session  # noqa: PLC0415  this is where requests comes in
+
+            # The codec behind every look-up of a name imports itself at its first use.
+            "localhost".encode("idna")
+        self._session = build_session()
+        return self._session
+
+    def _before_fork(self) -> None:
+        self._importing.acquire(timeout=_FORK_WAITS_FOR_IMPORT_SECS)
+
+    def _after_fork_in_parent(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._importing.release()
+
+    def _certificates(self) -> str | bool:
+        names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+        candidates = (self._network.ca_bundle, *(self._environ.get(name) for name in names))
+        return next((path for path in candidates if path), True)
+
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if is_loopback_host(host):
+            return {}  # what is meant for this machine does not take a way round by another
+        from urllib.request import proxy_bypass_environment  # noqa: PLC0415  heavy, and loaded by requests
+
+        refused = self._first_of("no_proxy")
+        if refused and proxy_bypass_environment(parts.netloc, {"no": refused}):
+            return {}
+        own = self._network.https_proxy if parts.scheme == "https" else None
+        proxy = own or self._first_of(f"{parts.scheme}_proxy") or self._first_of("all_proxy")
+        return {parts.scheme: proxy} if proxy else {}
+
+    def _first_of(self, name: str) -> str | None:
+        return self._environ.get(name) or self._environ.get(name.upper()) or None
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether *host* (a name or an address, no port) can only be this machine."""
+    import ipaddress  # noqa: PLC0415  not needed to import the package or to record
+
+    if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_at_most(raw: Any, count: int) -> bytes:  # noqa: ANN401  urllib3's response
+    # The status is known by now; a body that breaks off, or never ends, changes nothing.
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415  loaded with requests
+
+    parts = bytearray()
+    try:
+        while len(parts) < count:
+            part = raw.read(count - len(parts), decode_content=False)
+            if not part:
+                break
+            parts += part
+        if len(parts) < count:
+            raw.read(1)  # the end of a chunked body must be read for the connection to be kept
+    except (HTTPError, OSError, ValueError):
+        pass
+    return bytes(parts)
+
+
+def _describe(error: BaseException) -> str:
+    """Return one short line without addresses of objects, URLs or credentials."""
+    reason: Any = error
+    while True:
+        inner = getattr(reason, "reason", None) or (reason.args[0] if getattr(reason, "args", None) else None)
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    if isinstance(reason, OSError) and reason.strerror:
+        return f"{type(reason).__name__}: {reason.strerror}"
+    return type(reason).__name__
+
+
+@contextlib.contextmanager
+def _without_tracing() -> Iterator[None]:
+    """Tell OpenTelemetry, when the host has it loaded, to leave this request alone."""
+    context = sys.modules.get("opentelemetry.context")
+    if context is None:
+        yield
+        return
+    quiet = context.set_value("suppress_instrumentation", True)
+    token = context.attach(context.set_value("suppress_http_instrumentation", True, quiet))
+    try:
+        yield
+    finally:
+        context.detach(token)

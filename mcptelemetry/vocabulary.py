@@ -1,0 +1,154 @@
+"""
+The closed words: every enumeration whose values may appear on the wire or in a report.
+
+Each is a ``str`` enumeration whose value is the wire word, so a member can be compared,
+hashed and encoded as the word itself, and ``Surface("cli") is Surface.CLI``.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = [
+    "EnvDisabledReason",
+    "EnvKind",
+    "ErrorCategory",
+    "ErrorType",
+    "LaunchSource",
+    "RoutingReason",
+    "RoutingStrategy",
+    "StartupOutcome",
+    "Surface",
+    "TelemetryStatus",
+]
+
+
+class Word(str, Enum):
+    """A closed set of wire words; printing a member prints its word."""
+
+    # Python 3.12 changed how a mixed-in enumeration formats itself; say it once here.
+    __str__ = str.__str__
+    __format__ = str.__format__
+
+
+class TelemetryStatus(Word):
+    """How a tool invocation ended."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+
+
+class ErrorType(Word):
+    """Why an invocation with `TelemetryStatus.ERROR` failed; never the error's text."""
+
+    TOOL_ERROR = "tool_error"
+    PROTOCOL_ERROR = "protocol_error"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    ABORTED = "aborted"
+    EXCEPTION = "exception"
+
+
+class RoutingReason(Word):
+    """Why a call was routed as it was: the label of every routing decision."""
+
+    EXPLICIT_PREFIX = "explicit_prefix"
+    LOCAL_ONLY = "local_only"
+    REMOTE_ONLY = "remote_only"
+    STRATEGY_REMOTE = "strategy_remote"
+    STRATEGY_LOCAL = "strategy_local"
+    STRATEGY_LOCAL_FIRST = "strategy_local_first"
+    STRATEGY_REMOTE_FIRST = "strategy_remote_first"
+    OVERRIDE_RULE = "override_rule"
+    SCHEMA_INCOMPATIBLE = "schema_incompatible"
+    UNKNOWN = "unknown"
+
+
+class RoutingStrategy(Word):
+    """Where a tool that exists on both sides runs; the values are the words of the TOML file."""
+
+    REMOTE = "remote"
+    LOCAL = "local"
+    LOCAL_FIRST = "local-first"
+    REMOTE_FIRST = "remote-first"
+
+
+class Surface(Word):
+    """Where a request came from."""
+
+    MCP = "mcp"
+    CLI = "cli"
+    WEBUI = "webui"
+    TRAY = "tray"
+    UNKNOWN = "unknown"
+
+
+class ErrorCategory(Word):
+    """The error categories a heartbeat may count; an application may add its own words."""
+
+    OAUTH_REFRESH_FAILED = "oauth_refresh_failed"
+    OAUTH_TOKEN_EXPIRED = "oauth_token_expired"  # noqa: S105  a wire word, not a password
+    UPSTREAM_CONNECT_TIMEOUT = "upstream_connect_timeout"
+    UPSTREAM_CONNECT_REFUSED = "upstream_connect_refused"
+    UPSTREAM_HANDSHAKE_FAILED = "upstream_handshake_failed"
+    TOOL_QUARANTINE_BLOCKED = "tool_quarantine_blocked"
+    DOCKER_PULL_FAILED = "docker_pull_failed"
+    DOCKER_RUN_FAILED = "docker_run_failed"
+    INDEX_REBUILD_FAILED = "index_rebuild_failed"
+    CONFIG_RELOAD_FAILED = "config_reload_failed"
+    SOCKET_BIND_FAILED = "socket_bind_failed"
+
+
+class StartupOutcome(Word):
+    """How the last start of the application ended."""
+
+    SUCCESS = "success"
+    PORT_CONFLICT = "port_conflict"
+    DB_LOCKED = "db_locked"
+    CONFIG_ERROR = "config_error"
+    PERMISSION_ERROR = "permission_error"
+    OTHER_ERROR = "other_error"
+
+    @classmethod
+    def from_exit_code(cls, code: int) -> StartupOutcome:
+        """Return the outcome that *code* stands for: 0, 2, 3, 4, 5; any other is `OTHER_ERROR`."""
+        return _OUTCOME_OF_EXIT_CODE.get(code, cls.OTHER_ERROR)
+
+
+_OUTCOME_OF_EXIT_CODE = {
+    0: StartupOutcome.SUCCESS,
+    2: StartupOutcome.PORT_CONFLICT,
+    3: StartupOutcome.DB_LOCKED,
+    4: StartupOutcome.CONFIG_ERROR,
+    5: StartupOutcome.PERMISSION_ERROR,
+}
+
+
+class EnvKind(Word):
+    """What kind of place a process runs in."""
+
+    INTERACTIVE = "interactive"
+    CI = "ci"
+    CLOUD_IDE = "cloud_ide"
+    CONTAINER = "container"
+    HEADLESS = "headless"
+    UNKNOWN = "unknown"
+
+
+class LaunchSource(Word):
+    """Who started a process."""
+
+    INSTALLER = "installer"
+    TRAY = "tray"
+    LOGIN_ITEM = "login_item"
+    CLI = "cli"
+    UNKNOWN = "unknown"
+
+
+class EnvDisabledReason(Word):
+    """Which of the environment's rows switched telemetry off; `NONE` when none did."""
+
+    NONE = ""
+    DO_NOT_TRACK = "DO_NOT_TRACK"
+    CI = "CI"
+    APP = "APP"

@@ -1,0 +1,285 @@
+"""
+One tool invocation as a value: what is in it, and what may not be.
+
+An event is two halves. Its *shape* (tool, decision, outcome) recurs over and over in a
+process and is checked and encoded once; the rest is three numbers and an id. There is no
+field that could hold an argument, a result or a message.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional, Tuple
+
+from ..vocabulary import ErrorType, TelemetryStatus
+
+__all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
+
+EVENT_FIELDS = (
+    "tool",
+    "routing_decision",
+    "routing_detail",
+    "upstream",
+    "status",
+    "error_type",
+    "latency_ms",
+    "timestamp_secs",
+    "was_fallback",
+    "id",
+)
+"""The names of an event's fields, in wire order."""
+
+# tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback.
+# An exact tuple of plain strings: the collector of garbage stops tracking those, so a
+# long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
+EventShape = Tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
+
+_NAME_MAX_CHARACTERS = 128
+_NUMBER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+# Control characters, line separators, and surrogates, which no UTF-8 text can hold.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ID = re.compile(r"[!#-\[\]-~]{1,128}")  # printable ASCII without space, quote, backslash
+
+_STATUS_WORDS = frozenset(str(word) for word in TelemetryStatus)
+_ERROR_TYPE_WORDS = frozenset(str(word) for word in ErrorType)
+
+
+class TelemetryEvent:
+    """
+    One tool invocation: immutable, equal by value, hashable.
+
+    *tool* is the unprefixed name and *routing_decision* a label (see `RoutingReason`);
+    *routing_detail* the pattern of an ``override_rule``; *upstream* the prefix when the call
+    went remote. *error_type* is an `ErrorType` word and goes only with
+    `TelemetryStatus.ERROR`. *latency_ms* is whole milliseconds, *timestamp_secs* Unix seconds
+    when the decision was made (default: now). *id* makes a repeat recognisable; the buffer
+    gives one to an event without.
+
+    Names are cut at 128 characters and control characters in them replaced. Everything else
+    that does not fit is a `ValueError` that names the field.
+    """
+
+    __slots__ = ("_shape", "id", "latency_ms", "timestamp_secs")
+
+    _shape: EventShape
+    id: str | None
+    latency_ms: int
+    timestamp_secs: int
+
+    def __init__(
+        self,
+        tool: str,
+        routing_decision: str,
+        *,
+        routing_detail: str | None = None,
+        upstream: str | None = None,
+        status: TelemetryStatus | str = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | str | None = None,
+        latency_ms: int = 0,
+        timestamp_secs: int | None = None,
+        was_fallback: bool = False,
+        id: str | None = None,  # noqa: A002  the wire name
+    ) -> None:
+        shape = check_shape(
+            tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback
+        )
+        seconds = int(time.time()) if timestamp_secs is None else timestamp_secs
+        put = object.__setattr__
+        put(self, "_shape", shape)
+        put(self, "latency_ms", _check_number("latency_ms", latency_ms))
+        put(self, "timestamp_secs", _check_number("timestamp_secs", seconds))
+        put(self, "id", None if id is None else _check_id(id))
+
+    @classmethod
+    def now(cls, tool: str, routing_decision: str, **fields: Any) -> TelemetryEvent:  # noqa: ANN401
+        """Return an event stamped with the present second; *fields* as for the class itself."""
+        return cls(tool, routing_decision, **fields)
+
+    @classmethod
+    def _of(
+        cls, shape: EventShape, latency_ms: int, timestamp_secs: int, id: str | None  # noqa: A002
+    ) -> TelemetryEvent:
+        """Return an event from parts that were checked before."""
+        event = cls.__new__(cls)
+        put = object.__setattr__
+        put(event, "_shape", shape)
+        put(event, "latency_ms", latency_ms)
+        put(event, "timestamp_secs", timestamp_secs)
+        put(event, "id", id)
+        return event
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, object]) -> TelemetryEvent:
+        """
+        Return the event that *document* describes: the strict inverse of `to_dict()`.
+
+        Raises `ValueError` naming the field that is unknown, missing or out of range.
+        """
+        if not isinstance(document, Mapping):
+            msg = f"event must be an object, not {type(document).__name__}"
+            raise ValueError(msg)  # noqa: TRY004  a decoder has one error
+        for key in document:
+            if key not in EVENT_FIELDS:
+                msg = f"unknown field {key!r}; an event has {', '.join(EVENT_FIELDS)}"
+                raise ValueError(msg)
+        for name in ("tool", "routing_decision", "status", "latency_ms", "timestamp_secs"):
+            if document.get(name) is None:
+                msg = f"{name} is missing"
+                raise ValueError(msg)
+        return cls(**dict(document))  # type: ignore[arg-type]  # checked by the constructor
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form, without fields that are None and without a false `was_fallback`."""
+        values = (*self._shape[:6], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
+        return {
+            name: value
+            for name, value in zip(EVENT_FIELDS, values)
+            if value is not None and value is not False
+        }
+
+    @property
+    def shape(self) -> EventShape:
+        """The half of the event that recurs, as a flat tuple of plain values."""
+        return self._shape
+
+    @property
+    def tool(self) -> str:
+        """The tool's name without any upstream's prefix."""
+        return self._shape[0]
+
+    @property
+    def routing_decision(self) -> str:
+        """The label of the routing decision."""
+        return self._shape[1]
+
+    @property
+    def routing_detail(self) -> str | None:
+        """The pattern that matched, for an ``override_rule``."""
+        return self._shape[2]
+
+    @property
+    def upstream(self) -> str | None:
+        """The upstream's prefix when the call went remote."""
+        return self._shape[3]
+
+    @property
+    def status(self) -> TelemetryStatus:
+        """How the invocation ended."""
+        return TelemetryStatus(self._shape[4])
+
+    @property
+    def error_type(self) -> ErrorType | None:
+        """Why it failed, or None."""
+        word = self._shape[5]
+        return None if word is None else ErrorType(word)
+
+    @property
+    def was_fallback(self) -> bool:
+        """Whether the primary target had failed and this was the second try."""
+        return self._shape[6]
+
+    def _key(self) -> tuple[object, ...]:
+        return (self._shape, self.latency_ms, self.timestamp_secs, self.id)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TelemetryEvent):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.to_dict().items())
+        return f"TelemetryEvent({fields})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        msg = f"TelemetryEvent is immutable; {name} cannot be set"
+        raise AttributeError(msg)
+
+    def __delattr__(self, name: str) -> None:
+        msg = f"TelemetryEvent is immutable; {name} cannot be deleted"
+        raise AttributeError(msg)
+
+    def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
+        return (TelemetryEvent._of, self._key())
+
+
+class _NameField(NamedTuple):
+    name: str
+    is_required: bool
+
+
+_TOOL = _NameField("tool", is_required=True)
+_DECISION = _NameField("routing_decision", is_required=True)
+_DETAIL = _NameField("routing_detail", is_required=False)
+_UPSTREAM = _NameField("upstream", is_required=False)
+
+
+def check_shape(
+    tool: object,
+    routing_decision: object,
+    routing_detail: object,
+    upstream: object,
+    status: object,
+    error_type: object,
+    was_fallback: object,
+) -> EventShape:
+    """
+    Return the checked and cleaned shape of an event.
+
+    Raises `ValueError` naming the first field that does not fit, its value's type (never its
+    text, which might be anything) and what is allowed.
+    """
+    tool = _clean_name(_TOOL, tool)
+    decision = _clean_name(_DECISION, routing_decision)
+    if not isinstance(status, str) or status not in _STATUS_WORDS:
+        msg = "status must be 'success' or 'error'"
+        raise ValueError(msg)
+    if error_type is not None:
+        if not isinstance(error_type, str) or error_type not in _ERROR_TYPE_WORDS:
+            msg = f"error_type must be one of {', '.join(ErrorType)}, or None"
+            raise ValueError(msg)
+        if status != TelemetryStatus.ERROR:
+            msg = "error_type goes only with status 'error'"
+            raise ValueError(msg)
+    if was_fallback is not True and was_fallback is not False:
+        msg = f"was_fallback must be true or false, not {type(was_fallback).__name__}"
+        raise ValueError(msg)
+    return (
+        tool or "",
+        decision or "",
+        _clean_name(_DETAIL, routing_detail),
+        _clean_name(_UPSTREAM, upstream),
+        str(status),
+        None if error_type is None else str(error_type),
+        was_fallback,
+    )
+
+
+def _clean_name(field: _NameField, value: object) -> str | None:
+    if value is None and not field.is_required:
+        return None
+    if not isinstance(value, str):
+        msg = f"{field.name} must be a str, not {type(value).__name__}"
+        raise ValueError(msg)  # noqa: TRY004  a bad field is a bad value, whatever its type
+    if not value:
+        msg = f"{field.name} must not be empty"
+        raise ValueError(msg)
+    return _UNPRINTABLE.sub("\ufffd", str(value[:_NAME_MAX_CHARACTERS]))
+
+
+def _check_number(name: str, value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
+        msg = f"{name} must be a whole number from 0 to {_NUMBER_MAX}"
+        raise ValueError(msg)
+    return value
+
+
+def _check_id(value: object) -> str:
+    if not isinstance(value, str) or _ID.fullmatch(value) is None:
+        msg = "id must be 1 to 128 printable ASCII characters without space, quote or backslash"
+        raise ValueError(msg)
+    return str(value)
