@@ -1,0 +1,26 @@
+"""
+The wrapper: a stdio MCP server runs unchanged behind it while its tool calls are recorded.
+
+The conversation (what was said) knows no I/O; the stdio half (who says it) knows no
+protocol. Only the command line enters here.
+"""
+
+from __future__ import annotations
+
+from ._conversation import UNKNOWN_TOOL, Conversation
+from ._lines import LINE_LIMIT_BYTES, LineCutter
+from ._signals import SignalRelay
+from ._skeleton import Skeleton
+from ._stdio import CommandNotStarted, run_wrapped, take_standard_streams
+
+__all__ = [
+    "LINE_LIMIT_BYTES",
+    "UNKNOWN_TOOL",
+    "CommandNotStarted",
+    "Conversation",
+    "LineCutter",
+    "SignalRelay",
+    "Skeleton",
+    "run_wrapped",
+    "take_standard_streams",
+]
