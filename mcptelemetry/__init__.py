@@ -1,0 +1,118 @@
+"""
+Telemetry for MCP servers and proxies that authors can rely on and users can trust.
+
+`Telemetry` is all that most applications need. Every other public name lives in its room
+(`mcptelemetry.events`, `mcptelemetry.matching`, …) and can be imported from here too; each
+room is loaded when a name of it is first asked for, so importing the package costs next to
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._version import VERSION as __version__  # noqa: N811  the usual name
+
+if TYPE_CHECKING:
+    from .client import Telemetry as Telemetry
+    from .config import Mode as Mode
+    from .errors import ConfigError as ConfigError
+    from .errors import TelemetryError as TelemetryError
+    from .errors import UploadError as UploadError
+    from .events import PipelineConfig as PipelineConfig
+    from .events import PipelineStats as PipelineStats
+    from .events import TelemetryAuth as TelemetryAuth
+    from .events import TelemetryBuffer as TelemetryBuffer
+    from .events import TelemetryPipeline as TelemetryPipeline
+    from .events import TelemetryUploader as TelemetryUploader
+    from .matching import MatchReport as MatchReport
+    from .matching import RoutingConfig as RoutingConfig
+    from .matching import RoutingDecision as RoutingDecision
+    from .matching import RoutingEngine as RoutingEngine
+    from .matching import RoutingRule as RoutingRule
+    from .matching import RoutingTarget as RoutingTarget
+    from .matching import ToolMatch as ToolMatch
+    from .matching import build_report as build_report
+    from .privacy import is_disabled_by_env as is_disabled_by_env
+    from .vocabulary import EnvDisabledReason as EnvDisabledReason
+    from .vocabulary import EnvKind as EnvKind
+    from .vocabulary import ErrorCategory as ErrorCategory
+    from .vocabulary import ErrorType as ErrorType
+    from .vocabulary import LaunchSource as LaunchSource
+    from .vocabulary import RoutingReason as RoutingReason
+    from .vocabulary import RoutingStrategy as RoutingStrategy
+    from .vocabulary import StartupOutcome as StartupOutcome
+    from .vocabulary import Surface as Surface
+    from .vocabulary import TelemetryStatus as TelemetryStatus
+    from .wire import TelemetryBatch as TelemetryBatch
+    from .wire import TelemetryEvent as TelemetryEvent
+
+__all__ = [  # what a newcomer needs to know; the rest is documented in its room
+    "ConfigError",
+    "ErrorCategory",
+    "StartupOutcome",
+    "Surface",
+    "Telemetry",
+    "TelemetryError",
+    "TelemetryEvent",
+    "TelemetryStatus",
+    "__version__",
+]
+
+_ROOM_OF_NAME = {
+    name: room
+    for room, names in {
+        "client": ("Telemetry",),
+        "config": ("Mode",),
+        "errors": ("ConfigError", "TelemetryError", "UploadError"),
+        "events": (
+            "PipelineConfig",
+            "PipelineStats",
+            "TelemetryAuth",
+            "TelemetryBuffer",
+            "TelemetryPipeline",
+            "TelemetryUploader",
+        ),
+        "matching": (
+            "MatchReport",
+            "RoutingConfig",
+            "RoutingDecision",
+            "RoutingEngine",
+            "RoutingRule",
+            "RoutingTarget",
+            "ToolMatch",
+            "build_report",
+        ),
+        "privacy": ("is_disabled_by_env",),
+        "vocabulary": (
+            "EnvDisabledReason",
+            "EnvKind",
+            "ErrorCategory",
+            "ErrorType",
+            "LaunchSource",
+            "RoutingReason",
+            "RoutingStrategy",
+            "StartupOutcome",
+            "Surface",
+            "TelemetryStatus",
+        ),
+        "wire": ("TelemetryBatch", "TelemetryEvent"),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> object:
+    room = _ROOM_OF_NAME.get(name)
+    if room is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module  # noqa: PLC0415  nothing is loaded before it is asked for
+
+    value = getattr(import_module(f".{room}", __name__), name)
+    globals()[name] = value  # the next look finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM_OF_NAME})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 __all__ = [
+    "UNKNOWN_TOOL",
     "EnvDisabledReason",
     "EnvKind",
     "ErrorCategory",
@@ -23,12 +24,16 @@ __all__ = [
 ]
 
 
+UNKNOWN_TOOL = "unknown_tool"
+"""What is recorded instead of a tool's name that no server declared: a stranger's text."""
+
+
 class Word(str, Enum):
     """A closed set of wire words; printing a member prints its word."""
 
     # Python 3.12 changed how a mixed-in enumeration formats itself; say it once here.
     __str__ = str.__str__
-    __format__ = str.__format__
+    __format__ = str.__format__  # type: ignore[assignment]  # Enum declares another signature
 
 
 class TelemetryStatus(Word):

@@ -10,9 +10,11 @@ from ._config import PipelineConfig
 from ._endpoint import check_endpoint
 from ._pipeline import PipelineStats, TelemetryPipeline
 from ._recorder import Recorder
+from ._target import EventsTarget, find_target
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
+    "EventsTarget",
     "PipelineConfig",
     "PipelineStats",
     "Recorder",
@@ -25,4 +27,5 @@ __all__ = [
     "TelemetryUploader",
     "UploadError",
     "check_endpoint",
+    "find_target",
 ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ._decorator import instrument_callable, tool_name_of
 from ._invocation import Invocation, RecordCall
-from ._middleware import UNKNOWN_TOOL, McpMiddleware
+from ._middleware import McpMiddleware
 
 __all__ = [
-    "UNKNOWN_TOOL",
     "Invocation",
     "McpMiddleware",
     "RecordCall",

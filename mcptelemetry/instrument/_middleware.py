@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from ..vocabulary import UNKNOWN_TOOL
 from ._invocation import Invocation
 from ._result import is_error_result, result_type
 
-__all__ = ["UNKNOWN_TOOL", "McpMiddleware"]
+__all__ = ["McpMiddleware"]
 
-UNKNOWN_TOOL = "unknown_tool"
 _KNOWN_NAMES_MAX = 10_000
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..vocabulary import RoutingReason, RoutingStrategy
+from ..vocabulary import UNKNOWN_TOOL, RoutingReason, RoutingStrategy
 from ._glob import Glob
 from ._policy import RoutingConfig
 from ._report import SEPARATOR, MatchReport, ToolMatch
@@ -69,7 +69,8 @@ class RoutingDecision:
     *primary* is tried first; *fallback* after it has failed, None when there is no second
     try. *reason* is the label of the event, *detail* the pattern of the rule that decided
     (None for every other reason). *resolved_name* is the unprefixed name of the tool; of an
-    unknown tool it is the name that was asked for, a stranger's text.
+    unknown tool it is the name that was asked for, a stranger's text. *is_declared* says
+    whether some catalogue declared that name.
     """
 
     primary: RoutingTarget
@@ -77,6 +78,12 @@ class RoutingDecision:
     reason: RoutingReason
     detail: str | None
     resolved_name: str
+    is_declared: bool = True
+
+    @property
+    def recorded_name(self) -> str:
+        """The name under which the call is recorded: a stranger's text never is."""
+        return self.resolved_name if self.is_declared else UNKNOWN_TOOL
 
 
 class RoutingEngine:
@@ -123,10 +130,13 @@ class RoutingEngine:
         prefix, _separator, original_name = name.partition(SEPARATOR)
         if original_name and prefix in self._prefixes:
             target = RoutingTarget(_REMOTE, prefix, original_name)
-            return RoutingDecision(target, None, RoutingReason.EXPLICIT_PREFIX, None, original_name)
+            is_declared = self._report.get(original_name) is not None
+            reason = RoutingReason.EXPLICIT_PREFIX
+            return RoutingDecision(target, None, reason, None, original_name, is_declared)
         match = self._report.get(name)
         if match is None:
-            return RoutingDecision(RoutingTarget(_REJECT), None, RoutingReason.UNKNOWN, None, name)
+            nowhere = RoutingTarget(_REJECT)
+            return RoutingDecision(nowhere, None, RoutingReason.UNKNOWN, None, name, is_declared=False)
         if not match.is_matched():
             side, reason = (
                 (_LOCAL, RoutingReason.LOCAL_ONLY)

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from ._gate import Gate, Outcome, Verdict
-from ._standing import standing_refusal
+from ._switches import Decision, Stream, Switches, is_disabled_by_env, standing_refusal
 
-__all__ = ["Gate", "Outcome", "Verdict", "standing_refusal"]
+__all__ = [
+    "Decision",
+    "Gate",
+    "Outcome",
+    "Stream",
+    "Switches",
+    "Verdict",
+    "is_disabled_by_env",
+    "standing_refusal",
+]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from ._append import AppendTransport
 from ._clock import Clock, SystemClock, as_clock
+from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import ExitHook, around_fork
 from ._http import HttpTransport, NetworkSettings, is_loopback_host
+from ._logs import package_logger
+from ._signals import SignalChain
 from ._tally import Tally
 from ._transport import Answer, NoAnswer, Request, Transport
 from ._worker import Worker
@@ -15,10 +18,12 @@ __all__ = [
     "AppendTransport",
     "Clock",
     "ExitHook",
+    "FileStamp",
     "HttpTransport",
     "NetworkSettings",
     "NoAnswer",
     "Request",
+    "SignalChain",
     "SystemClock",
     "Tally",
     "Transport",
@@ -26,4 +31,9 @@ __all__ = [
     "around_fork",
     "as_clock",
     "is_loopback_host",
+    "make_private_directory",
+    "package_logger",
+    "read_small_file",
+    "stamp_of",
+    "write_atomically",
 ]

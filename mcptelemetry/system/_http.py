@@ -27,6 +27,7 @@ __all__ = ["HttpTransport", "NetworkSettings", "is_loopback_host"]
 
 _USER_AGENT = f"mcptelemetry/{VERSION}"
 _FORK_WAITS_FOR_IMPORT_SECS = 5.0
+_NESTED_ERRORS_MAX = 20
 
 
 class NetworkSettings(NamedTuple):
@@ -167,16 +168,19 @@ def _read_at_most(raw: Any, count: int) -> bytes:  # noqa: ANN401  urllib3's res
 
 
 def _describe(error: BaseException) -> str:
-    """Return one short line without addresses of objects, URLs or credentials."""
-    reason: Any = error
-    while True:
-        inner = getattr(reason, "reason", None) or (reason.args[0] if getattr(reason, "args", None) else None)
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    if isinstance(reason, OSError) and reason.strerror:
-        return f"{type(reason).__name__}: {reason.strerror}"
-    return type(reason).__name__
+    """Return a few words without addresses of objects, URLs or credentials."""
+    # The libraries wrap each other's errors; the system's own, innermost, says it best.
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(seen) < _NESTED_ERRORS_MAX:
+        current = waiting.pop(0)
+        if isinstance(current, BaseException) and current not in seen:
+            seen.append(current)
+            waiting += [getattr(current, "reason", None), *current.args, current.__cause__, current.__context__]
+    for current in seen:
+        if isinstance(current, OSError) and current.strerror:
+            return current.strerror.lower()
+    return type(seen[-1]).__name__
 
 
 @contextlib.contextmanager
