@@ -9,8 +9,17 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
-from mcptelemetry.wrap import CommandNotStarted, Conversation, SignalRelay, run_wrapped, take_standard_streams
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from mcptelemetry.wrap import (  # noqa: E402  the path comes first
+    CommandNotStarted,
+    Conversation,
+    SignalRelay,
+    run_wrapped,
+    take_standard_streams,
+)
 
 
 def main(records_path: str, command: list[str]) -> int:
