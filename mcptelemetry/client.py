@@ -180,7 +180,7 @@ class Telemetry:
             fallback_upstream = None if decision.fallback is None else decision.fallback.prefix
         return Invocation(
             self._record,
-            tool,  # type: ignore[arg-type]  a missing name is counted as invalid, not raised
+            tool,  # type: ignore[arg-type]  # a missing name is counted as invalid, not raised
             monotonic=self._clock.monotonic,
             on_invalid=self._count_invalid,
             routing_decision=routing_decision,

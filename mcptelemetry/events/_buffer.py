@@ -13,8 +13,9 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat, starmap
+from types import FrameType
 from typing import NamedTuple
 
 from ..system import Tally
@@ -240,7 +241,7 @@ class TelemetryBuffer:
     def _pop(self, count: int) -> list[EventRow]:
         return list(starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self._waiting))))))
 
-    def _push_front(self, rows: list[EventRow]) -> None:
+    def _push_front(self, rows: Sequence[EventRow]) -> None:
         room = self._waiting.maxlen
         self._waiting.extendleft(reversed(rows[:room]))
 
@@ -274,9 +275,9 @@ class TelemetryBuffer:
         """
         if threading.get_ident() != self._muted_thread:
             return False
-        frame = sys._getframe(2)  # noqa: SLF001  the only way to see who is calling
+        frame: FrameType | None = sys._getframe(2)  # the only way to see who is calling
         while frame is not None:
             if frame.f_code.co_name == "__del__":
                 return False
-            frame = frame.f_back  # type: ignore[assignment]  None ends the loop
+            frame = frame.f_back
         return True

@@ -1,5 +1,7 @@
 """
-One line an outage: a dead endpoint must not fill a host's log.
+The log lines about delivery: one an outage.
+
+A dead endpoint must not fill a host's log, however often it is tried.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple, Union
 
 from ..errors import UploadError
@@ -97,15 +98,16 @@ class TelemetryPipeline:
         self._body_of = BODY_OF_FORMAT[config.format]
         self._app = app
         self._version = version
-        self._uploader_options = {
-            "app": app,
-            "environ": environ,
-            "clock": self._clock,
-            "transport": transport,
-            "network": network,
-            "refusal": refusal,
-            "compression": config.compression,
-        }
+        self._build_uploader = partial(
+            TelemetryUploader,
+            app=app,
+            environ=environ,
+            clock=self._clock,
+            transport=transport,
+            network=network,
+            refusal=refusal,
+            compression=config.compression,
+        )
         self._uploader: TelemetryUploader | None = None
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)
         self._exit_hook: ExitHook | None = None
@@ -140,7 +142,7 @@ class TelemetryPipeline:
         """
         if not self.config.enabled or self.config.endpoint is None or self._uploader or self._is_closed:
             return
-        self._uploader = TelemetryUploader(self.config.endpoint, auth, **self._uploader_options)
+        self._uploader = self._build_uploader(self.config.endpoint, auth)
         self.buffer.set_flush_threshold(self.config.batch_size)
         around_fork(in_child=self._renew)
         self._exit_hook = ExitHook(self._finish_at_exit)

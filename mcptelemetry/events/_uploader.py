@@ -87,7 +87,7 @@ class TelemetryUploader:
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
         self._gate = Gate(
-            transport or _transport_for(self.endpoint, surroundings, network or NetworkSettings()),
+            transport or _transport_for(self.endpoint, surroundings, network),
             refusal=refusal or (lambda: standing_refusal(surroundings, application)),
             clock=as_clock(clock),
         )
@@ -136,7 +136,7 @@ def upload_error(outcome: Outcome) -> UploadError:
     )
 
 
-def _transport_for(endpoint: str, environ: Mapping[str, str], network: NetworkSettings) -> Transport:
+def _transport_for(endpoint: str, environ: Mapping[str, str], network: NetworkSettings | None) -> Transport:
     if urlsplit(endpoint).scheme == "file":
         return AppendTransport()
     return HttpTransport(environ=environ, network=network)

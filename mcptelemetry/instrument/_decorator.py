@@ -48,7 +48,7 @@ def instrument_callable(function: _Callable, begin: Callable[[], Invocation]) ->
             break
     else:
         wrapper = _wrap_function(function, begin)
-    return functools.wraps(function)(wrapper)  # type: ignore[return-value]  the signature is kept by wraps
+    return functools.wraps(function)(wrapper)  # type: ignore[return-value]  # the signature is kept by wraps
 
 
 def _wrap_function(function: Callable[..., Any], begin: Callable[[], Invocation]) -> Callable[..., Any]:

@@ -54,9 +54,9 @@ class Outcome(NamedTuple):
 
 # The policy for HTTP statuses; what is not in it is rejected.
 _VERDICT_OF_STATUS: dict[int, Verdict] = {
-    **{status: Verdict.DELIVERED for status in range(200, 300)},
-    **{status: Verdict.LATER for status in (408, 425, 429, *range(500, 600))},
-    **{status: Verdict.UNAUTHORIZED for status in (401, 403)},
+    **dict.fromkeys(range(200, 300), Verdict.DELIVERED),
+    **dict.fromkeys((408, 425, 429, *range(500, 600)), Verdict.LATER),
+    **dict.fromkeys((401, 403), Verdict.UNAUTHORIZED),
     413: Verdict.TOO_LARGE,
 }
 

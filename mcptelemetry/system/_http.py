@@ -46,10 +46,10 @@ class HttpTransport:
     """
 
     def __init__(
-        self, *, environ: Mapping[str, str] | None = None, network: NetworkSettings = NetworkSettings()
+        self, *, environ: Mapping[str, str] | None = None, network: NetworkSettings | None = None
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._network = network
+        self._network = NetworkSettings() if network is None else network
         self._session: requests.Session | None = None
         self._abandoned: list[object] = []
         # Held while requests is imported, and by every fork: a child that was forked in the
@@ -124,7 +124,8 @@ class HttpTransport:
         host = parts.hostname or ""
         if is_loopback_host(host):
             return {}  # what is meant for this machine does not take a way round by another
-        from urllib.request import proxy_bypass_environment  # noqa: PLC0415  heavy, and loaded by requests
+        # Heavy, and loaded by requests anyway.
+        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in its stubs
 
         refused = self._first_of("no_proxy")
         if refused and proxy_bypass_environment(parts.netloc, {"no": refused}):
@@ -144,7 +145,7 @@ def is_loopback_host(host: str) -> bool:
     if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
 

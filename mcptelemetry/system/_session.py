@@ -100,12 +100,12 @@ def _with_deadline(connection_class: Any) -> Any:  # noqa: ANN401  one of urllib
 
 
 class _HttpPool(HTTPConnectionPool):
-    QueueCls = _LockFreeQueue  # type: ignore[assignment]  the four methods that urllib3 calls
+    QueueCls = _LockFreeQueue  # type: ignore[assignment]  # the four methods that urllib3 calls
     ConnectionCls = _with_deadline(HTTPConnectionPool.ConnectionCls)
 
 
 class _HttpsPool(HTTPSConnectionPool):
-    QueueCls = _LockFreeQueue  # type: ignore[assignment]  as above
+    QueueCls = _LockFreeQueue  # type: ignore[assignment]  # as above
     ConnectionCls = _with_deadline(HTTPSConnectionPool.ConnectionCls)
 
 
@@ -113,7 +113,7 @@ class _Adapter(HTTPAdapter):
     """An adapter whose pools are ours, with and without a proxy."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  requests' signature
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]  untyped in its stubs
+        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]  # untyped in its stubs
         self._use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  requests' signature

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from json.encoder import encode_basestring_ascii as quote
-from typing import Optional, Tuple
+from typing import Optional
 
 from ._event import EventShape
 
@@ -18,7 +18,7 @@ __all__ = ["EventEncoder", "EventRow"]
 
 # What a queue holds for one event: shape, latency_ms, timestamp_secs, its own id or None,
 # and its number in this process, from which the id is made when it has none of its own.
-EventRow = Tuple[EventShape, int, int, Optional[str], int]
+EventRow = tuple[EventShape, int, int, Optional[str], int]
 
 _KEPT_SHAPES_MAX = 1024
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional
 
 from ..vocabulary import ErrorType, TelemetryStatus
 
@@ -34,7 +34,7 @@ EVENT_FIELDS = (
 # tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback.
 # An exact tuple of plain strings: the collector of garbage stops tracking those, so a
 # long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
-EventShape = Tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
+EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
 
 _NAME_MAX_CHARACTERS = 128
 _NUMBER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
