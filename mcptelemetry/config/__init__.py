@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._document import prepare_reader
 from ._modes import PERSON_FILE, STATE_FILE, Mode, ModeRecord, person_directory, read_mode, write_mode
 from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
 from ._watched import WatchedFile
@@ -19,6 +20,7 @@ __all__ = [
     "WatchedFile",
     "load_config",
     "person_directory",
+    "prepare_reader",
     "read_mode",
     "write_mode",
 ]

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Any
 
 from ..errors import ConfigError
 from ..system._files import read_small_file, stamp_of
 
-__all__ = ["Document", "read_document"]
+__all__ = ["Document", "prepare_reader", "read_document"]
 
 # A person's settings are a page or two; more is a mistake, or an attempt to keep us busy.
 _LIMIT_BYTES = 1 << 20
@@ -102,10 +103,17 @@ def _parse(path: str, content: bytes) -> Document:
     return Document(path, text, tables)
 
 
-def _toml_loads(text: str) -> dict[str, Any]:
-    # Imported with the first file that is found: most processes never need a reader.
-    import sys  # noqa: PLC0415
+def prepare_reader() -> None:
+    """
+    Import the TOML reader now.
 
+    For whoever will read from a thread of its own: a host that forks in the middle of that
+    thread's import would leave the child waiting for ever for the module's lock.
+    """
+    _toml_loads("")
+
+
+def _toml_loads(text: str) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib  # noqa: PLC0415
     else:

@@ -1,0 +1,217 @@
+"""
+The switch table: what each row says, whom it binds, and in which order they are asked.
+
+The rows are pure functions of facts that were gathered in one look, so that no file can
+change between two rows. In doubt the answer is off: what cannot be read may have been a
+refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import NamedTuple, Optional
+
+from ..application import Application
+from ..config import CONFIG_FILE, PERSON_FILE, STATE_FILE, Config, Mode, ModeRecord
+from ..errors import ConfigError
+
+__all__ = ["ROWS", "Decision", "Facts", "Row", "Stream", "decide"]
+
+_YES = frozenset({"1", "true", "on", "yes"})
+
+
+class Stream(Enum):
+    """What wants to leave, as far as the switches tell it apart."""
+
+    HEARTBEAT = "heartbeat"
+    AUTHOR_EVENTS = "the author's events"
+    OPERATOR_EVENTS = "the operator's events"
+
+
+class Decision(NamedTuple):
+    """
+    The verdict of the table: the *mode*, the *reason* in words, and the *row* that said so.
+
+    *row* is 1 to 8 as in the documentation of the switches, 0 for what stands beside the
+    table: no home directory, and what `[proxy.telemetry]` says about events.
+    """
+
+    mode: Mode
+    reason: str
+    row: int
+
+    @property
+    def may_send(self) -> bool:
+        """Whether something may leave."""
+        return self.mode is Mode.ON
+
+    @property
+    def is_by_environment(self) -> bool:
+        """Whether the environment refused: for this process alone, what is stored stays."""
+        return self.mode is Mode.OFF and self.row in (1, 2, 3)
+
+
+class Facts(NamedTuple):
+    """
+    Everything the rows look at, gathered in one look.
+
+    *application* is None when it is not known. Each file is what it says, None when there
+    is none, or the `ConfigError` that says why nobody knows. *names* are their paths:
+    settings, person-wide, state.
+    """
+
+    environ: Mapping[str, str]
+    application: Application | None
+    config: Config | ConfigError = Config()
+    person: ModeRecord | ConfigError | None = None
+    state: ModeRecord | ConfigError | None = None
+    has_home: bool = True
+    is_released: bool = True
+    is_under_test: bool = False
+    default: Mode = Mode.ON
+    names: tuple[str, str, str] = (CONFIG_FILE, PERSON_FILE, STATE_FILE)
+
+    @property
+    def generation(self) -> str | None:
+        """What names the person-wide and the application's mode as of now; see `Switches.generation`."""
+        records = (self.person, self.state)
+        if any(isinstance(record, ConfigError) for record in records):
+            return None
+        return "|".join(record.since if isinstance(record, ModeRecord) else "" for record in records)
+
+
+_Verdict = Optional[tuple[Mode, str]]
+
+
+def _do_not_track(facts: Facts) -> _Verdict:
+    said = facts.environ.get("DO_NOT_TRACK", "").strip()
+    return (Mode.OFF, "DO_NOT_TRACK") if said not in ("", "0") else None
+
+
+def _ci(facts: Facts) -> _Verdict:
+    said = facts.environ.get("CI", "").strip().lower()
+    return (Mode.OFF, "CI") if said in ("true", "1") else None
+
+
+def _opt_out(facts: Facts) -> _Verdict:
+    if facts.application is None:
+        return None
+    variable = facts.application.switch_variable
+    said = facts.environ.get(variable, "").strip().lower()
+    return (Mode.OFF, f"{variable}=false") if said and said not in _YES else None
+
+
+def _damaged_config(facts: Facts) -> _Verdict:
+    return _doubt(facts.config)
+
+
+def _damaged_person(facts: Facts) -> _Verdict:
+    return _doubt(facts.person)
+
+
+def _damaged_state(facts: Facts) -> _Verdict:
+    return _doubt(facts.state)
+
+
+def _doubt(found: object) -> _Verdict:
+    return (Mode.OFF, str(found)) if isinstance(found, ConfigError) else None
+
+
+def _no_events(facts: Facts) -> _Verdict:
+    config = facts.config
+    if isinstance(config, Config) and not config.proxy.enabled:
+        return Mode.OFF, f"[proxy.telemetry] enabled = false in {facts.names[0]}"
+    return None
+
+
+def _no_home(facts: Facts) -> _Verdict:
+    if facts.has_home:
+        return None
+    return Mode.OFF, "no home directory: nothing can be recorded, so nothing is sent"
+
+
+def _person_wide(facts: Facts) -> _Verdict:
+    found = facts.person
+    if not isinstance(found, ModeRecord) or found.mode is Mode.ON:
+        return None  # a person-wide yes lifts no other refusal
+    return found.mode, found.doubt or f"{found.mode} for all applications, in {facts.names[1]}"
+
+
+def _settings(facts: Facts) -> _Verdict:
+    config = facts.config
+    if not isinstance(config, Config):
+        return None
+    if config.telemetry.enabled is False:
+        return Mode.OFF, f"[telemetry] enabled = false in {facts.names[0]}"
+    if config.telemetry.mode is not None:
+        return config.telemetry.mode, f"[telemetry] mode, {config.telemetry.mode} in {facts.names[0]}"
+    return None
+
+
+def _state(facts: Facts) -> _Verdict:
+    found = facts.state
+    if not isinstance(found, ModeRecord):
+        return None
+    return found.mode, found.doubt or f"{found.mode} in {facts.names[2]}"
+
+
+def _not_for_real(facts: Facts) -> _Verdict:
+    if facts.application is not None:
+        said = facts.environ.get(facts.application.switch_variable, "").strip().lower()
+        if said in _YES:
+            return None
+    if not facts.is_released:
+        return Mode.OFF, "a development build"
+    if facts.is_under_test or "PYTEST_VERSION" in facts.environ:
+        return Mode.OFF, "run by a test runner"
+    return None
+
+
+def _default(facts: Facts) -> _Verdict:
+    return facts.default, f"the author's default, {facts.default}"
+
+
+def _operator(_facts: Facts) -> _Verdict:
+    return Mode.ON, "the operator named an endpoint"
+
+
+class Row(NamedTuple):
+    """One row: its *number* in the documentation, whom it binds, and what it says, if anything."""
+
+    number: int
+    streams: frozenset[Stream]
+    judge: Callable[[Facts], _Verdict]
+
+
+_ALL = frozenset(Stream)
+_OURS = frozenset({Stream.HEARTBEAT, Stream.AUTHOR_EVENTS})
+_EVENTS = frozenset({Stream.AUTHOR_EVENTS, Stream.OPERATOR_EVENTS})
+
+ROWS: tuple[Row, ...] = (
+    Row(1, _ALL, _do_not_track),
+    Row(2, _OURS, _ci),
+    Row(3, _ALL, _opt_out),
+    # What nobody can read comes before what anybody says: a refusal may stand in it.
+    Row(4, _OURS, _damaged_person),
+    Row(5, _ALL, _damaged_config),
+    Row(6, _OURS, _damaged_state),
+    Row(0, _EVENTS, _no_events),
+    Row(0, _OURS, _no_home),
+    Row(4, _OURS, _person_wide),
+    Row(5, _OURS, _settings),
+    Row(6, _OURS, _state),
+    Row(7, _OURS, _not_for_real),
+    Row(8, _OURS, _default),
+    Row(0, frozenset({Stream.OPERATOR_EVENTS}), _operator),
+)
+
+
+def decide(facts: Facts, stream: Stream) -> Decision:
+    """Return what the first row that binds *stream* and has something to say, says."""
+    for row in ROWS:
+        if stream in row.streams:
+            verdict = row.judge(facts)
+            if verdict is not None:
+                return Decision(verdict[0], verdict[1], row.number)
+    return Decision(Mode.OFF, "no row said anything", 0)  # pragma: no cover  the last two rows always do

@@ -1,0 +1,533 @@
+"""
+The switch table, crossed: each spelling and state against the three streams.
+
+The expected column is written by hand from the documentation of the switches, never
+computed; the rest of the file holds what a table cannot say.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mcptelemetry.application import Application
+from mcptelemetry.config import Mode, write_mode
+from mcptelemetry.privacy._rows import ROWS, Stream
+from mcptelemetry.privacy._switches import Switches, is_disabled_by_env, is_test_runner, standing_refusal
+from mcptelemetry.vocabulary import EnvDisabledReason
+
+APP = Application("acme-mcp")
+OWN = "ACME_MCP_TELEMETRY"
+SINCE = 'since = "2026-01-31T12:00:00.000000Z"\n'
+DIRECTORY = object()
+DANGLING = object()
+LOOP = object()
+PIPE = object()
+
+
+class Case(NamedTuple):
+    """One state of the machine, and what it means for the heartbeat, the author's and the operator's events."""
+
+    title: str
+    expected: str
+    environ: Mapping[str, str] = {}
+    toml: object = None
+    state: object = None
+    person: object = None
+    default: str = "on"
+    version: str = "1.4.0"
+    is_under_test: bool = False
+
+
+OFF, ON, PROXY_OFF = "[telemetry]\nenabled = false\n", "[telemetry]\nenabled = true\n", "[proxy.telemetry]\nenabled = false\n"
+
+
+def mode(word: str) -> str:
+    """Return a mode file that says *word*."""
+    return f'mode = "{word}"\n{SINCE}'
+
+
+def toml_mode(word: str) -> str:
+    """Return settings whose mode is *word*."""
+    return f'[telemetry]\nmode = "{word}"\n'
+
+
+# heartbeat / author's events / operator's events, and the row that decides the heartbeat
+CASES = (
+    Case("nothing said", "on on on 8"),
+    # Row 1
+    Case("DO_NOT_TRACK=1", "off off off 1", {"DO_NOT_TRACK": "1"}),
+    Case("DO_NOT_TRACK=true", "off off off 1", {"DO_NOT_TRACK": "true"}),
+    Case("DO_NOT_TRACK=false is a yes to not tracking", "off off off 1", {"DO_NOT_TRACK": "false"}),
+    Case("DO_NOT_TRACK=00", "off off off 1", {"DO_NOT_TRACK": "00"}),
+    Case("DO_NOT_TRACK=0", "on on on 8", {"DO_NOT_TRACK": "0"}),
+    Case("DO_NOT_TRACK=0 with blanks", "on on on 8", {"DO_NOT_TRACK": " 0 "}),
+    Case("DO_NOT_TRACK empty", "on on on 8", {"DO_NOT_TRACK": ""}),
+    Case("DO_NOT_TRACK blank", "on on on 8", {"DO_NOT_TRACK": "  "}),
+    Case("DO_NOT_TRACK before a yes", "off off off 1", {"DO_NOT_TRACK": "1", OWN: "1"}),
+    Case("DO_NOT_TRACK before CI", "off off off 1", {"DO_NOT_TRACK": "1", "CI": "1"}),
+    Case("DO_NOT_TRACK before damage", "off off off 1", {"DO_NOT_TRACK": "1"}, toml="[[["),
+    # Row 2
+    Case("CI=true", "off off on 2", {"CI": "true"}),
+    Case("CI=TRUE", "off off on 2", {"CI": "TRUE"}),
+    Case("CI=1", "off off on 2", {"CI": "1"}),
+    Case("CI=false", "on on on 8", {"CI": "false"}),
+    Case("CI=0", "on on on 8", {"CI": "0"}),
+    Case("CI=yes", "on on on 8", {"CI": "yes"}),
+    Case("CI empty", "on on on 8", {"CI": ""}),
+    Case("CI with a yes of its own", "off off on 2", {"CI": "true", OWN: "1"}),
+    Case("CI and a no of its own", "off off off 2", {"CI": "true", OWN: "0"}),
+    Case("CI and a state that says on", "off off on 2", {"CI": "true"}, state=mode("on")),
+    # Row 3
+    Case("own=false", "off off off 3", {OWN: "false"}),
+    Case("own=0", "off off off 3", {OWN: "0"}),
+    Case("own=off", "off off off 3", {OWN: "off"}),
+    Case("own=no", "off off off 3", {OWN: "no"}),
+    Case("own=local", "off off off 3", {OWN: "local"}),
+    Case("own=anything", "off off off 3", {OWN: "2"}),
+    Case("own=1", "on on on 8", {OWN: "1"}),
+    Case("own=True with blanks", "on on on 8", {OWN: " True "}),
+    Case("own=ON", "on on on 8", {OWN: "ON"}),
+    Case("own=Yes", "on on on 8", {OWN: "Yes"}),
+    Case("own blank", "on on on 8", {OWN: "  "}),
+    Case("another application's no", "on on on 8", {"ACME_TELEMETRY": "0"}),
+    Case("a yes does not lift the person-wide no", "off off on 4", {OWN: "1"}, person=mode("off")),
+    Case("a yes does not lift the settings", "off off on 5", {OWN: "1"}, toml=OFF),
+    Case("a yes does not lift the state", "off off on 6", {OWN: "1"}, state=mode("off")),
+    Case("a yes does not lift the author's default", "off off on 8", {OWN: "1"}, default="off"),
+    # Row 4
+    Case("person-wide off", "off off on 4", person=mode("off")),
+    Case("person-wide local", "local local on 4", person=mode("local")),
+    Case("person-wide on", "on on on 8", person=mode("on")),
+    Case("person-wide on lifts no default", "off off on 8", person=mode("on"), default="off"),
+    Case("person-wide on lifts no settings", "off off on 5", person=mode("on"), toml=OFF),
+    Case("person-wide on lifts no state", "local local on 6", person=mode("on"), state=mode("local")),
+    Case("person-wide off against a state that says on", "off off on 4", person=mode("off"), state=mode("on")),
+    Case("person-wide off against settings that say on", "off off on 4", person=mode("off"), toml=toml_mode("on")),
+    Case("person-wide local against a state that says on", "local local on 4", person=mode("local"), state=mode("on")),
+    Case("person-wide unknown mode", "off off on 4", person=mode("paused")),
+    Case("person-wide ON in capitals is not known", "off off on 4", person=mode("ON")),
+    Case("person-wide mode of another type", "off off on 4", person="mode = 1\n"),
+    Case("person-wide without a mode", "off off on 4", person=SINCE),
+    Case("person-wide without since", "on on on 8", person='mode = "on"\n'),
+    Case("person-wide empty", "off off on 4", person=""),
+    Case("person-wide malformed", "off off on 4", person='mode = "on\n'),
+    Case("person-wide in latin-1", "off off on 4", person=b'mode = "on" # \xe9\n'),
+    Case("person-wide is a directory", "off off on 4", person=DIRECTORY),
+    Case("person-wide is a link to nothing", "off off on 4", person=DANGLING),
+    # Row 5
+    Case("settings enabled = false", "off off on 5", toml=OFF),
+    Case("settings enabled = true say nothing", "on on on 8", toml=ON),
+    Case("settings enabled = true lift no default", "off off on 8", toml=ON, default="off"),
+    Case("settings enabled = true lift no state", "off off on 6", toml=ON, state=mode("off")),
+    Case("settings mode off", "off off on 5", toml=toml_mode("off")),
+    Case("settings mode local", "local local on 5", toml=toml_mode("local")),
+    Case("settings mode on", "on on on 5", toml=toml_mode("on")),
+    Case("settings mode on before the state", "on on on 5", toml=toml_mode("on"), state=mode("off")),
+    Case("settings mode local before a state that says on", "local local on 5", toml=toml_mode("local"), state=mode("on")),
+    Case("settings mode unknown", "off off on 5", toml=toml_mode("maybe")),
+    Case("settings mode empty", "off off on 5", toml=toml_mode("")),
+    Case("settings enabled = false and mode on", "off off on 5", toml=f'{OFF}mode = "on"\n'),
+    Case("settings enabled = true and mode off", "off off on 5", toml=f'{ON}mode = "off"\n'),
+    Case("settings enabled as text", "off off off 5", toml='[telemetry]\nenabled = "true"\n'),
+    Case("settings enabled as a number", "off off off 5", toml="[telemetry]\nenabled = 1\n"),
+    Case("settings mode as a bool", "off off off 5", toml="[telemetry]\nmode = true\n"),
+    Case("settings with an unknown key", "on on on 8", toml="[telemetry]\nenable = true\n"),
+    Case("settings about something else", "on on on 8", toml='[network]\nca_bundle = "/ca.pem"\n'),
+    Case("settings malformed", "off off off 5", toml="[telemetry\n"),
+    Case("settings cut after the heading", "off off off 5", toml="[telemetry]\n"),
+    Case("settings empty", "off off off 5", toml=""),
+    Case("settings of another type elsewhere", "off off off 5", toml='[proxy.telemetry]\nbatch_size = "ten"\n'),
+    Case("settings with a byte order mark", "off off on 5", toml=b"\xef\xbb\xbf[telemetry]\nenabled = false\n"),
+    Case("settings in UTF-16", "off off off 5", toml=ON.encode("utf-16")),
+    Case("settings in latin-1", "off off off 5", toml=b"# \xe9\n[telemetry]\nenabled = true\n"),
+    Case("settings with Windows line ends", "off off on 5", toml=OFF.replace("\n", "\r\n").encode()),
+    Case("settings are a directory", "off off off 5", toml=DIRECTORY),
+    Case("settings are a link to nothing", "off off off 5", toml=DANGLING),
+    Case("settings are a link to themselves", "off off off 5", toml=LOOP),
+    Case("settings are a pipe", "off off off 5", toml=PIPE),
+    Case("settings malformed against a state that says on", "off off off 5", toml="x", state=mode("on")),
+    Case("settings malformed against a yes", "off off off 5", {OWN: "1"}, toml="x"),
+    # Row 6
+    Case("state off", "off off on 6", state=mode("off")),
+    Case("state local", "local local on 6", state=mode("local")),
+    Case("state on", "on on on 6", state=mode("on")),
+    Case("state on lifts the author's off", "on on on 6", state=mode("on"), default="off"),
+    Case("state on for a development build", "on on on 6", state=mode("on"), version="dev"),
+    Case("state unknown", "off off on 6", state=mode("dormant")),
+    Case("state empty", "off off on 6", state=""),
+    Case("state malformed", "off off on 6", state='mode = "on"\nsince'),
+    Case("state malformed against settings that say on", "off off on 6", state="mode", toml=toml_mode("on")),
+    Case("state is a directory", "off off on 6", state=DIRECTORY),
+    # Row 7
+    Case("version dev", "off off on 7", version="dev"),
+    Case("no version", "off off on 7", version=""),
+    Case("version 1.0.dev3", "off off on 7", version="1.0.dev3"),
+    Case("version 1.0+local", "off off on 7", version="1.0+local"),
+    Case("version v2.0.0-rc.1", "on on on 8", version="v2.0.0-rc.1"),
+    Case("a development build with a yes", "on on on 8", {OWN: "1"}, version="dev"),
+    Case("PYTEST_VERSION", "off off on 7", {"PYTEST_VERSION": "8.3.0"}),
+    Case("PYTEST_VERSION with a yes", "on on on 8", {"PYTEST_VERSION": "8.3.0", OWN: "yes"}),
+    Case("a test runner", "off off on 7", is_under_test=True),
+    Case("a test runner with a yes and the author's off", "off off on 8", {OWN: "1"}, is_under_test=True, default="off"),
+    # Row 8
+    Case("the author says local", "local local on 8", default="local"),
+    Case("the author says off", "off off on 8", default="off"),
+    # The operator's own switch
+    Case("proxy off", "on off off 8", toml=PROXY_OFF),
+    Case("proxy off against a state that says on", "on off off 6", toml=PROXY_OFF, state=mode("on")),
+    Case("proxy off as text", "off off off 5", toml='[proxy.telemetry]\nenabled = "no"\n'),
+    Case("proxy on lifts nothing of the person's", "off off on 4", toml="[proxy.telemetry]\nenabled = true\n", person=mode("off")),
+)
+
+
+def put(path: Path, content: object) -> None:
+    """Make *path* what *content* says: text, bytes or one of the odd things a path can be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is DIRECTORY:
+        path.mkdir()
+    elif content is DANGLING:
+        path.symlink_to(path.with_name("gone.toml"))
+    elif content is LOOP:
+        path.symlink_to(path)
+    elif content is PIPE:
+        os.mkfifo(path)
+
+
+def switches(home: Path, environ: Mapping[str, str] | None = None, **arguments: object) -> Switches:
+    """Return the switches of a released application whose files lie under *home*."""
+    given = {"version": "1.4.0", "is_under_test": False, **arguments}
+    return Switches(
+        APP,
+        environ=environ or {},
+        data_dir=str(home / ".acme-mcp"),
+        person_dir=str(home / ".mcptelemetry"),
+        **given,  # type: ignore[arg-type]  # each test names what it varies
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are not for everybody there")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_switches_send_exactly_what_the_documentation_names(case: Case, tmp_path: Path) -> None:
+    """Each stream has the mode that the first matching row gives it, and the heartbeat names that row."""
+    put(tmp_path / ".acme-mcp" / "telemetry.toml", case.toml)
+    put(tmp_path / ".acme-mcp" / "telemetry-state.toml", case.state)
+    put(tmp_path / ".mcptelemetry" / "person.toml", case.person)
+    asked = switches(
+        tmp_path, case.environ, version=case.version, default=case.default, is_under_test=case.is_under_test
+    )
+    streams = (Stream.HEARTBEAT, Stream.AUTHOR_EVENTS, Stream.OPERATOR_EVENTS)
+    decisions = [asked.decide(stream) for stream in streams]
+    assert " ".join([*(str(decision.mode) for decision in decisions), str(decisions[0].row)]) == case.expected
+    assert [asked.refusal(stream) is None for stream in streams] == [d.mode is Mode.ON for d in decisions]
+    assert all(decision.reason for decision in decisions)
+
+
+def test_switches_table_is_crossed_with_enough_states() -> None:
+    """At least sixty different states are crossed with the three streams."""
+    assert len({case.title for case in CASES}) == len(CASES) >= 60
+
+
+def test_rows_stand_in_the_order_of_their_numbers() -> None:
+    """Apart from what nobody can read, which comes first, the rows are asked in the order of their numbers."""
+    named = [(row.number, row.judge.__name__) for row in ROWS]
+    spoken = [number for number, name in named if number and "damaged" not in name]
+    assert spoken == sorted(spoken) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, (False, "")),
+        ({"DO_NOT_TRACK": "1", "CI": "1", "MCPPROXY_TELEMETRY": "0"}, (True, "DO_NOT_TRACK")),
+        ({"DO_NOT_TRACK": "0", "CI": "1", "MCPPROXY_TELEMETRY": "0"}, (True, "CI")),
+        ({"CI": "no", "MCPPROXY_TELEMETRY": "false"}, (True, "APP")),
+        ({"MCPPROXY_TELEMETRY": "true", "PYTEST_VERSION": "8"}, (False, "")),
+    ],
+)
+def test_is_disabled_by_env_names_the_first_row_that_refuses(
+    environ: dict[str, str], expected: tuple[bool, str]
+) -> None:
+    """Rows 1 to 3 are asked in their order, and no other row is."""
+    assert is_disabled_by_env(environ, app="mcpproxy") == expected
+    assert is_disabled_by_env(environ, app=Application("mcpproxy"))[1] is EnvDisabledReason(expected[1])
+
+
+def test_is_disabled_by_env_refuses_an_impossible_name() -> None:
+    """A name that is no application's is a ValueError that shows it."""
+    with pytest.raises(ValueError, match="'No Name'"):
+        is_disabled_by_env({}, app="No Name")
+
+
+def test_standing_refusal_knows_do_not_track_and_the_application_only() -> None:
+    """What is built by hand obeys row 1, and row 3 when it is told an application."""
+    assert standing_refusal({"DO_NOT_TRACK": "yes"}, None) == "DO_NOT_TRACK"
+    assert standing_refusal({OWN: "off"}, APP) == "ACME_MCP_TELEMETRY=false"
+    assert standing_refusal({OWN: "off"}, None) is None
+    assert standing_refusal({"CI": "true", "PYTEST_VERSION": "8"}, APP) is None
+
+
+def test_refusal_says_where_the_no_stands(tmp_path: Path) -> None:
+    """The reason names the variable, or the file in which the refusal is written."""
+    asked = switches(tmp_path)
+    put(tmp_path / ".acme-mcp" / "telemetry.toml", "[telemetry]\n\nenabled = 7\n")
+    reason = asked.refusal(Stream.HEARTBEAT)
+    assert reason is not None
+    assert f"{asked.config_path}, line 3: [telemetry] enabled must be true or false, not 7" in reason
+    put(tmp_path / ".acme-mcp" / "telemetry.toml", OFF)
+    assert asked.refusal(Stream.HEARTBEAT) == f"[telemetry] enabled = false in {asked.config_path}"
+
+
+def test_refusal_by_the_environment_is_told_from_a_lasting_one(tmp_path: Path) -> None:
+    """A decision says whether it holds for this process alone."""
+    assert switches(tmp_path, {"CI": "1"}).decide(Stream.HEARTBEAT).is_by_environment
+    write_mode(switches(tmp_path).state_path, "off", clock=lambda: 1.0)
+    assert not switches(tmp_path).decide(Stream.HEARTBEAT).is_by_environment
+
+
+def test_environment_is_looked_at_again_each_time(tmp_path: Path) -> None:
+    """A variable that is set while the process runs counts at once, and so does its removal."""
+    environ: dict[str, str] = {}
+    asked = switches(tmp_path)
+    live = Switches(
+        APP, environ=environ, data_dir=str(tmp_path), person_dir=str(tmp_path), version="1.0", is_under_test=False
+    )
+    assert live.refusal(Stream.HEARTBEAT) is None
+    environ["DO_NOT_TRACK"] = "1"
+    assert live.refusal(Stream.HEARTBEAT) == "DO_NOT_TRACK"
+    assert asked.refusal(Stream.HEARTBEAT) is None
+    del environ["DO_NOT_TRACK"]
+    assert live.refusal(Stream.HEARTBEAT) is None
+
+
+def test_files_are_looked_at_again_each_time(tmp_path: Path) -> None:
+    """Of a thousand changes, each written a moment ago, every one already counts."""
+    asked = switches(tmp_path)
+    for turn in range(250):
+        write_mode(asked.state_path, "off", clock=lambda: float(turn))
+        assert asked.refusal(Stream.HEARTBEAT) is not None
+        write_mode(asked.state_path, "on", clock=lambda: float(turn))
+        assert asked.refusal(Stream.HEARTBEAT) is None
+        write_mode(asked.person_path, "off", clock=lambda: float(turn))
+        assert asked.refusal(Stream.HEARTBEAT) is not None
+        os.remove(asked.person_path)
+        assert asked.refusal(Stream.HEARTBEAT) is None
+
+
+def test_files_that_are_rewritten_in_place_count_at_once(tmp_path: Path) -> None:
+    """A file of the same size and inode, changed within one tick of the clock, is read again."""
+    asked = switches(tmp_path)
+    for turn in range(200):
+        is_yes = bool(turn % 2)
+        put(Path(asked.config_path), f"[telemetry]\nenabled = {'true ' if is_yes else 'false'}\n")
+        assert (asked.refusal(Stream.HEARTBEAT) is None) == is_yes
+    for turn in range(200):
+        is_yes = bool(turn % 2)
+        put(Path(asked.state_path), 'mode = "on" \n' if is_yes else 'mode = "off"\n')
+        assert (asked.refusal(Stream.HEARTBEAT) is None) == is_yes
+
+
+def test_generation_changes_with_each_mode_and_with_nothing_else(tmp_path: Path) -> None:
+    """The person-wide and the application's mode make a new generation; the settings do not."""
+    asked = switches(tmp_path)
+    seen = [asked.generation()]
+    for path, word in [
+        (asked.state_path, "off"),
+        (asked.state_path, "on"),
+        (asked.person_path, "off"),
+        (asked.person_path, "on"),
+    ]:
+        write_mode(path, word, clock=lambda: 5.0)  # the clock stands still
+        seen.append(asked.generation())
+    assert None not in seen
+    assert len(set(seen)) == len(seen)
+    write_mode(asked.state_path, "on", clock=lambda: 99.0)
+    put(Path(asked.config_path), ON)
+    assert asked.generation() == seen[-1]
+
+
+@pytest.mark.parametrize("name", ["state_path", "person_path"])
+def test_generation_is_not_known_while_a_mode_file_is_damaged(name: str, tmp_path: Path) -> None:
+    """A mode file that cannot be read gives no generation, so that nothing is taken for old."""
+    asked = switches(tmp_path)
+    put(Path(getattr(asked, name)), "mode =")
+    assert asked.generation() is None
+
+
+def test_look_gives_one_picture_of_mode_and_generation(tmp_path: Path) -> None:
+    """What was gathered in one look does not change when the files do."""
+    asked = switches(tmp_path)
+    before = asked.look()
+    write_mode(asked.state_path, "off", clock=lambda: 5.0)
+    assert before.generation == "|"
+    assert asked.look().generation != before.generation
+
+
+@pytest.mark.parametrize("missing", [{"data_dir": ""}, {"person_dir": ""}])
+def test_switches_without_a_home_send_nothing_that_must_be_recorded(missing: dict[str, str], tmp_path: Path) -> None:
+    """Without a home directory the heartbeat and the author's events stay, with that reason; the operator's go."""
+    given = {"data_dir": str(tmp_path), "person_dir": str(tmp_path), **missing}
+    asked = Switches(APP, environ={}, version="1.0", is_under_test=False, **given)
+    assert asked.decide(Stream.HEARTBEAT).reason.startswith("no home directory")
+    assert asked.decide(Stream.AUTHOR_EVENTS).mode is Mode.OFF
+    assert asked.decide(Stream.OPERATOR_EVENTS).mode is Mode.ON
+
+
+def test_switches_touch_nothing_when_they_look(tmp_path: Path) -> None:
+    """Looking creates no file and no directory, on or off."""
+    for environ in ({}, {"DO_NOT_TRACK": "1"}):
+        asked = switches(tmp_path / "nowhere", environ)
+        for stream in Stream:
+            asked.decide(stream)
+        asked.generation()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_switches_find_their_files_under_home(tmp_path: Path) -> None:
+    """A server that a client starts with little more than HOME finds the refusal that a shell wrote."""
+    environ = {"HOME": str(tmp_path), "PATH": os.defpath, "SHELL": "/bin/sh", "TERM": "dumb", "USER": "someone"}
+    write_mode(str(tmp_path / ".mcptelemetry" / "person.toml"), "off", clock=lambda: 1.0)
+    asked = Switches(APP, environ=environ, version="1.0", is_under_test=False)
+    assert asked.decide(Stream.HEARTBEAT)[::2] == (Mode.OFF, 4)
+    assert asked.state_path == str(tmp_path / ".acme-mcp" / "telemetry-state.toml")
+
+
+def test_switches_keep_sight_of_their_files_when_the_host_changes_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data directory that was given as a relative path stays the same one."""
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "data" / "telemetry-state.toml", mode("off"))
+    asked = Switches(APP, environ={}, data_dir="data", person_dir="p", version="1.0", is_under_test=False)
+    monkeypatch.chdir("/")
+    assert asked.decide(Stream.HEARTBEAT).row == 6
+
+
+def test_switches_refuse_a_default_that_is_no_mode() -> None:
+    """The author's default is one of three words; another is a ValueError that shows it."""
+    with pytest.raises(ValueError, match="default='maybe'"):
+        Switches(APP, default="maybe")
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Be nobody for a while when the tests run as root, whom no permission stops."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def lock_file(path: Path) -> None:
+    """Take the file's permissions away."""
+    path.chmod(0)
+
+
+def lock_directory(path: Path) -> None:
+    """Take the directory's permissions away."""
+    path.parent.chmod(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are another matter there")
+@pytest.mark.parametrize("lock", [lock_file, lock_directory])
+@pytest.mark.parametrize("name", ["config_path", "state_path", "person_path"])
+def test_switches_read_a_forbidden_file_as_off(name: str, lock: Callable[[Path], None], tmp_path: Path) -> None:
+    """A file that may not be read, or lies where nobody may look, is off, also when it could be read before."""
+    asked = switches(tmp_path, clock=lambda: 0.0)
+    path = Path(getattr(asked, name))
+    put(path, toml_mode("on") if name == "config_path" else mode("on"))
+    # The temporary directory's parents are the test user's own: open the way for nobody.
+    opened = [folder for folder in [tmp_path, *tmp_path.parents] if folder.stat().st_uid == os.geteuid()]
+    modes = [(folder, folder.stat().st_mode & 0o7777) for folder in opened if folder != Path("/")]
+    for folder, bits in modes:
+        folder.chmod(bits | 0o055)
+    try:
+        path.chmod(0o644)
+        with without_rights():
+            assert asked.refusal(Stream.HEARTBEAT) is None
+        lock(path)
+        with without_rights():
+            assert "cannot be read" in str(asked.refusal(Stream.HEARTBEAT))
+    finally:
+        path.parent.chmod(0o700)
+        for folder, bits in modes:
+            folder.chmod(bits)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "expected"),
+    [
+        ("pytest.__main__", "/lib/pytest/__main__.py", True),
+        ("unittest.__main__", "/lib/unittest/__main__.py", True),
+        (None, "/usr/bin/pytest", True),
+        (None, "C:\\venv\\Scripts\\pytest.exe\\__main__.py", True),
+        (None, "/usr/bin/py.test", True),
+        (None, "/home/me/server.py", False),
+        (None, "/home/pytest/server.py", False),
+        ("acme.__main__", "/lib/acme/__main__.py", False),
+        ("unittestish", "/lib/unittestish.py", False),
+        (None, None, False),
+    ],
+)
+def test_is_test_runner_recognises_how_the_process_was_started(
+    name: str | None, file: str | None, expected: bool
+) -> None:
+    """The module that was started, or the name of its file, tells pytest and unittest from anything else."""
+    spec = types.SimpleNamespace(name=name) if name else None
+    assert is_test_runner(types.SimpleNamespace(__spec__=spec, __file__=file)) is expected
+
+
+@pytest.mark.parametrize("runner", ["pytest", "unittest"])
+def test_is_test_runner_recognises_a_real_one(runner: str, tmp_path: Path) -> None:
+    """Inside a real test run the process is recognised, without any variable."""
+    (tmp_path / "test_inside.py").write_text(
+        "import unittest\nfrom mcptelemetry.privacy._switches import is_test_runner\n"
+        "class TestInside(unittest.TestCase):\n"
+        "    def test_it(self):\n        self.assertTrue(is_test_runner())\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-m", runner, "test_inside" if runner == "unittest" else "test_inside.py"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(root), "HOME": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_is_test_runner_is_not_fooled_by_a_plain_script() -> None:
+    """A plain process is no test run."""
+    root = Path(__file__).resolve().parents[3]
+    code = "from mcptelemetry.privacy._switches import is_test_runner; raise SystemExit(is_test_runner())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=False)
+    assert done.returncode == 0
+
+
+def test_switches_load_nothing_heavy_when_imported() -> None:
+    """Importing the switches loads no TOML reader, and nothing that opens sockets or databases."""
+    root = Path(__file__).resolve().parents[3]
+    code = (
+        "import sys, mcptelemetry.privacy._switches\n"
+        "heavy = {'tomllib', 'tomli', 'tomli_w', 'requests', 'ssl', 'sqlite3', 'argparse', 'subprocess', 'difflib'}\n"
+        "raise SystemExit(', '.join(sorted(heavy & set(sys.modules))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, timeout=60, check=False)
+    assert done.stderr.strip() in (b"", b"\n"), done.stderr
