@@ -30,7 +30,7 @@ class SignalRelay:
     """
 
     def __init__(self) -> None:
-        self.unheard = threading.Event()
+        self.unheard = False
         self._child: subprocess.Popen[bytes] | None = None
         self._kept: list[int] = []  # signals that came before the child
         self._before: dict[int, object] = {}
@@ -60,7 +60,7 @@ class SignalRelay:
         if self._child is None:
             self._kept.append(number)
         elif self._child.returncode is not None:
-            self.unheard.set()
+            self.unheard = True
         elif not _terminal_sent_it(number):
             self._send(number)
 
@@ -71,7 +71,7 @@ class SignalRelay:
                 child.send_signal(number)
         except (OSError, ValueError):
             # It has just ended, or the platform has no such signal for other processes.
-            self.unheard.set()
+            self.unheard = True
 
 
 def _terminal_sent_it(number: int) -> bool:

@@ -161,7 +161,7 @@ def _start(command: Sequence[str], child_input: int, child_output: int) -> subpr
 
 def _drain(answers: Pump, signals: SignalRelay) -> None:
     """Wait until what the ended child wrote has been passed on, and who holds its output is silent."""
-    while not signals.unheard.is_set():
+    while not signals.unheard:
         pieces_before = answers.pieces_read
         if answers.join(_SILENCE_SECS):
             return

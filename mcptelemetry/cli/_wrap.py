@@ -1,0 +1,113 @@
+"""
+The command `wrap`: a stdio MCP server runs unchanged while its tool calls are recorded.
+
+Whatever is wrong with telemetry, the server runs: only a command line that makes no sense
+is refused. Standard output belongs to the server from the first byte to the last, and so
+does standard error, but for one line when there is something to mend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from .._version import VERSION
+from ..application import Application
+from ..client import Telemetry
+from ..events import check_endpoint
+from ..wrap import CommandNotStarted, Conversation, SignalRelay, run_wrapped, take_standard_streams
+from ._command import Command, Console, WrongUse
+
+__all__ = ["COMMANDS"]
+
+_DEFAULT_APP = "mcptelemetry"
+_FLUSH_SECS = 1.0
+_PACKAGE = __name__.rpartition(".cli.")[0]
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="where events go (default: the environment variable, then telemetry.toml, of the app)",
+    )
+    parser.add_argument(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="the server's command and its arguments",
+    )
+
+
+def _run_wrap(args: argparse.Namespace, console: Console) -> int:
+    command = _command(args.command, console)
+    telemetry = _open_telemetry(args, console)
+    console.err.flush()
+    client_input, client_output = take_standard_streams()
+    # The signals last longer than the child: one that comes during the last flush must not
+    # cost the events, nor the child's exit status.
+    with SignalRelay() as signals:
+        telemetry.start()
+        try:
+            return run_wrapped(
+                command,
+                Conversation(telemetry.record),
+                client_input=client_input,
+                client_output=client_output,
+                signals=signals,
+            )
+        except CommandNotStarted as error:
+            console.note(str(error))
+            return error.exit_code
+        finally:
+            telemetry.shutdown(_FLUSH_SECS)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="wrap",
+        summary="run a stdio MCP server and record its tool calls",
+        run=_run_wrap,
+        configure=_configure,
+    ),
+)
+
+
+def _command(words: list[str], console: Console) -> list[str]:
+    """Return the command after ``--``; `WrongUse` when there is none."""
+    # Whether argparse leaves the separator in differs from release to release.
+    command = words[1:] if words[:1] == ["--"] else words
+    if not command or not command[0]:
+        msg = f"wrap needs the server's command: {console.prog} wrap -- COMMAND [ARGUMENT ...]"
+        raise WrongUse(msg)
+    return command
+
+
+def _open_telemetry(args: argparse.Namespace, console: Console) -> Telemetry:
+    """Return the telemetry that the command line asks for; `WrongUse` when it cannot be built so."""
+    try:
+        application = Application(_DEFAULT_APP if args.app is None else args.app)
+        environ: Mapping[str, str] = console.environ
+        if args.endpoint is not None:
+            # The operator said it, as with the variable, and the command line comes first.
+            endpoint = check_endpoint(args.endpoint, argument="--endpoint")
+            environ = {**environ, application.events_endpoint_variable: endpoint}
+        with _errors_on(console):
+            return Telemetry(application.name, VERSION, data_dir=args.data_dir, environ=environ)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
+
+
+@contextmanager
+def _errors_on(console: Console) -> Iterator[None]:
+    """Show the package's logged errors, such as a malformed file that switched telemetry off."""
+    handler = logging.StreamHandler(console.err)
+    handler.setLevel(logging.ERROR)
+    logger = logging.getLogger(_PACKAGE)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

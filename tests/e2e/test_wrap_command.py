@@ -1,0 +1,143 @@
+"""The command `wrap` as a person types it: its arguments, its events, what it does when told nonsense."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+REPLAY = str(DATA / "servers" / "replay_server.py")
+TRANSCRIPT = DATA / "transcripts" / "inspector-cli2.12--py2.3-server.jsonl"
+SERVER = [sys.executable, REPLAY, str(TRANSCRIPT)]
+ECHO_ARGUMENTS = [sys.executable, "-c", "import sys; print(sys.argv[1:])"]
+
+
+def requests() -> bytes:
+    """Return what the client of the recorded session sent."""
+    entries = [json.loads(text) for text in TRANSCRIPT.read_text("utf-8").splitlines()]
+    return b"".join(e["line"].encode() + b"\n" for e in entries if "line" in e and e["dir"] == "c2s")
+
+
+def run(
+    home: Path, *arguments: str, stdin: bytes = b"", **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line with a home of its own and nothing in the environment but *variables*."""
+    return subprocess.run(
+        [sys.executable, "-m", "mcptelemetry", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", **variables},
+    )
+
+
+def events(path: Path) -> list[tuple[str, str]]:
+    """Return tool and status of every event in a file of lines."""
+    documents = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(document["tool"], document["status"]) for document in documents]
+
+
+def test_wrap_sends_the_events_of_a_session_to_its_endpoint(tmp_path: Path) -> None:
+    """The calls arrive, the output is the server's own, and nothing stands on standard error."""
+    sink = tmp_path / "events.jsonl"
+    done = run(tmp_path, "wrap", "--endpoint", sink.as_uri(), "--", *SERVER, stdin=requests())
+    bare = subprocess.run(SERVER, input=requests(), capture_output=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr, done.returncode) == (bare.stdout, b"", 0)
+    assert events(sink) == [("add", "success")]
+
+
+def test_wrap_takes_the_endpoint_of_the_named_app(tmp_path: Path) -> None:
+    """--app chooses the variable; --endpoint comes before it."""
+    variable, option = tmp_path / "variable.jsonl", tmp_path / "option.jsonl"
+    environ = {"ACME_MCP_EVENTS_ENDPOINT": variable.as_uri()}
+    run(tmp_path, "wrap", "--app", "acme-mcp", "--", *SERVER, stdin=requests(), **environ)
+    assert events(variable) == [("add", "success")]
+    arguments = ["wrap", "--app", "acme-mcp", "--endpoint", option.as_uri(), "--", *SERVER]
+    run(tmp_path, *arguments, stdin=requests(), **environ)
+    assert events(option) == [("add", "success")]
+    assert events(variable) == [("add", "success")]
+
+
+@pytest.mark.parametrize("variables", [{"DO_NOT_TRACK": "1"}, {"MCPTELEMETRY_TELEMETRY": "off"}])
+def test_wrap_sends_nothing_after_a_no(tmp_path: Path, variables: dict[str, str]) -> None:
+    """The server runs all the same, and no event is written."""
+    sink = tmp_path / "events.jsonl"
+    done = run(
+        tmp_path, "wrap", "--endpoint", sink.as_uri(), "--", *SERVER, stdin=requests(), **variables
+    )
+    assert done.returncode == 0
+    assert done.stdout.count(b"\n") == 3
+    assert not sink.exists()
+
+
+def test_wrap_leaves_the_commands_own_options_alone(tmp_path: Path) -> None:
+    """Everything after the separator is the server's, whatever it looks like."""
+    own = ["--app", "Bad Name", "--json", "--endpoint", "x", "-h", "--", "--version", ""]
+    done = run(tmp_path, "wrap", "--", *ECHO_ARGUMENTS, *own)
+    assert (done.stdout.decode(), done.returncode) == (f"{own}\n", 0)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--"], ["--", ""], ["--endpoint", "https://t.example"]])
+def test_wrap_without_a_command_says_how_it_is_called(tmp_path: Path, arguments: list[str]) -> None:
+    """Exit 2 and one line with the mend."""
+    done = run(tmp_path, "wrap", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"wrap -- COMMAND" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--endpoint", "http://collector.example/events"], b"--endpoint"),
+        (["--endpoint", "collector.example"], b"--endpoint"),
+        (["--app", "Bad Name"], b"Bad Name"),
+    ],
+)
+def test_wrap_refuses_a_bad_argument_before_the_command_starts(
+    tmp_path: Path, arguments: list[str], named: bytes
+) -> None:
+    """Exit 2, one line that names the argument, and no server was started."""
+    done = run(tmp_path, "wrap", *arguments, "--", sys.executable, "-c", "print('started')")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert named in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["[proxy.telemetry\n", "[proxy.telemetry]\nbatch_size = 'ten'\n"])
+def test_wrap_runs_the_command_when_the_settings_are_malformed(tmp_path: Path, text: str) -> None:
+    """Telemetry is off, one line on standard error says why, and the session is the server's own."""
+    (tmp_path / ".mcptelemetry").mkdir()
+    (tmp_path / ".mcptelemetry" / "telemetry.toml").write_text(text)
+    sink = tmp_path / "events.jsonl"
+    done = run(tmp_path, "wrap", "--endpoint", sink.as_uri(), "--", *SERVER, stdin=requests())
+    assert done.returncode == 0
+    assert done.stdout.count(b"\n") == 3
+    assert done.stderr.count(b"\n") == 1
+    assert b"telemetry.toml" in done.stderr
+    assert not sink.exists()
+
+
+def test_wrap_passes_on_the_exit_status(tmp_path: Path) -> None:
+    """Also when there are events to flush: the status is the child's, 127 when there is none."""
+    assert run(tmp_path, "wrap", "--", sys.executable, "-c", "raise SystemExit(41)").returncode == 41
+    missing = run(tmp_path, "wrap", "--", "no-such-command-anywhere")
+    assert (missing.returncode, missing.stdout) == (127, b"")
+    assert missing.stderr.count(b"\n") == 1
+
+
+def test_wrap_ends_although_its_endpoint_is_silent(tmp_path: Path) -> None:
+    """An endpoint that takes connections and never answers costs neither the status nor the end."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/events"
+        done = run(tmp_path, "wrap", "--endpoint", endpoint, "--", *SERVER, stdin=requests())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"\n") == 3
