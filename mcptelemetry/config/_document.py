@@ -8,13 +8,14 @@ cannot be read must not be taken for none. Only a file that is not there says no
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
 from typing import Any
 
 from ..errors import ConfigError
-from ..system._files import read_small_file, stamp_of
+from ..system import read_small_file, stamp_of
 
 __all__ = ["Document", "prepare_reader", "read_document"]
 
@@ -114,11 +115,10 @@ def prepare_reader() -> None:
 
 
 def _toml_loads(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415
-    else:
-        import tomli as tomllib  # noqa: PLC0415
-    return tomllib.loads(text)
+    # Imported when first needed, and by name: type checkers know only one of the two.
+    reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    tables: dict[str, Any] = reader.loads(text)
+    return tables
 
 
 def _require_an_end(path: str, text: str) -> None:

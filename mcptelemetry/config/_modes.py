@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..application import home_directory
 from ..errors import ConfigError
-from ..system._files import write_atomically
+from ..system import write_atomically
 from ..vocabulary import Word
 from ._document import read_document
 
@@ -132,9 +132,10 @@ def _since(now_secs: float, before: ModeRecord | None) -> str:
 
 
 def _moment_of(since: str) -> datetime | None:
+    """Return the moment that *since* names, None when it names none that can be counted on from."""
     try:
         moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
-    except ValueError:
+        in_reach = moment.tzinfo is not None and moment.year < 9999  # the last year there is
+        return moment.astimezone(timezone.utc) if in_reach else None
+    except (ValueError, OverflowError):
         return None
-    in_reach = moment.tzinfo is not None and moment.year < 9999  # noqa: PLR2004  the last year there is
-    return moment.astimezone(timezone.utc) if in_reach else None

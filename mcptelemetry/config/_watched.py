@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ..errors import ConfigError
-from ..system._files import FileStamp, stamp_of
+from ..system import FileStamp, stamp_of
 
 __all__ = ["WatchedFile"]
 

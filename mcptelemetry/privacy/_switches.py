@@ -28,7 +28,7 @@ from ..config import (
 from ..vocabulary import EnvDisabledReason
 from ._rows import Decision, Facts, Stream, decide
 
-__all__ = ["Switches", "is_disabled_by_env", "is_test_runner", "standing_refusal"]
+__all__ = ["Decision", "Stream", "Switches", "is_disabled_by_env", "is_test_runner", "standing_refusal"]
 
 _TEST_RUNNERS = frozenset({"pytest", "unittest"})
 _TEST_COMMANDS = frozenset({"pytest", "pytest.exe", "py.test", "py.test.exe"})

@@ -379,7 +379,7 @@ def test_look_gives_one_picture_of_mode_and_generation(tmp_path: Path) -> None:
 def test_switches_without_a_home_send_nothing_that_must_be_recorded(missing: dict[str, str], tmp_path: Path) -> None:
     """Without a home directory the heartbeat and the author's events stay, with that reason; the operator's go."""
     given = {"data_dir": str(tmp_path), "person_dir": str(tmp_path), **missing}
-    asked = Switches(APP, environ={}, version="1.0", is_under_test=False, **given)
+    asked = Switches(APP, environ={}, version="1.0", is_under_test=False, **given)  # type: ignore[arg-type]
     assert asked.decide(Stream.HEARTBEAT).reason.startswith("no home directory")
     assert asked.decide(Stream.AUTHOR_EVENTS).mode is Mode.OFF
     assert asked.decide(Stream.OPERATOR_EVENTS).mode is Mode.ON

@@ -1,0 +1,181 @@
+"""The mode files: what a person said, and since when."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from mcptelemetry.config import Mode, ModeRecord, person_directory, read_mode, write_mode
+from mcptelemetry.errors import ConfigError
+
+NOON = 1_769_860_800.25  # 2026-01-31T12:00:00.25Z
+
+
+def clock() -> float:
+    """Return the same moment always."""
+    return NOON
+
+
+def test_mode_is_written_with_the_moment_it_was_said(tmp_path: Path) -> None:
+    """The file holds mode and since, and nothing else."""
+    path = tmp_path / "home" / ".acme-mcp" / "telemetry-state.toml"
+    record = write_mode(str(path), Mode.OFF, clock=clock)
+    assert record == ModeRecord(Mode.OFF, "2026-01-31T12:00:00.250000Z")
+    assert path.read_text() == 'mode = "off"\nsince = "2026-01-31T12:00:00.250000Z"\n'
+    assert read_mode(str(path)) == record
+
+
+def test_mode_that_is_missing_says_nothing(tmp_path: Path) -> None:
+    """Only a file that is not there says nothing."""
+    assert read_mode(str(tmp_path / "gone" / "telemetry-state.toml")) is None
+    assert read_mode("") is None
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_mode_that_is_said_twice_changes_nothing(mode: Mode, tmp_path: Path) -> None:
+    """On when already on, and the others likewise, leave the file and its moment as they are."""
+    path = str(tmp_path / "person.toml")
+    first = write_mode(path, mode, clock=clock)
+    before = os.stat(path)
+    assert write_mode(path, str(mode), clock=lambda: NOON + 60) == first
+    after = os.stat(path)
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_since_rises_with_each_change_whatever_the_clock_does(tmp_path: Path) -> None:
+    """No two modes carry the same moment, though the clock stands still or is set back."""
+    path = str(tmp_path / "person.toml")
+    times = [NOON, NOON, NOON - 3600, NOON - 86_400 * 400, NOON]
+    seen = [
+        write_mode(path, mode, clock=lambda now=now: now).since  # type: ignore[misc]  # bound early
+        for now, mode in zip(times, ["on", "off", "on", "off", "on"])
+    ]
+    assert seen == sorted(set(seen))
+    assert [datetime.fromisoformat(since.replace("Z", "+00:00")).tzinfo is not None for since in seen] == [True] * 5
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z", "2026-01-31", "?"])
+def test_since_that_cannot_be_counted_on_from_is_replaced_by_the_clock(since: str, tmp_path: Path) -> None:
+    """A moment out of reach, or none at all, does not keep a person from saying no."""
+    path = tmp_path / "person.toml"
+    path.write_text(f'mode = "on"\nsince = "{since}"\n')
+    assert write_mode(str(path), "off", clock=clock).since == "2026-01-31T12:00:00.250000Z"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"mode",
+        b"mode = on\n",
+        b'mode = "on\n',
+        b'mode = "on"\nsince = "20',
+        b'mode = "on"\nmode = "off"\n',
+        b'mode = "on" # \xe9\n',
+        b"\x00" * 64,
+        'mode = "on"\n'.encode("utf-16"),
+        b'mode = "on"\nsince = 5\n',
+        b'mode = "on"\nsince = "' + b"2" * 100 + b'"\n',
+        b'mode = "on"\nsince = ["2026"]\n',
+    ],
+)
+def test_mode_file_that_cannot_be_understood_is_an_error_and_then_mended(content: bytes, tmp_path: Path) -> None:
+    """Nobody knows what was said there; the error names the file, and saying it again mends it."""
+    path = tmp_path / "telemetry-state.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="telemetry-state.toml"):
+        read_mode(str(path))
+    write_mode(str(path), "on", clock=clock)
+    assert read_mode(str(path)) == ModeRecord(Mode.ON, "2026-01-31T12:00:00.250000Z")
+
+
+@pytest.mark.parametrize(
+    "content", ['mode = "ON"\n', 'mode = "pause"\n', "mode = true\n", "mode = []\n", "[mode]\non = 1\n", 'since = "x"\n']
+)
+def test_mode_that_is_not_known_reads_as_off_and_is_replaced_when_said_again(content: str, tmp_path: Path) -> None:
+    """An unknown or missing mode is off, says why, and is not taken for an off that was said."""
+    path = tmp_path / "person.toml"
+    path.write_text(content)
+    record = read_mode(str(path))
+    assert record is not None
+    assert record.mode is Mode.OFF
+    assert str(path) in record.doubt
+    assert write_mode(str(path), "off", clock=clock).doubt == ""
+    assert path.read_text().startswith('mode = "off"\n')
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('mode = "on"\n', ModeRecord(Mode.ON, "")),
+        ('mode = "local"\nsince = 2026-01-31T12:00:00Z\n', ModeRecord(Mode.LOCAL, "2026-01-31T12:00:00+00:00")),
+        ('since = "long ago"\r\nmode = "off"\r\nlater = 1\r\n', ModeRecord(Mode.OFF, "long ago")),
+        ('\ufeffmode = "off"', ModeRecord(Mode.OFF, "")),
+    ],
+)
+def test_mode_may_be_written_by_hand(content: str, expected: ModeRecord, tmp_path: Path) -> None:
+    """A person, or a later version, may write more, less or otherwise; what is meant is read."""
+    path = tmp_path / "person.toml"
+    path.write_bytes(content.encode())
+    assert read_mode(str(path)) == expected
+
+
+@pytest.mark.parametrize("word", ["off", "local", "on"])
+def test_mode_file_that_is_cut_off_anywhere_never_says_more(word: str, tmp_path: Path) -> None:
+    """Cut at every byte, the file says what it said, or off, or is an error."""
+    path = tmp_path / "telemetry-state.toml"
+    write_mode(str(path), word, clock=clock)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        try:
+            record = read_mode(str(path))
+        except ConfigError:
+            continue
+        assert record is not None
+        assert record.mode in (Mode(word), Mode.OFF)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are another matter there")
+def test_mode_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Directories that are made are 0700 and the file 0600, also in place of a laxer one."""
+    path = tmp_path / "new" / "newer" / "person.toml"
+    write_mode(str(path), "on", clock=clock)
+    bits = [stat.S_IMODE(os.stat(place).st_mode) for place in (path.parent.parent, path.parent, path)]
+    assert bits == [0o700, 0o700, 0o600]
+    path.chmod(0o666)
+    path.parent.chmod(0o755)
+    write_mode(str(path), "off", clock=clock)
+    assert [stat.S_IMODE(os.stat(place).st_mode) for place in (path.parent, path)] == [0o755, 0o600]
+
+
+def test_mode_that_cannot_be_written_names_the_mend(tmp_path: Path) -> None:
+    """No home directory, a directory in the file's place and a file in the directory's are one-line errors."""
+    with pytest.raises(ConfigError, match="set HOME"):
+        write_mode("", "off", clock=clock)
+    (tmp_path / "telemetry-state.toml").mkdir()
+    with pytest.raises(ConfigError, match="DO_NOT_TRACK=1") as caught:
+        write_mode(str(tmp_path / "telemetry-state.toml"), "off", clock=clock)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_mode(str(tmp_path / "file" / "telemetry-state.toml"), "off", clock=clock)
+    assert sorted(os.listdir(tmp_path)) == ["file", "telemetry-state.toml"]
+
+
+def test_mode_that_is_no_mode_is_refused(tmp_path: Path) -> None:
+    """An unknown word is a ValueError, and nothing is written."""
+    with pytest.raises(ValueError, match="maybe"):
+        write_mode(str(tmp_path / "person.toml"), "maybe", clock=clock)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_person_directory_lies_under_home(tmp_path: Path) -> None:
+    """The person-wide file is found from HOME alone."""
+    assert person_directory({"HOME": str(tmp_path)}) == str(tmp_path / ".mcptelemetry")

@@ -1,0 +1,80 @@
+"""A file that is asked about often: read again exactly when it is another one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mcptelemetry.config import WatchedFile
+from mcptelemetry.errors import ConfigError
+
+LONG_AGO = 1_000_000_000
+
+
+class Reader:
+    """Reads a file, counts how often, and fails on the word bad."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, path: str) -> str:
+        self.count += 1
+        text = Path(path).read_text() if path and os.path.exists(path) else ""
+        if text == "bad":
+            raise ConfigError(text)
+        return text
+
+
+def write(path: Path, text: str, at: int = LONG_AGO) -> None:
+    """Write *text* as of long ago, so that the file counts as settled."""
+    path.write_text(text)
+    os.utime(path, (at, at))
+
+
+def test_watched_file_is_read_once_while_it_stays_the_same(tmp_path: Path) -> None:
+    """A thousand questions about an old file, or a missing one, are one reading."""
+    reader = Reader()
+    watched = WatchedFile(str(tmp_path / "a"), reader)
+    assert {watched.look() for _ in range(1000)} == {""}
+    assert reader.count == 1
+    write(tmp_path / "a", "one")
+    assert {watched.look() for _ in range(1000)} == {"one"}
+    assert reader.count == 2
+
+
+def test_watched_file_is_read_again_when_it_changes_comes_or_goes(tmp_path: Path) -> None:
+    """Another size, another time, another inode and no file at all are each noticed."""
+    reader = Reader()
+    watched = WatchedFile(str(tmp_path / "a"), reader)
+    for text, at in [("one", LONG_AGO), ("three", LONG_AGO), ("seven", LONG_AGO + 1)]:
+        write(tmp_path / "a", text, at)
+        assert watched.look() == text
+    write(tmp_path / "b", "eight", LONG_AGO + 1)
+    os.replace(tmp_path / "b", tmp_path / "a")
+    assert watched.look() == "eight"
+    os.remove(tmp_path / "a")
+    assert watched.look() == ""
+
+
+def test_watched_file_does_not_trust_a_fresh_time_stamp(tmp_path: Path) -> None:
+    """A file that changed just now is read each time: the next change may look the same."""
+    reader = Reader()
+    watched = WatchedFile(str(tmp_path / "a"), reader, clock=lambda: LONG_AGO + 1.0)
+    write(tmp_path / "a", "one")
+    watched.look()
+    watched.look()
+    assert reader.count == 2
+
+
+def test_watched_file_gives_errors_as_values_and_keeps_none(tmp_path: Path) -> None:
+    """What cannot be read is an error value each time, until it can be."""
+    reader = Reader()
+    watched = WatchedFile(str(tmp_path / "a"), reader)
+    write(tmp_path / "a", "bad")
+    first, second = watched.look(), watched.look()
+    assert isinstance(first, ConfigError)
+    assert isinstance(second, ConfigError)
+    assert first.__traceback__ is None
+    assert reader.count == 2
+    write(tmp_path / "a", "good")
+    assert watched.look() == "good"
