@@ -19,7 +19,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from ..system import Tally
-from ..wire import EventRow, EventShape, TelemetryEvent
+from ..wire import EventRow, TelemetryEvent
 
 __all__ = ["BufferCounts", "TelemetryBuffer"]
 
@@ -102,14 +102,6 @@ class TelemetryBuffer:
                 self._wake()
         except Exception:  # noqa: BLE001  recording never hurts the host
             self._invalid.add_one()
-
-    def admit(self, shape: EventShape, latency_ms: int, timestamp_secs: int) -> None:
-        """Add an event whose parts were checked before; otherwise as `record()`."""
-        if self._muted_thread and self._is_muted():
-            return
-        self._extend(zip((shape,), (latency_ms,), (timestamp_secs,), (None,), self._numbers))
-        if self._is_unattended and len(self._waiting) >= self._wakes_at:
-            self._wake()
 
     def count_invalid(self) -> None:
         """Count one record whose arguments made no event."""

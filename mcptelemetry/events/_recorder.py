@@ -28,7 +28,6 @@ class Recorder:
 
     def __init__(self, buffer: TelemetryBuffer, read_time: Callable[[], float]) -> None:
         self._buffer = buffer
-        self._admit = buffer.admit
         self._read_time = read_time
         self._shapes: dict[tuple[object, ...], EventShape] = {}
 
@@ -45,16 +44,25 @@ class Recorder:
         was_fallback: bool = False,
     ) -> None:
         """Record one invocation that ends now; what makes no event is counted as invalid."""
-        given = (tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback)
+        buffer = self._buffer
         try:
+            given = (tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback)
             shape = self._shapes.get(given) or self._learn(given)
+            # A bool is an int too, and False would pass for no latency at all.
             if type(latency_ms) is not int or not 0 <= latency_ms <= _LATENCY_MAX_MS:
-                self._buffer.count_invalid()
+                buffer.count_invalid()
                 return
             # The decision was made when the call began.
-            self._admit(shape, latency_ms, max(0, int(self._read_time()) - latency_ms // 1000))
+            seconds = max(0, int(self._read_time()) - latency_ms // 1000)
+            # From here on what `TelemetryBuffer.record()` does, step by step and in place: a
+            # call of it would cost as much again as one of its steps.
+            if buffer._muted_thread and buffer._is_muted():
+                return
+            buffer._extend(zip((shape,), (latency_ms,), (seconds,), (None,), buffer._numbers))
+            if buffer._is_unattended and len(buffer._waiting) >= buffer._wakes_at:
+                buffer._wake()
         except Exception:  # noqa: BLE001  recording never hurts the host
-            self._buffer.count_invalid()
+            buffer.count_invalid()
 
     def _learn(self, given: tuple[object, ...]) -> EventShape:
         shape = check_shape(*given)
