@@ -1,0 +1,189 @@
+"""
+The real collector inside a test's own process, with faults on order.
+
+It is the very collector that `mcptelemetry collect` runs, sqlite and all, so that what a
+test sees stored is what an operator would see.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..collector import EVENTS_PATH, SqliteStore, serve
+from ..wire import TelemetryEvent
+from ._sockets import Connection, SocketServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["InProcessCollector"]
+
+_ANSWER_SECS = 30.0
+
+
+class InProcessCollector:
+    """
+    A collector on a free port of this machine; a context manager.
+
+    Every *fail_every*-th request is answered with *fail_status* and not looked at (0: none).
+    After every *lose_answer_every*-th request the batch is stored and the connection closed
+    without an answer (0: none). *path* is the database (default: a temporary one that is
+    removed at the end), *token* the bearer token that senders must give.
+
+    Needs waitress, as ``mcptelemetry collect`` does. Safe from any thread.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        token: str | None = None,
+        fail_every: int = 0,
+        fail_status: int = 503,
+        lose_answer_every: int = 0,
+    ) -> None:
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        if path is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="mcptelemetry-collector-")
+            path = os.path.join(self._directory.name, "collector.db")
+        self.store = SqliteStore(path)
+        self._faults = _Faults(fail_every, fail_status)
+        self._server = serve(self.store, token=token, rate_limit=None, wrap=self._faults.wrap)
+        self._relay = _LosingRelay(self._server.url, lose_answer_every) if lose_answer_every else None
+
+    def __repr__(self) -> str:
+        return f"InProcessCollector({self.url!r})"
+
+    def __enter__(self) -> InProcessCollector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return self._relay.url if self._relay is not None else self._server.url
+
+    @property
+    def events_url(self) -> str:
+        """The endpoint for events."""
+        return self.url + EVENTS_PATH
+
+    @property
+    def request_count(self) -> int:
+        """How many requests came, those that were failed included."""
+        return self._faults.request_count
+
+    @property
+    def failed_count(self) -> int:
+        """How many requests were failed on purpose."""
+        return self._faults.failed_count
+
+    @property
+    def lost_answer_count(self) -> int:
+        """How many answers were lost on purpose."""
+        return self._relay.lost_count if self._relay is not None else 0
+
+    def events(self) -> list[TelemetryEvent]:
+        """Return every stored event, in the order in which they were stored."""
+        return [
+            TelemetryEvent(
+                row[0],
+                row[1],
+                routing_detail=row[2],
+                upstream=row[3],
+                status=row[4],
+                error_type=row[5],
+                latency_ms=row[6],
+                timestamp_secs=row[7],
+                was_fallback=bool(row[8]),
+                id=row[9],
+            )
+            for row in self._select(
+                "tool, routing_decision, routing_detail, upstream, status, error_type, latency_ms, "
+                "timestamp_secs, was_fallback, id"
+            )
+        ]
+
+    def senders(self) -> list[tuple[str | None, str | None]]:
+        """Return the application and version that each stored event came with, in the same order."""
+        return [(row[0], row[1]) for row in self._select("app, version")]
+
+    def stop(self) -> None:
+        """Stop listening and remove what is temporary; may be called again."""
+        if self._relay is not None:
+            self._relay.stop()
+        self._server.stop()
+        if self._directory is not None:
+            self._directory.cleanup()
+
+    def _select(self, columns: str) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.store.path, timeout=_ANSWER_SECS)
+        try:
+            return connection.execute(f"SELECT {columns} FROM events ORDER BY seq").fetchall()  # noqa: S608  our own words
+        finally:
+            connection.close()
+
+
+class _Faults:
+    """Counts requests and fails some; advancing a count is one step, so no lock is needed."""
+
+    def __init__(self, every: int, status: int) -> None:
+        self._every = every
+        self._status = status
+        self._numbers = itertools.count(1)
+        self.request_count = 0
+        self.failed_count = 0
+
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        def fail_some(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            number = next(self._numbers)
+            self.request_count = max(self.request_count, number)
+            if self._every and number % self._every == 0:
+                self.failed_count = number // self._every
+                start_response(f"{self._status} On Order", [("Content-Length", "0")])
+                return []
+            return app(environ, start_response)
+
+        return fail_some
+
+
+class _LosingRelay(SocketServer):
+    """Stands before the collector and keeps some of its answers to itself."""
+
+    def __init__(self, url: str, every: int) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "", parts.port or 0)
+        self._every = every
+        self._numbers = itertools.count(1)
+        self.lost_count = 0
+        super().__init__(self._relay)
+
+    def _relay(self, connection: Connection) -> None:
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            lines = [f"{request.method} {request.path} HTTP/1.1"]
+            lines += [f"{name}: {value}" for name, value in request.headers.items() if name != "connection"]
+            head = "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")
+            with socket.create_connection(self._address, timeout=_ANSWER_SECS) as upstream:
+                upstream.sendall(head + request.body)
+                answer = b"".join(iter(lambda: upstream.recv(65_536), b""))
+            number = next(self._numbers)
+            if number % self._every == 0:
+                self.lost_count = number // self._every
+                return
+            connection.send(answer)
+            return  # the collector's answer says that the connection ends here

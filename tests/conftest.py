@@ -1,0 +1,119 @@
+"""
+Guards for the whole suite.
+
+A test sees no network but this machine's, no home but its own and nothing of the
+surroundings that speaks about telemetry; and it leaves no thread and no child behind.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+import threading
+import time
+import warnings
+
+import pytest
+
+LEFTOVERS_MAY_TAKE_SECS = 5.0
+
+# Variables that would change what is tested, wherever the tests run.
+SPOKEN_WORDS = frozenset(
+    {
+        "CI",
+        "DO_NOT_TRACK",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "NETRC",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+        "XDG_CACHE_HOME",
+    }
+)
+SPOKEN_ENDINGS = ("_TELEMETRY", "_EVENTS_ENDPOINT", "_LAUNCHED_BY", "_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(monkeypatch, tmp_path_factory):
+    """Give each test a home of its own and an environment that says nothing."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.upper() in SPOKEN_WORDS or name.upper().endswith(SPOKEN_ENDINGS):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    return home
+
+
+# -- the network ends at this machine --------------------------------------------------
+
+
+def is_of_this_machine(host) -> bool:
+    """Return whether *host* can only be this machine."""
+    if isinstance(host, (bytes, bytearray)):
+        host = bytes(host).decode("ascii", "replace")
+    if host is None or host in ("", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def refuse_other_machines(event, args) -> None:
+    """Raise when the process is about to speak to another machine: an audit hook."""
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) and address else None
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    else:
+        return
+    if not is_of_this_machine(host):
+        msg = f"a test may speak to this machine only, not to {host!r}"
+        raise ConnectionError(msg)
+
+
+# A hook cannot be taken away again, which is what a guard should be like.
+sys.addaudithook(refuse_other_machines)
+
+
+# -- nothing is left behind ------------------------------------------------------------
+
+
+def children() -> set[int]:
+    """Return the ids of this process's children, where the system tells them."""
+    found = set()
+    try:
+        for task in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+                found.update(int(word) for word in file.read().split())
+    except OSError:
+        pass
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """Fail a test that leaves a thread or a child process."""
+    threads_before = set(threading.enumerate())
+    children_before = children()
+    yield
+    deadline = time.monotonic() + LEFTOVERS_MAY_TAKE_SECS
+    for thread in set(threading.enumerate()) - threads_before:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    threads = sorted(thread.name for thread in set(threading.enumerate()) - threads_before)
+    left = children() - children_before
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        pause = threading.Event()
+        while left and time.monotonic() < deadline:
+            pause.wait(0.02)
+            left = children() - children_before
+    assert not threads, f"the test left threads behind: {', '.join(threads)}"
+    assert not left, f"the test left child processes behind: {sorted(left)}"
