@@ -79,6 +79,9 @@ class Switches:
     """
     The table, for one application on this machine.
 
+    Without an *application* (None) it is what holds for all of them: the environment and the
+    person-wide mode.
+
     *environ* is looked at anew each time, and so are the files in *data_dir* and
     *person_dir* (None: derived from *environ*; ``""``: there is none). *version* tells a
     development build from a release. *default* is the author's. *is_under_test* None means
@@ -90,7 +93,7 @@ class Switches:
 
     def __init__(
         self,
-        application: Application,
+        application: Application | None,
         *,
         environ: Mapping[str, str] | None = None,
         version: str = "",
@@ -107,10 +110,11 @@ class Switches:
             raise ValueError(msg)
         prepare_reader()  # here, in the host's thread: the worker's may be forked over
         environ = os.environ if environ is None else environ
-        home = application.data_directory(environ) if data_dir is None else data_dir
+        if data_dir is None:
+            data_dir = application.data_directory(environ) if application is not None else ""
         person = person_directory(environ) if person_dir is None else person_dir
-        self.config_path = _path(home, CONFIG_FILE) if config_path is None else config_path
-        self.state_path = _path(home, STATE_FILE) if state_path is None else state_path
+        self.config_path = _path(data_dir, CONFIG_FILE) if config_path is None else config_path
+        self.state_path = _path(data_dir, STATE_FILE) if state_path is None else state_path
         self.person_path = _path(person, PERSON_FILE)
         self._config = WatchedFile(self.config_path, load_config, clock=clock)
         self._person = WatchedFile(self.person_path, read_mode, clock=clock)
@@ -118,7 +122,7 @@ class Switches:
         self._said_so_far = Facts(
             environ,
             application,
-            has_home=bool(home and person),
+            has_home=bool(person and (data_dir or application is None)),
             is_released=is_released_version(version),
             is_under_test=is_test_runner() if is_under_test is None else is_under_test,
             default=Mode(default),
