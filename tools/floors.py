@@ -23,7 +23,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("events", "usage", "feedback", "instrument", "wrap", "collector"),
     ("client",),
     ("__init__", "testing"),
-    ("cli", "__main__"),
+    ("cli",),
+    ("__main__",),
 )
 # Rooms of one floor are peers and must not know each other, but for the ground floor's own order.
 GROUND_ORDER = ("_version", "vocabulary", "errors", "application", "system", "wire")

@@ -52,8 +52,10 @@ class Recorder:
             if type(latency_ms) is not int or not 0 <= latency_ms <= _LATENCY_MAX_MS:
                 buffer.count_invalid()
                 return
-            # The decision was made when the call began.
-            seconds = max(0, int(self._read_time()) - latency_ms // 1000)
+            seconds = int(self._read_time())
+            if latency_ms >= 1000:
+                # The decision was made when the call began.
+                seconds = max(0, seconds - latency_ms // 1000)
             # From here on what `TelemetryBuffer.record()` does, step by step and in place: a
             # call of it would cost as much again as one of its steps.
             if buffer._muted_thread and buffer._is_muted():

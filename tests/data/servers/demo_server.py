@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("demo")
 
@@ -22,7 +23,7 @@ def add(a: int, b: int) -> int:
 @server.tool()
 def boom() -> str:
     """Fail."""
-    raise RuntimeError("this text must never leave the machine")
+    raise ToolError("this text must never leave the machine")
 
 
 @server.tool()
