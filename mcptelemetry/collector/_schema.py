@@ -1,0 +1,100 @@
+"""
+The shape of the collector's database, as the list of steps that lead to it.
+
+A database remembers in `user_version` how many steps it has taken, so a new issue of this
+package adds a step and never edits one. `application_id` marks the file as a collector's:
+a slip of the hand must not write our tables into somebody else's database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ..errors import TelemetryError
+
+__all__ = ["SCHEMA_VERSION", "StoreError", "migrate", "require_readable"]
+
+_APPLICATION_ID = 0x6D637074  # "mcpt"
+
+# One entry a version, each a tuple of statements. Only ever appended to.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # `seq` only grows, because rows are added and never removed: a report can read the
+        # table slice by slice and still see one consistent picture.
+        """
+        CREATE TABLE events (
+            seq INTEGER PRIMARY KEY,
+            id TEXT UNIQUE,                 -- NULL (which is never equal) when it came without
+            app TEXT,
+            version TEXT,
+            received_at INTEGER NOT NULL,   -- Unix seconds on the collector's clock
+            tool TEXT NOT NULL,
+            routing_decision TEXT NOT NULL,
+            routing_detail TEXT,
+            upstream TEXT,
+            status TEXT NOT NULL,
+            error_type TEXT,
+            latency_ms INTEGER NOT NULL,
+            timestamp_secs INTEGER NOT NULL, -- Unix seconds on the sender's clock
+            was_fallback INTEGER NOT NULL
+        )
+        """,
+    ),
+)
+
+SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+class StoreError(TelemetryError):
+    """
+    The collector's database cannot be opened, read or written.
+
+    Raised at construction for a path that cannot hold a database, later when the file is
+    locked, damaged, read-only or its disk full. The message names the file and the mend.
+    """
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """
+    Take the steps that the database lacks.
+
+    *connection* is inside a `BEGIN IMMEDIATE` transaction, which makes all of it or nothing.
+    Raises `StoreError` when the file belongs to something else or to a newer version.
+    """
+    version = _read_version(connection)
+    if version == SCHEMA_VERSION:
+        return
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def require_readable(connection: sqlite3.Connection) -> bool:
+    """
+    Return whether the database has tables to read; False when nothing was ever stored.
+
+    Raises `StoreError` when the file belongs to something else, or to another version.
+    """
+    version = _read_version(connection)
+    if 0 < version < SCHEMA_VERSION:
+        msg = "was written by an older mcptelemetry; start 'mcptelemetry collect' on it once"
+        raise StoreError(msg)
+    return version == SCHEMA_VERSION
+
+
+def _read_version(connection: sqlite3.Connection) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if owner != _APPLICATION_ID and (version or owner or _has_tables(connection)):
+        msg = "is the database of something else; give the collector a file of its own"
+        raise StoreError(msg)
+    if version > SCHEMA_VERSION:
+        msg = f"has schema version {version}, this mcptelemetry knows {SCHEMA_VERSION}; upgrade mcptelemetry"
+        raise StoreError(msg)
+    return version
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None

@@ -1,0 +1,201 @@
+"""The commands `collect` and `report`, as their table describes them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pytest
+import requests
+
+from mcptelemetry.cli._collector import COMMANDS
+from mcptelemetry.cli._command import CommandFailed, Console, WrongUse
+from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, serve
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+
+
+class Outcome(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*argv: str, environ: dict[str, str] | None = None) -> Outcome:
+    """Run one of the commands with the options that every command has."""
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    for command in COMMANDS:
+        own = commands.add_parser(command.name)
+        own.set_defaults(run=command.run)
+        command.configure(own)
+        own.add_argument("--app")
+        own.add_argument("--json", action="store_true")
+    args = parser.parse_args(argv)
+    console = Console(io.StringIO(), io.StringIO(), environ or {})
+    status = args.run(args, console)
+    return Outcome(status, console.out.getvalue(), console.err.getvalue())  # type: ignore[attr-defined]  # StringIO
+
+
+_COLLECT = """
+import argparse, os, sys
+from mcptelemetry.cli._collector import COMMANDS
+from mcptelemetry.cli._command import Console
+(collect,) = [command for command in COMMANDS if command.name == "collect"]
+parser = argparse.ArgumentParser()
+collect.configure(parser)
+raise SystemExit(collect.run(parser.parse_args(), Console()))
+"""
+
+
+@contextmanager
+def collecting(*argv: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `collect` as a process; give it and the address it printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COLLECT, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environ},
+    )
+    try:
+        yield process, read_url(process.stderr)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_url(stream: IO[str] | None) -> str:
+    """Return the address printed on *stream*: alone, then with the path that takes events."""
+    assert stream is not None
+    found = re.search(r"http://\S+", stream.readline())
+    assert found is not None
+    assert stream.readline() == f"send events to {found[0]}{EVENTS_PATH}\n"
+    return found[0]
+
+
+def post(url: str, *ids: str, token: str | None = None) -> int:
+    """Post a batch with one event an id; return the status."""
+    events = [TelemetryEvent("a", "local_only", latency_ms=4, id=name) for name in ids]
+    with requests.Session() as client:
+        client.trust_env = False
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        body = TelemetryBatch(events, app="acme-mcp", version="v1").to_json()
+        return client.post(url + EVENTS_PATH, data=body, headers=headers, timeout=10).status_code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_collect_takes_events_until_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+    """The address is on stderr, events are stored, and a signal ends it with status 0 and no traceback."""
+    path = tmp_path / "c.db"
+    with collecting("--db", str(path)) as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        assert post(url, "1", "2") == 202
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, "", "")
+    assert compile_report(SqliteStore(path, read_only=True))["totals"]["calls"] == 2
+
+
+def test_collect_asks_for_tokens(tmp_path: Path) -> None:
+    """Tokens come from the environment, and are asked of senders and of readers."""
+    options = ("--db", str(tmp_path / "c.db"), "--token-env", "SENDER", "--report-token-env", "READER")
+    with collecting(*options, SENDER="s3cret", READER="r3ader") as (_, url):
+        assert post(url, "1") == 401
+        assert post(url, "1", token="s3cret") == 202
+        with requests.Session() as client:
+            client.trust_env = False
+            assert client.get(url + "/api/report", timeout=10).status_code == 401
+            headers = {"Authorization": "Bearer r3ader"}
+            assert client.get(url + "/api/report", headers=headers, timeout=10).json()["totals"]["calls"] == 1
+
+
+def test_collect_says_that_its_store_fails(tmp_path: Path) -> None:
+    """When the database is damaged under it, the person at the terminal is told, once."""
+    path = tmp_path / "c.db"
+    with collecting("--db", str(path)) as (process, url):
+        path.write_bytes(b"x" * 4096)
+        assert [post(url, "1"), post(url, "1")] == [503, 503]
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    lines = [line for line in err.splitlines() if "store" in line]
+    assert len(lines) == 1
+    assert str(path) in lines[0]
+
+
+@pytest.mark.parametrize("environ", [{}, {"SENDER": ""}, {"SENDER": "  "}, {"SENDER": "zwölf"}])
+def test_collect_without_the_token_it_was_promised_is_wrong_use(tmp_path: Path, environ: dict[str, str]) -> None:
+    """A variable that holds no token must not mean that none is asked for."""
+    with pytest.raises(WrongUse, match="token"):
+        run("collect", "--db", str(tmp_path / "c.db"), "--token-env", "SENDER", environ=environ)
+
+
+def test_collect_on_what_it_cannot_use_fails_in_one_line(tmp_path: Path) -> None:
+    """A directory, a missing folder and a port that is taken are one-line errors with the mend."""
+    for path in (tmp_path, tmp_path / "nowhere" / "c.db"):
+        with pytest.raises(CommandFailed, match=re.escape(str(path.parent))) as caught:
+            run("collect", "--db", str(path))
+        assert "\n" not in str(caught.value)
+    with serve(SqliteStore(tmp_path / "other.db")) as server:
+        with pytest.raises(CommandFailed, match="choose another host or port"):
+            run("collect", "--db", str(tmp_path / "c.db"), "--port", str(server.port))
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "70000", "1e3", ""])
+def test_collect_refuses_odd_ports(tmp_path: Path, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that is none is wrong use, status 2, with what is allowed."""
+    with pytest.raises(SystemExit) as caught:
+        run("collect", "--db", str(tmp_path / "c.db"), f"--port={port}")
+    assert caught.value.code == 2
+    assert "65535" in capsys.readouterr().err
+
+
+def test_report_prints_table_or_json(tmp_path: Path) -> None:
+    """The report is a table for people and, with --json, the document for programs."""
+    store = SqliteStore(tmp_path / "c.db")
+    events = [TelemetryEvent("get_issues", "local_only", latency_ms=4)]
+    store.add_events(TelemetryBatch(events, app="acme-mcp"), received_at=1)
+    table = run("report", "--db", store.path)
+    assert (table.status, table.err) == (0, "")
+    assert "get_issues" in table.out
+    document = run("report", "--db", store.path, "--json")
+    assert json.loads(document.out) == compile_report(store)
+    other = run("report", "--db", store.path, "--app", "other")
+    assert "acme-mcp" in other.out
+    assert json.loads(run("report", "--db", store.path, "--app", "other", "--json").out)["rows"] == []
+
+
+def test_report_of_an_empty_database_says_so(tmp_path: Path) -> None:
+    """Before the first event there is nothing yet, and that is no failure."""
+    store = SqliteStore(tmp_path / "c.db")
+    assert run("report", "--db", store.path) == (0, "Nothing has been collected yet.\n", "")
+    assert json.loads(run("report", "--db", store.path, "--json").out)["rows"] == []
+
+
+def test_report_on_a_missing_file_fails_and_makes_none(tmp_path: Path) -> None:
+    """A slip in the file's name is said, and leaves no empty database behind."""
+    with pytest.raises(CommandFailed, match="does not exist"):
+        run("report", "--db", str(tmp_path / "c.db"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_on_something_else_fails_in_one_line(tmp_path: Path) -> None:
+    """A file that is no collector's database is refused, and not changed."""
+    path = tmp_path / "a.txt"
+    path.write_text("a note to myself\n" * 100)
+    with pytest.raises(CommandFailed, match="no sqlite file") as caught:
+        run("report", "--db", str(path))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(CommandFailed, match="is a directory"):
+        run("report", "--db", str(tmp_path))

@@ -1,0 +1,313 @@
+"""The store on a real disk: between threads and processes, and when the file is not what it should be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcptelemetry.collector import SqliteStore, StoreError, compile_report
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+
+
+def a_batch(*ids: str | None, app: str | None = "acme-mcp") -> TelemetryBatch:
+    """Return a batch with one event an id."""
+    return TelemetryBatch(
+        [TelemetryEvent("a", "local_only", timestamp_secs=1, id=name) for name in ids], app=app, version="v1"
+    )
+
+
+def stored(store: SqliteStore) -> int:
+    """Return how many events *store* holds."""
+    return sum(store.count_outcomes().values())
+
+
+def test_event_with_an_id_is_stored_once_for_ever(tmp_path: Path) -> None:
+    """An id that was stored before, by whatever store object, is a duplicate; events without one are not."""
+    path = tmp_path / "c.db"
+    assert SqliteStore(path).add_events(a_batch("1", "1", "2", None, None), received_at=1) == (4, 1)
+    assert SqliteStore(path).add_events(a_batch("2", "3", None, app="other"), received_at=2) == (2, 1)
+    assert stored(SqliteStore(path)) == 6
+
+
+def test_all_fields_are_stored(tmp_path: Path) -> None:
+    """Nothing of an event is lost on the way to the disk."""
+    event = TelemetryEvent(
+        "tööl",
+        "override_rule",
+        routing_detail="t*",
+        upstream="cloud",
+        status="error",
+        error_type="timeout",
+        latency_ms=2**53 - 1,
+        timestamp_secs=7,
+        was_fallback=True,
+        id="x-1",
+    )
+    path = tmp_path / "c.db"
+    SqliteStore(path).add_events(TelemetryBatch([event], app="acme-mcp", version="v1"), received_at=9)
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    row = dict(connection.execute("SELECT * FROM events").fetchone())
+    connection.close()
+    assert row.pop("seq") == 1
+    assert row == {**event.to_dict(), "was_fallback": 1, "app": "acme-mcp", "version": "v1", "received_at": 9}
+
+
+def test_threads_store_each_event_once(tmp_path: Path) -> None:
+    """Eight threads that send the same events leave one of each."""
+    store = SqliteStore(tmp_path / "c.db")
+    batches = [a_batch(*(f"{batch}-{number}" for number in range(50))) for batch in range(20)]
+    results: list[int] = []
+
+    def send() -> None:
+        results.extend(store.add_events(batch, received_at=1).stored for batch in batches)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(results) == 8 * 20
+    assert sum(results) == stored(store) == 1000
+
+
+_SENDER = """
+import sys
+from mcptelemetry.collector import SqliteStore
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+store = SqliteStore(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for batch in range(20):
+    events = [TelemetryEvent("a", "local_only", id=f"{batch}-{number}") for number in range(50)]
+    events.append(TelemetryEvent("own", "local_only"))
+    store.add_events(TelemetryBatch(events), received_at=1)
+"""
+
+
+def test_processes_store_each_event_once(tmp_path: Path) -> None:
+    """Four processes that begin with an empty file and send the same events leave one of each."""
+    path = tmp_path / "c.db"
+    senders = [
+        subprocess.Popen(
+            [sys.executable, "-c", _SENDER, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    try:
+        for sender in senders:
+            assert sender.stdout is not None
+            assert sender.stdout.readline() == "ready\n"
+        for sender in senders:
+            sender.communicate("\n", timeout=60)
+        assert [sender.returncode for sender in senders] == [0] * 4
+    finally:
+        for sender in senders:
+            sender.kill()
+            sender.communicate()
+    assert stored(SqliteStore(path)) == 1000 + 4 * 20
+
+
+_KILLED = """
+import sys
+from mcptelemetry.collector import SqliteStore
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+store = SqliteStore(sys.argv[1])
+number = 0
+while True:
+    events = [TelemetryEvent("a", "local_only", id=f"{number}-{n}") for n in range(500)]
+    store.add_events(TelemetryBatch(events), received_at=1)
+    number += 1
+    print(number, flush=True)
+"""
+
+
+def test_killed_writer_leaves_whole_batches(tmp_path: Path) -> None:
+    """After kill -9 in the middle of writing, what was committed is there and nothing else is."""
+    path = tmp_path / "c.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(path)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        for _ in range(20):
+            writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().split()
+        writer.wait(10)
+    acknowledged = 20 + len(rest)
+    count = stored(SqliteStore(path, read_only=True))
+    assert count % 500 == 0
+    assert acknowledged <= count // 500 <= acknowledged + 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_forked_child_stores_too(tmp_path: Path) -> None:
+    """A store that was used before a fork works on both sides of it."""
+    store = SqliteStore(tmp_path / "c.db")
+    store.add_events(a_batch("1"), received_at=1)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if store.add_events(a_batch("1", "2"), received_at=1) == (1, 1) else 1
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.add_events(a_batch("2", "3"), received_at=1) == (1, 1)
+
+
+def test_file_is_private(tmp_path: Path) -> None:
+    """A file that the store makes can be read by its owner only."""
+    store = SqliteStore(tmp_path / "c.db")
+    assert stat.S_IMODE(os.stat(store.path).st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["a file.db", "50%.db", "what?.db", "a#b.db", "täg.db"])
+def test_file_names_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
+    """Characters that mean something in an address mean nothing in a file's name."""
+    SqliteStore(tmp_path / name).add_events(a_batch("1"), received_at=1)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+    assert stored(SqliteStore(tmp_path / name, read_only=True)) == 1
+
+
+def test_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later change of the working directory does not move the store."""
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("c.db")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.add_events(a_batch("1"), received_at=1)
+    assert store.path == str(tmp_path / "c.db")
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [("", ValueError), (":memory:", ValueError), ("a\0b", ValueError), (7, TypeError), (b"x", TypeError)]
+)
+def test_path_that_names_no_file_is_refused(path: Any, error: type[Exception]) -> None:
+    """What cannot be a file's name is an error that names the argument."""
+    with pytest.raises(error, match="path"):
+        SqliteStore(path)
+
+
+def test_directory_is_refused(tmp_path: Path) -> None:
+    """A path that is a directory is refused with a file in it as the mend."""
+    with pytest.raises(StoreError, match=r"is a directory.*collector\.db"):
+        SqliteStore(tmp_path)
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    """A file in a folder that does not exist is refused, naming the folder."""
+    with pytest.raises(StoreError, match="nowhere is not a directory"):
+        SqliteStore(tmp_path / "nowhere" / "c.db")
+
+
+def test_missing_file_is_not_made_by_a_reader(tmp_path: Path) -> None:
+    """Reading creates nothing."""
+    with pytest.raises(StoreError, match="does not exist"):
+        SqliteStore(tmp_path / "c.db", read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reader_writes_nothing(tmp_path: Path) -> None:
+    """A store opened for reading refuses to write."""
+    SqliteStore(tmp_path / "c.db")
+    with pytest.raises(StoreError, match="reading only"):
+        SqliteStore(tmp_path / "c.db", read_only=True).add_events(a_batch("1"), received_at=1)
+
+
+def test_empty_file_is_an_empty_store(tmp_path: Path) -> None:
+    """A file of no bytes has nothing to report, and reading leaves it so."""
+    path = tmp_path / "c.db"
+    path.touch()
+    assert compile_report(SqliteStore(path, read_only=True))["rows"] == []
+    assert path.stat().st_size == 0
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_foreign_file_is_refused_and_left_alone(tmp_path: Path, read_only: bool) -> None:  # noqa: FBT001  parametrised
+    """A text file, another program's database and a newer collector's are refused unchanged."""
+    text, foreign, newer = tmp_path / "a.txt", tmp_path / "b.db", tmp_path / "c.db"
+    text.write_text("a note to myself\n" * 100)
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE diary (day)")
+    connection.close()
+    SqliteStore(newer)
+    connection = sqlite3.connect(newer)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    for path, words in ((text, "no sqlite file"), (foreign, "something else"), (newer, "upgrade")):
+        before = path.read_bytes()
+        with pytest.raises(StoreError, match=words) as caught:
+            SqliteStore(path, read_only=read_only)
+        assert str(path) in str(caught.value)
+        assert path.read_bytes() == before
+
+
+def test_damage_is_our_error(tmp_path: Path) -> None:
+    """A file damaged in the middle gives our error, whatever sqlite meets there."""
+    store = SqliteStore(tmp_path / "c.db")
+    for batch in range(20):
+        store.add_events(a_batch(*(f"{batch}-{number}" for number in range(200))), received_at=1)
+    content = bytearray(Path(store.path).read_bytes())
+    content[4096 : len(content) - 4096] = b"\xa5" * (len(content) - 8192)
+    Path(store.path).write_bytes(content)
+    with pytest.raises(StoreError):
+        store.count_outcomes()
+    with pytest.raises(StoreError):
+        store.add_events(a_batch("0-1", "new"), received_at=1)
+
+
+def test_locked_file_is_our_error(tmp_path: Path) -> None:
+    """A writer that waits in vain gives up with our error, and nothing of its batch is stored."""
+    store = SqliteStore(tmp_path / "c.db", busy_timeout_secs=0.05)
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            store.add_events(a_batch("1"), received_at=1)
+        assert stored(store) == 0
+        holder.execute("ROLLBACK")
+    finally:
+        holder.close()
+    assert store.add_events(a_batch("1"), received_at=1) == (1, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_folder_is_our_error(tmp_path: Path) -> None:
+    """A folder where nothing may be written is refused at construction with the mend."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(StoreError, match="allow writing"):
+        SqliteStore(folder / "c.db")
+
+
+def test_report_reads_while_a_writer_holds_the_file(tmp_path: Path) -> None:
+    """A report does not wait for a transaction that has not begun to commit."""
+    store = SqliteStore(tmp_path / "c.db", busy_timeout_secs=0.05)
+    store.add_events(a_batch("1"), received_at=1)
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        assert stored(store) == 1
+    finally:
+        holder.close()
+
+
+def test_report_reads_slice_by_slice(tmp_path: Path) -> None:
+    """A table of several slices is counted whole."""
+    store = SqliteStore(tmp_path / "c.db")
+    for start in range(0, 45_000, 5_000):
+        store.add_events(a_batch(*(str(number) for number in range(start, start + 5_000))), received_at=1)
+    assert stored(store) == 45_000

@@ -1,0 +1,159 @@
+"""From bytes to a batch: what is taken, what is left out, what is refused and how it is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcptelemetry.collector._documents import DocumentError, read_batch
+from mcptelemetry.wire import EVENT_FIELDS, TelemetryBatch, TelemetryEvent
+
+
+def body_of(*events: Any, **batch: Any) -> bytes:
+    """Return a body with *events*."""
+    return json.dumps({"events": list(events), **batch}).encode()
+
+
+def an_event(**fields: Any) -> dict[str, Any]:
+    """Return a valid event with *fields* over it."""
+    base = {
+        "tool": "get_issues",
+        "routing_decision": "local_only",
+        "status": "success",
+        "latency_ms": 12,
+        "timestamp_secs": 1_700_000_000,
+        "id": "00-1",
+    }
+    return {**base, **fields}
+
+
+def test_batch_read_back_equals_what_was_sent() -> None:
+    """What a sender encodes is what the collector reads."""
+    events = [
+        TelemetryEvent("a", "local_only", latency_ms=3, timestamp_secs=5, id="x-1"),
+        TelemetryEvent(
+            "b",
+            "override_rule",
+            routing_detail="b*",
+            upstream="cloud",
+            status="error",
+            error_type="timeout",
+            was_fallback=True,
+            timestamp_secs=6,
+        ),
+    ]
+    reading = read_batch(TelemetryBatch(events, app="acme-mcp", version="v1.0").to_json())
+    assert list(reading.batch.events) == events
+    assert (reading.batch.app, reading.batch.version) == ("acme-mcp", "v1.0")
+    assert reading.ignored_fields == []
+
+
+def test_batch_without_app_and_events_is_read() -> None:
+    """Nobody has to say who they are, and a batch may be empty."""
+    reading = read_batch(b'{"events": []}')
+    assert (reading.batch.events, reading.batch.app, reading.batch.version) == ((), None, None)
+
+
+def test_unknown_fields_are_left_out_and_named() -> None:
+    """A newer sender's fields are named in the answer and not stored."""
+    reading = read_batch(body_of(an_event(colour="red"), an_event(id="00-2", size=1), region="eu"))
+    assert reading.ignored_fields == ["colour", "region", "size"]
+    assert [event.to_dict() for event in reading.batch.events] == [an_event(), an_event(id="00-2")]
+
+
+def test_unknown_fields_named_are_few_and_short() -> None:
+    """However many fields nobody knows, the answer stays small."""
+    event = an_event(**{f"{number:03}" + "x" * 1000: 1 for number in range(500)})
+    names = read_batch(body_of(event)).ignored_fields
+    assert len(names) == 20
+    assert max(map(len, names)) == 64
+
+
+def test_app_and_version_are_cleaned() -> None:
+    """Control characters and length of the names of a batch are tamed like those of an event."""
+    batch = read_batch(body_of(app="a\x1b[31m", version="v" * 500)).batch
+    assert batch.app == "a\ufffd[31m"
+    assert batch.version == "v" * 128
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "not JSON"),
+        (b"hello", "not JSON"),
+        (b"\xff\xfe{", "not UTF-8"),
+        (b"\xef\xbb\xbf{}", "not JSON"),
+        (b"[]", "must be an object"),
+        (b"null", "must be an object"),
+        (b"{}", "events is missing"),
+        (b'{"events": {}}', "events must be an array, not an object"),
+        (b'{"events": null}', "events must be an array, not null"),
+        (b'{"events": true}', "events must be an array, not a boolean"),
+        (body_of(1), r"events\[0\] must be an object, not a number"),
+        (body_of(an_event(), []), r"events\[1\] must be an object, not an array"),
+        (body_of(app=1), "app must be a string, not a number"),
+        (body_of(version=[]), "version must be a string, not an array"),
+        (body_of(an_event(), an_event(latency_ms="12")), r"events\[1\]\.latency_ms"),
+        (body_of(an_event(latency_ms=1.5)), r"events\[0\]\.latency_ms"),
+        (body_of(an_event(latency_ms=True)), r"events\[0\]\.latency_ms"),
+        (body_of(an_event(latency_ms=-1)), r"events\[0\]\.latency_ms"),
+        (body_of(an_event(latency_ms=10**19)), r"events\[0\]\.latency_ms"),
+        (body_of(an_event(latency_ms=7)).replace(b" 7", b" " + b"7" * 900_000), r"events\[0\]\.latency_ms"),
+        (body_of(an_event(timestamp_secs=None)), r"events\[0\]\.timestamp_secs is missing"),
+        (body_of(an_event(tool="")), r"events\[0\]\.tool"),
+        (body_of(an_event(tool=["x"])), r"events\[0\]\.tool"),
+        (body_of(an_event(status="fine")), r"events\[0\]\.status"),
+        (body_of(an_event(status="error", error_type="boom")), r"events\[0\]\.error_type"),
+        (body_of(an_event(error_type="timeout")), r"events\[0\]\.error_type"),
+        (body_of(an_event(was_fallback="yes")), r"events\[0\]\.was_fallback"),
+        (body_of(an_event(id=7)), r"events\[0\]\.id"),
+        (body_of(an_event(id="a\ud800")), r"events\[0\]\.id"),
+        (b'{"events": [], "app": NaN}', "NaN"),
+        (b'{"events": [], "app": -Infinity}', "Infinity"),
+        (b'{"events": [], "events": [1]}', "'events' stands twice"),
+        (body_of(an_event()).replace(b'"tool"', b'"tool": "x", "tool"'), "'tool' stands twice"),
+        (b"[" * 500_000, "nested too deeply"),
+        (b'{"events": ' + b'{"a":' * 200_000, "nested too deeply"),
+    ],
+    ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else None,
+)
+def test_body_that_does_not_fit_is_refused_by_name(body: bytes, named: str) -> None:
+    """Whatever is wrong with a body, the error says which field it is."""
+    with pytest.raises(DocumentError, match=named):
+        read_batch(body)
+
+
+@pytest.mark.parametrize("field", ["tool", "routing_decision", "status", "latency_ms", "timestamp_secs"])
+def test_event_without_a_required_field_is_refused(field: str) -> None:
+    """An event that lacks a field it must have is refused, and the field is named."""
+    event = an_event()
+    del event[field]
+    with pytest.raises(DocumentError, match=rf"events\[0\]\.{field} is missing"):
+        read_batch(body_of(event))
+
+
+def test_lone_surrogates_do_not_reach_the_store() -> None:
+    """A character that no UTF-8 text can hold is replaced in names."""
+    batch = read_batch(b'{"events": [' + json.dumps(an_event(tool="a\ud800")).encode() + b'], "app": "b\\udc00"}').batch
+    assert (batch.events[0].tool, batch.app) == ("a\ufffd", "b\ufffd")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(EVENT_FIELDS), inner),
+    max_leaves=20,
+)
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps({"events": [value]}).encode()))
+def test_any_body_gives_a_batch_or_our_error(body: bytes) -> None:
+    """No body brings anything but a batch or a `DocumentError`."""
+    try:
+        batch = read_batch(body).batch
+    except DocumentError:
+        return
+    assert isinstance(batch, TelemetryBatch)
