@@ -112,10 +112,7 @@ class TelemetryUploader:
             body = gzip.compress(body, compresslevel=6)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        outcome = self._gate.post(self.endpoint, body, headers, secs)
-        if self._token and self._token in outcome.message:
-            outcome = outcome._replace(message=outcome.message.replace(self._token, "***"))
-        return outcome
+        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token)
 
     def renew(self) -> None:
         """Forget the parent's connections, in a forked child."""

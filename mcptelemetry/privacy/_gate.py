@@ -8,6 +8,7 @@ of the sender's data is the sender's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple
@@ -76,8 +77,14 @@ class Gate:
         self._refusal = refusal
         self._clock = clock
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], timeout_secs: float) -> Outcome:
-        """Send *body* if nothing speaks against it, and judge the answer."""
+    def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], timeout_secs: float, *, secret: str | None = None
+    ) -> Outcome:
+        """
+        Send *body* if nothing speaks against it, and judge the answer.
+
+        *secret* is kept out of the outcome's message, whatever the endpoint says.
+        """
         try:
             refusal = self._refusal()
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
@@ -88,7 +95,9 @@ class Gate:
             answer = self._transport.post(Request(url, body, headers, timeout_secs))
         except NoAnswer as error:
             return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({error})")
-        return self._judge(url, answer)
+        except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
+            return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
+        return self._judge(url, answer, secret)
 
     def renew(self) -> None:
         """Forget the parent's connections, in a forked child."""
@@ -98,15 +107,17 @@ class Gate:
         """Close the connections."""
         self._transport.close()
 
-    def _judge(self, url: str, answer: Answer) -> Outcome:
+    def _judge(self, url: str, answer: Answer, secret: str | None) -> Outcome:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
         if 300 <= answer.status < 400:  # noqa: PLR2004  a class of statuses
-            target = urlsplit(answer.headers.get("location", "")).hostname
-            message += f" (a redirect to {target or 'nowhere'}, which is not followed)"
+            target = _without(secret, _redirect_target(answer.headers.get("location", "")))
+            message += f" (a redirect to {target}, which is not followed)"
         else:
-            excerpt = answer.body.decode("utf-8", "replace")[:_EXCERPT_MAX_CHARACTERS]
-            message += f": {' '.join(excerpt.split())}" if excerpt.strip() else ""
+            # Before the cut, which could leave a part of the secret.
+            text = _without(secret, answer.body.decode("utf-8", "replace"))
+            excerpt = _one_line(text[:_EXCERPT_MAX_CHARACTERS])
+            message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
         return Outcome(verdict, answer.status, retry_after, message, answer.body)
 
@@ -114,3 +125,20 @@ class Gate:
 def _host(url: str) -> str:
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def _redirect_target(location: str) -> str:
+    try:
+        return _one_line(urlsplit(location).hostname or "nowhere")
+    except ValueError:
+        return "what is no address"
+
+
+def _one_line(text: str) -> str:
+    """Return *text* without line breaks, or anything else that a terminal might obey."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _without(secret: str | None, text: str) -> str:
+    # A host name comes in lower case, and an endpoint may echo in any.
+    return re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE) if secret else text

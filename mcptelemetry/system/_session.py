@@ -26,7 +26,7 @@ __all__ = ["build_session"]
 
 def build_session() -> requests.Session:
     """Return a session that takes nothing from its surroundings."""
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False  # no ~/.netrc, and no proxy that was not handed over
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.clear()
@@ -34,6 +34,15 @@ def build_session() -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+class _Session(requests.Session):
+    """A session that does not look where a redirect leads, not even when told not to follow it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  requests' signature
+        # Otherwise requests reads the whole body of a redirect, however long, and stumbles
+        # over a target that is no address.
+        return None
 
 
 class _DeadlineReader(io.RawIOBase):
