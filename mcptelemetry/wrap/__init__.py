@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from ._conversation import UNKNOWN_TOOL, Conversation
 from ._lines import LINE_LIMIT_BYTES, LineCutter
+from ._pump import CAN_POLL, Pump
 from ._signals import SignalRelay
 from ._skeleton import Skeleton
 from ._stdio import CommandNotStarted, run_wrapped, take_standard_streams
 
 __all__ = [
+    "CAN_POLL",
     "LINE_LIMIT_BYTES",
     "UNKNOWN_TOOL",
     "CommandNotStarted",
     "Conversation",
     "LineCutter",
+    "Pump",
     "SignalRelay",
     "Skeleton",
     "run_wrapped",

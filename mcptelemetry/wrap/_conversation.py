@@ -94,7 +94,9 @@ class Conversation:
 
     def server_line(self, line: bytes, now: float) -> None:
         """Look at a *line* from the server, at *now* on the monotonic clock (seconds)."""
-        self._look(line, now, self._server_message)
+        # A server may say a lot that answers nothing; what nobody waits for is not even decoded.
+        if self._calls or self._questions:
+            self._look(line, now, self._server_message)
 
     def finish(self, now: float) -> None:
         """End the session: every call still open is recorded as ``aborted``."""

@@ -39,7 +39,8 @@ class SignalRelay:
         if threading.current_thread() is threading.main_thread():
             for name in _PASSED_ON:
                 number = getattr(signal, name, None)
-                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                # None: a handler that Python did not install, and could not put back.
+                if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._before[number] = signal.signal(number, self._pass_on)
         return self
 

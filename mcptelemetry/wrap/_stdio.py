@@ -146,6 +146,7 @@ def _start(command: Sequence[str], child_input: int, child_output: int) -> subpr
             [found or program, *command[1:]],
             stdin=child_input,
             stdout=child_output,
+            env=_environment(),
             # What the client hands down to its server beyond the three streams must arrive;
             # our own descriptors are not inheritable.
             close_fds=False,
@@ -157,6 +158,24 @@ def _start(command: Sequence[str], child_input: int, child_output: int) -> subpr
         reason = getattr(error, "strerror", None) or str(error)
         msg = f"cannot run {program}: {reason}: is it an executable file?"
         raise CommandNotStarted(msg, 126) from None
+
+
+def _environment() -> dict[str, str] | None:
+    """
+    Return the environment that we were given; None stands for the present one.
+
+    Python sets LC_CTYPE for itself in a bare C locale, which is what MCP clients start a
+    server in; the child must not inherit that. Only Linux tells what was there before.
+    """
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = file.read().split(b"\0")
+    except OSError:
+        return None
+    environment = dict(os.environ)
+    if not any(entry.startswith(b"LC_CTYPE=") for entry in given):
+        environment.pop("LC_CTYPE", None)
+    return environment
 
 
 def _drain(answers: Pump, signals: SignalRelay) -> None:

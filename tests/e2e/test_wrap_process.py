@@ -178,17 +178,19 @@ def test_huge_lines_pass_and_their_call_is_recorded(wrap: type[Wrapped]) -> None
 
 
 def test_client_that_does_not_read_is_still_heard(wrap: type[Wrapped]) -> None:
-    """Answers that wait for the client do not hold up its requests."""
+    """Answers that wait for the client do not hold up its requests, even in a half-full pipe."""
     code = (
-        "import sys, threading\n"
+        "import os, sys, threading\n"
+        "os.write(1, b'x' * 5_000)\n"
+        "total = len(sys.stdin.buffer.read1(65536))\n"
         "def flood():\n"
-        "    sys.stdout.buffer.write(b'x' * 1_000_000); sys.stdout.buffer.flush()\n"
+        "    sys.stdout.buffer.write(b'x' * 995_000); sys.stdout.buffer.flush()\n"
         "writer = threading.Thread(target=flood); writer.start()\n"
-        "total = 0\n"
         "while total < 1_000_000: total += len(sys.stdin.buffer.read1(65536))\n"
         "sys.stderr.write('all read\\n'); sys.stderr.flush(); writer.join()\n"
     )
     wrapped = wrap(python(code))
+    assert select.select([wrapped.stdout], [], [], DEADLINE_SECS)[0]
     view = memoryview(b"y" * 1_000_000)
     os.set_blocking(wrapped.stdin.fileno(), False)
     while view:
@@ -227,6 +229,23 @@ def test_descriptors_beyond_the_three_are_handed_down(tmp_path: Path) -> None:
         os.close(writer)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells the first environment")
+@pytest.mark.parametrize("locale", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LC_ALL": "C"}], ids=str)
+def test_environment_is_handed_down_as_it_came(tmp_path: Path, locale: dict[str, str]) -> None:
+    """Nothing is added to it, not even what Python sets for itself in a bare locale."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **locale}
+    done = subprocess.run(
+        [sys.executable, RECORDER, str(tmp_path / "records.json"), "env"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=DEADLINE_SECS,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert dict(line.split("=", 1) for line in done.stdout.decode().splitlines()) == environment
+
+
 def test_standard_input_that_is_a_file_is_read_to_its_end(tmp_path: Path) -> None:
     """A regular file, which some ways of waiting refuse, serves as well as a pipe."""
     path = tmp_path / "requests"
@@ -241,6 +260,37 @@ def test_standard_input_that_is_a_file_is_read_to_its_end(tmp_path: Path) -> Non
             cwd=ROOT,
         )
     assert (done.returncode, done.stdout) == (0, b"one\ntwo")
+
+
+def test_order_of_looking_follows_the_order_of_cause(wrap: type[Wrapped]) -> None:
+    """
+    Requests are known before they are forwarded, answers before the client's reaction to them.
+
+    Each call becomes a task, and the client asks for it as soon as it has read its name: a
+    look that came late would lose an outcome.
+    """
+    code = (
+        "import sys, json\n"
+        "for line in sys.stdin:\n"
+        "    asked = json.loads(line)\n"
+        "    if asked['method'] == 'tools/call':\n"
+        "        result = {'resultType': 'task', 'taskId': 't%d' % asked['id'], 'status': 'working'}\n"
+        "    else:\n"
+        "        result = {'taskId': asked['params']['taskId'], 'status': 'completed'}\n"
+        "    print(json.dumps({'id': asked['id'], 'result': result}), flush=True)\n"
+    )
+    wrapped = wrap(python(code))
+    rounds = 300
+    for number in range(rounds):
+        call = {"id": number, "method": "tools/call", "params": {"name": "task"}}
+        wrapped.stdin.write(json.dumps(call).encode() + b"\n")
+        task_id = json.loads(wrapped.line())["result"]["taskId"]
+        question = {"id": number + rounds, "method": "tasks/get", "params": {"taskId": task_id}}
+        wrapped.stdin.write(json.dumps(question).encode() + b"\n")
+        assert json.loads(wrapped.line())["result"]["status"] == "completed"
+    wrapped.stdin.close()
+    assert wrapped.end() == 0
+    assert wrapped.records() == [["task", "success"]] * rounds
 
 
 # -- ends ------------------------------------------------------------------------------------
@@ -270,14 +320,16 @@ def test_child_that_ends_ends_the_wrapper_while_input_stays_open(wrap: type[Wrap
 
 
 def test_reader_that_goes_away_is_seen_by_the_child(wrap: type[Wrapped]) -> None:
-    """Once nobody reads the output, the child's writing fails, even after a long silence."""
+    """Once nobody reads the output, the child's next write fails, and a child that waits is told."""
     code = (
-        "import os, sys\n"
+        "import os, select\n"
         "os.write(1, b'ready\\n')\n"
+        "poll = select.poll(); poll.register(1, 0)\n"
+        "told = poll.poll(30_000)\n"
         "try:\n"
-        "    while True: os.write(1, b'x' * 1000)\n"
+        "    os.write(1, b'x')\n"
         "except BrokenPipeError:\n"
-        "    os.write(2, b'broken pipe'); os._exit(9)\n"
+        "    os.write(2, b'broken pipe'); os._exit(9 if told else 8)\n"
     )
     wrapped = wrap(python(code))
     assert wrapped.line() == b"ready\n"
@@ -287,13 +339,14 @@ def test_reader_that_goes_away_is_seen_by_the_child(wrap: type[Wrapped]) -> None
 
 
 def test_child_that_stops_reading_is_seen_by_the_client(wrap: type[Wrapped]) -> None:
-    """Once the child has closed its input, the client's writing fails as it would without us."""
+    """Once the child has closed its input, the client's next write fails as it would without us."""
     wrapped = wrap(python("import os, time; os.close(0); os.write(1, b'closed\\n'); time.sleep(60)"))
     assert wrapped.line() == b"closed\n"
-    deadline = time.monotonic() + DEADLINE_SECS
+    poll = select.poll()
+    poll.register(wrapped.stdin, 0)
+    assert poll.poll(DEADLINE_SECS * 1000), "the client was not told"
     with pytest.raises(BrokenPipeError):
-        while time.monotonic() < deadline:
-            wrapped.stdin.write(b"x")
+        wrapped.stdin.write(b"x")
     wrapped.process.send_signal(signal.SIGTERM)
     assert wrapped.end() == 128 + signal.SIGTERM
 
