@@ -1,0 +1,11 @@
+"""``python -m mcptelemetry``: the command line, also for a copy inside another package."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli import main
+from .cli._command import Console
+
+if __name__ == "__main__":
+    sys.exit(main(console=Console(prog=f"python -m {__package__}")))

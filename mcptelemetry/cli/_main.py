@@ -1,0 +1,234 @@
+"""
+The frame of the command line: which command is meant, its parser, its exit status.
+
+The commands stand in the tables of their own files, and only the file of the command that
+was asked for is loaded: a wrapped server must not wait for a database to be imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from .._version import VERSION
+from ..errors import ConfigError, TelemetryError
+from ._command import Command, Console, WrongUse
+
+if TYPE_CHECKING:
+    from ..client import Telemetry
+
+__all__ = ["add_telemetry_commands", "main"]
+
+_INTERRUPTED = 130  # as a shell says it: 128 and the number of the signal
+
+
+class _Group(NamedTuple):
+    """One file of commands: its module, the names it answers to, and whether applications offer it too."""
+
+    module: str
+    names: tuple[str, ...]
+    is_for_applications: bool = False
+
+
+_GROUPS = (
+    _Group("._status", ("status",), is_for_applications=True),
+    _Group("._switches", ("on", "enable", "local", "off", "disable"), is_for_applications=True),
+    _Group("._matching", ("match",)),
+    _Group("._wrap", ("wrap",)),
+    _Group("._collector", ("collect", "report")),
+)
+_GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}
+
+
+def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """
+    Run the command line *argv* (default: this process's) and return its exit status.
+
+    0 done, 1 failed, 2 wrong use or configuration, 130 interrupted; `wrap` returns the
+    wrapped command's own. Results go to the console's *out*, everything else to its *err*;
+    nothing is raised.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console() if console is None else console
+    with _usable_streams(console) as usable:
+        return _run_guarded(lambda: _run(arguments, usable), usable)
+
+
+def add_telemetry_commands(
+    subparsers: argparse._SubParsersAction[Any], telemetry: Telemetry, *, name: str = "telemetry"
+) -> argparse.ArgumentParser:
+    """
+    Add the person's commands for *telemetry* to an application's own command line.
+
+    *subparsers* is what `ArgumentParser.add_subparsers()` returned; below it comes *name*,
+    and below that `status`, `on`, `local`, `off` and the others, so that a person types
+    ``acme-mcp telemetry off``. Each sets ``func`` in the parsed arguments, as is usual:
+    ``sys.exit(args.func(args))`` runs it; it prints, returns the exit status and raises
+    nothing. Returns the parser called *name*.
+    """
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name, help="see and decide what this application reports", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for command in _load(group for group in _GROUPS if group.is_for_applications):
+        own = _add_command(commands, command)
+        own.add_argument("--json", action="store_true", help="print the result as JSON")
+        run = functools.partial(_run_for_application, command, telemetry, parser.prog)
+        own.set_defaults(func=run)
+    return parser
+
+
+def _run(arguments: list[str], console: Console) -> int:
+    name = _command_name(arguments)
+    group = _GROUP_OF_NAME.get(name or "")
+    # Help, and the message about a name that is not known, need them all.
+    parser = _build_parser(console, _load(_GROUPS if group is None else (group,)))
+    args = parser.parse_args(arguments)
+    status: int = args.run(args, console)
+    return status
+
+
+def _run_for_application(command: Command, telemetry: Telemetry, prog: str, args: argparse.Namespace) -> int:
+    # A namespace of our own: the application's may have an `app` that means something else.
+    own = argparse.Namespace(**{**vars(args), "app": telemetry.app, "data_dir": None, "telemetry": telemetry})
+    with _usable_streams(Console(environ=telemetry.environ, prog=prog)) as console:
+        return _run_guarded(lambda: command.run(own, console), console)
+
+
+def _run_guarded(run: Callable[[], int], console: Console) -> int:
+    """Return what *run* returns, or the exit status of what it raised, which is said in one line."""
+    try:
+        status = run()
+        console.out.flush()
+    except SystemExit as ended:  # argparse, after help or version
+        status = ended.code if isinstance(ended.code, int) else 0
+    except (ConfigError, WrongUse) as error:
+        status = _fail(console, str(error), 2)
+    except TelemetryError as error:
+        status = _fail(console, str(error), 1)
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    except BrokenPipeError:
+        status = 1  # whoever read the result has seen enough of it
+    except OSError as error:
+        status = _fail(console, f"{error.strerror or error}: make room, or let yourself write there", 1)
+    except Exception as error:  # noqa: BLE001  a person gets a line, whatever went wrong
+        status = _fail(console, f"a defect of this program: {type(error).__name__}: {error}; please report it", 1)
+    return status
+
+
+def _fail(console: Console, message: str, status: int) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        console.note(f"{console.prog}: {' '.join(message.split())}")
+    return status
+
+
+# -- the parser ---------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that speaks through a console, and in one line when it is misused."""
+
+    def __init__(self, console: Console, **options: Any) -> None:  # noqa: ANN401  argparse's own
+        options.setdefault("allow_abbrev", False)
+        super().__init__(**options)
+        self._console = console
+
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        stream = self._console.err if file is sys.stderr else self._console.out
+        stream.write(message)
+        stream.flush()
+
+    def error(self, message: str) -> NoReturn:
+        msg = f"{message}; see {self.prog} --help"
+        raise WrongUse(msg)
+
+
+def _build_parser(console: Console, commands: Iterable[Command]) -> argparse.ArgumentParser:
+    parser = _Parser(console, prog=console.prog, description="Telemetry for MCP servers: see it, decide it.")
+    parser.add_argument("--version", action="version", version=f"mcptelemetry {VERSION}")
+    parser.set_defaults(telemetry=None)
+    _add_shared_options(parser, None)
+    subparsers = parser.add_subparsers(
+        metavar="COMMAND", required=True, title="commands", parser_class=functools.partial(_Parser, console)
+    )
+    for command in commands:
+        own = _add_command(subparsers, command)
+        # Suppressed, or the command's own parser would forget what stood before its name.
+        _add_shared_options(own, argparse.SUPPRESS)
+        own.set_defaults(run=command.run)
+    return parser
+
+
+def _add_command(subparsers: argparse._SubParsersAction[Any], command: Command) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        command.name,
+        aliases=command.aliases,
+        help=command.summary,
+        description=f"{command.summary[:1].upper()}{command.summary[1:]}.",
+        allow_abbrev=False,
+    )
+    command.configure(parser)
+    return parser
+
+
+def _add_shared_options(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument("--app", metavar="NAME", default=default, help="the application's name, such as acme-mcp")
+    parser.add_argument("--data-dir", metavar="DIR", default=default, help="its data directory, if not the usual one")
+    parser.add_argument(
+        "--json", action="store_true", default=default or False, help="print the result as JSON"
+    )
+
+
+def _command_name(arguments: Sequence[str]) -> str | None:
+    """Return the first word that is neither an option nor an option's value."""
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument in ("--app", "--data-dir"):
+            next(remaining, None)
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
+def _load(groups: Iterable[_Group]) -> Iterator[Command]:
+    for group in groups:
+        yield from import_module(group.module, __package__).COMMANDS
+
+
+# -- the streams --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _usable_streams(console: Console) -> Iterator[Console]:
+    """Give *console* with streams that take every character and are there even when they were closed."""
+    with contextlib.ExitStack() as opened:
+        streams = []
+        for stream in (console.out, console.err):
+            if stream is None:  # closed when we were started
+                stream = opened.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PLW2901
+            elif isinstance(stream, io.TextIOWrapper):
+                # A file's name, or a stranger's word, may hold what the terminal's encoding cannot.
+                stream.reconfigure(errors="backslashreplace")
+            streams.append(stream)
+        yield Console(streams[0], streams[1], console.environ, console.prog)
+        for stream in streams:
+            _let_go(stream)
+
+
+def _let_go(stream: IO[str]) -> None:
+    """Flush *stream*; when nobody takes it any more, see that the interpreter does not complain at its exit."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)

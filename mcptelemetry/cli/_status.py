@@ -1,0 +1,74 @@
+"""
+`status`: whether anything may leave, what decides that, and where everything lies.
+
+The mapping of `Telemetry.status()` is the contract and `--json` prints it as it is; the
+lines for a person are only its rendering, and what they do not know they print all the same.
+A file that nobody can understand is told twice: in the status, and as an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..config import load_config, read_mode
+from ..privacy import Stream, Switches
+from ._command import Command, Console
+from ._subject import is_person_wide, telemetry_for
+
+__all__ = ["COMMANDS"]
+
+
+def _run_status(args: argparse.Namespace, console: Console) -> int:
+    status = _status_of_person(console) if is_person_wide(args) else telemetry_for(args, console).status()
+    if args.json:
+        console.say_json(status)
+    else:
+        for line in _lines(status):
+            console.say(line)
+    files = status["files"]
+    # Raises for what cannot be understood: telemetry is off because of it, and that wants mending.
+    for read, name in ((load_config, "settings"), (read_mode, "mode"), (read_mode, "person")):
+        if files.get(name):
+            read(files[name])
+    return 0
+
+
+def _status_of_person(console: Console) -> dict[str, Any]:
+    switches = Switches(None, environ=console.environ, version="1", is_under_test=False)
+    decision = switches.decide(Stream.HEARTBEAT)
+    is_said = decision.row not in (7, 8)
+    return {
+        "app": None,
+        "mode": str(decision.mode),
+        "reason": decision.reason if is_said else "nothing is said for all applications; each says for itself",
+        "row": decision.row,
+        "files": {"person": switches.person_path},
+    }
+
+
+def _lines(status: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield one line for each value of *status*, nested names joined with dots."""
+    for key, value in status.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _lines(value, f"{name}.")
+        else:
+            yield f"{name:<28} {_shown(value)}".rstrip()
+
+
+def _shown(value: object) -> str:
+    if value is None or value in ("", [], (), {}):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
+    # A line is a line, whatever a file's name or a server's answer holds.
+    return "".join(character if character.isprintable() else "?" for character in str(value))
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("status", "show whether telemetry is on and why, and where its files and endpoints are", _run_status),
+)
