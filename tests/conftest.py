@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 import time
-import warnings
 
 import pytest
 
@@ -105,15 +104,13 @@ def nothing_left_behind():
     children_before = children()
     yield
     deadline = time.monotonic() + LEFTOVERS_MAY_TAKE_SECS
-    for thread in set(threading.enumerate()) - threads_before:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    threads = sorted(thread.name for thread in set(threading.enumerate()) - threads_before)
-    left = children() - children_before
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        pause = threading.Event()
-        while left and time.monotonic() < deadline:
-            pause.wait(0.02)
-            left = children() - children_before
-    assert not threads, f"the test left threads behind: {', '.join(threads)}"
+    pause = threading.Event()
+    while True:
+        threads = set(threading.enumerate()) - threads_before
+        left = children() - children_before
+        if not (threads or left) or time.monotonic() > deadline:
+            break
+        pause.wait(0.01)
+    names = sorted(thread.name for thread in threads)
+    assert not names, f"the test left threads behind: {', '.join(names)}"
     assert not left, f"the test left child processes behind: {sorted(left)}"

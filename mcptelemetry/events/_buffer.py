@@ -18,7 +18,7 @@ from itertools import repeat, starmap
 from types import FrameType
 from typing import NamedTuple
 
-from ..system import Tally
+from ..system import Tally, around_fork
 from ..wire import EventRow, TelemetryEvent
 
 __all__ = ["BufferCounts", "TelemetryBuffer"]
@@ -54,6 +54,7 @@ class TelemetryBuffer:
         self._threshold = capacity
         self._summon: Callable[[], object] | None = None
         self.renew()
+        around_fork(in_child=self.renew)
 
     def renew(self) -> None:
         """Begin anew, empty, with another id prefix: this is a forked child."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple, Union
 
+from ..application import Application
 from ..errors import UploadError
 from ..privacy import Outcome, Verdict
 from ..system import Clock, ExitHook, NetworkSettings, Transport, Worker, around_fork, as_clock
@@ -87,6 +88,11 @@ class TelemetryPipeline:
         uniform: Callable[[float, float], float] = random.uniform,
         refusal: Callable[[], str | None] | None = None,
     ) -> None:
+        if app is not None:
+            Application(app)
+        if version is not None and not isinstance(version, str):
+            msg = f"version must be a str or None, not {type(version).__name__}"
+            raise TypeError(msg)
         config = PipelineConfig() if config is None else config
         if not isinstance(config, PipelineConfig):
             msg = f"config must be a PipelineConfig, not {type(config).__name__}"
@@ -114,6 +120,8 @@ class TelemetryPipeline:
         self._is_closed = False
         self._outages = OutageLog(logging.getLogger(__name__))
         self._begin()
+        # Here and not in start(): a server may build it, fork its workers, and start it there.
+        around_fork(in_child=self._renew)
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
@@ -144,7 +152,6 @@ class TelemetryPipeline:
             return
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        around_fork(in_child=self._renew)
         self._exit_hook = ExitHook(self._finish_at_exit)
         self.buffer.attend(self._summon)
         if not self.buffer.is_empty():
@@ -229,7 +236,8 @@ class TelemetryPipeline:
         starts none.
         """
         with self._settled:
-            flushes, self._flushes = self._flushes, []
+            # They stay on the list until they are answered: this thread may be killed.
+            flushes = list(self._flushes)
             is_last = self._stops_at is not None
         if self.buffer.put_back():
             self._count_requeue()  # the worker before this one was killed while it was sending
@@ -377,6 +385,7 @@ class TelemetryPipeline:
             for flush in flushes:
                 flush.error = error
                 flush.is_done = True
+            self._flushes = [flush for flush in self._flushes if not flush.is_done]
             self._settled.notify_all()
 
     def _await(self, flush: _Flush, ends_at: float | None) -> None:
@@ -403,8 +412,7 @@ class TelemetryPipeline:
         self.shutdown(_EXIT_SECS)
 
     def _renew(self) -> None:
-        """Begin anew in a forked child: the parent's events are the parent's to send."""
-        self.buffer.renew()
+        """Begin anew in a forked child, as the buffer has by now: what was recorded is the parent's."""
         self._worker.renew()
         if self._uploader is not None:
             self._uploader.renew()
