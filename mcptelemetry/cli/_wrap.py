@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from .._version import VERSION
 from ..application import Application
 from ..client import Telemetry
 from ..events import check_endpoint
@@ -95,7 +94,8 @@ def _open_telemetry(args: argparse.Namespace, console: Console) -> Telemetry:
             endpoint = check_endpoint(args.endpoint, argument="--endpoint")
             environ = {**environ, application.events_endpoint_variable: endpoint}
         with _errors_on(console):
-            return Telemetry(application.name, VERSION, data_dir=args.data_dir, environ=environ)
+            # The version of what is wrapped is not known, and ours would be a wrong one.
+            return Telemetry(application.name, "", data_dir=args.data_dir, environ=environ)
     except ValueError as error:
         raise WrongUse(str(error)) from None
 

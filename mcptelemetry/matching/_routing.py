@@ -7,7 +7,7 @@ the label that stands in the event. Nothing is called from here; the proxy does 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..vocabulary import UNKNOWN_TOOL, RoutingReason, RoutingStrategy
 from ._glob import Glob
@@ -78,7 +78,7 @@ class RoutingDecision:
     reason: RoutingReason
     detail: str | None
     resolved_name: str
-    is_declared: bool = True
+    is_declared: bool = field(default=True, compare=False, repr=False)
 
     @property
     def recorded_name(self) -> str:

@@ -202,3 +202,10 @@ def test_target_refuses_what_makes_no_sense(
     """A target is local, remote with an upstream, or a rejection; anything else is told by name."""
     with pytest.raises(error, match=argument):
         RoutingTarget(*arguments)
+
+
+def test_recorded_name_is_never_a_strangers_text(report: MatchReport) -> None:
+    """A name that no catalogue declares is recorded as unknown, whichever way it was asked for."""
+    names = ("get_issues", "cloud__get_issues", "nobody", "cloud__nobody")
+    recorded = [decide(report, name).recorded_name for name in names]
+    assert recorded == ["get_issues", "get_issues", "unknown_tool", "unknown_tool"]
