@@ -15,6 +15,14 @@ from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
 
 __all__ = ["PipelineConfig"]
 
+# The types of those settings that are not text.
+_TYPES_OF: dict[str, tuple[type, ...]] = {
+    "enabled": (bool,),
+    "batch_size": (int,),
+    "batch_interval_secs": (int, float),
+    "offline_queue_max": (int,),
+    "spool": (bool,),
+}
 _NOT_YET = {"format": "otlp", "spool": True}
 
 
@@ -35,9 +43,10 @@ class PipelineConfig(ProxySettings):
             if value is None and key.name in ("endpoint", "token_key", "compression"):
                 continue
             if not key.is_right(value):
-                wrong = TypeError if type(value) is not type(getattr(ProxySettings, key.name)) else ValueError
                 msg = f"{key.name}={value!r} is not usable: it must be {key.allowed}"
-                raise wrong(msg)
+                if type(value) not in _TYPES_OF.get(key.name, (str,)):
+                    raise TypeError(msg)
+                raise ValueError(msg)
             if key.name in _NOT_YET and value == _NOT_YET[key.name]:
                 msg = f"{key.name}={value!r} is not available in this version"
                 raise ValueError(msg)

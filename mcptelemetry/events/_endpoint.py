@@ -35,7 +35,9 @@ def check_endpoint(endpoint: object, *, allow_insecure: bool = False, argument: 
 
 
 def _problem_of(endpoint: str, *, allow_insecure: bool) -> str | None:
-    if any(character.isspace() or not character.isprintable() for character in endpoint):
+    if "%00" in endpoint or any(
+        character.isspace() or not character.isprintable() for character in endpoint
+    ):
         return "it must not hold spaces or control characters"
     try:
         parts = urlsplit(endpoint)
