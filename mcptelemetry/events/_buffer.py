@@ -9,23 +9,28 @@ dropped is not counted but follows: recorded, less what went on, less what is he
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import repeat, starmap
 from types import FrameType
 from typing import NamedTuple
 
-from ..system import Tally, around_fork
+from ..system import Bell, Tally, around_fork
 from ..wire import EventRow, TelemetryEvent
 
 __all__ = ["BufferCounts", "TelemetryBuffer"]
 
 
 class BufferCounts(NamedTuple):
-    """One consistent picture: recorded = dropped + taken + lent + waiting."""
+    """
+    One consistent picture: recorded = dropped + taken + lent + waiting.
+
+    *taken* have gone on for good, *lent* are with the flusher.
+    """
 
     recorded: int
     dropped: int
@@ -58,21 +63,23 @@ class TelemetryBuffer:
 
     def renew(self) -> None:
         """Begin anew, empty, with another id prefix: this is a forked child."""
-        # Re-entrant: a collection of garbage may run a host's destructor, and through it
-        # another record(), while this very thread holds the lock.
-        self._ready = threading.Condition(threading.RLock())
+        # Not for record(), which takes no lock. Re-entrant: a collection of garbage may run
+        # a host's destructor, and that may look at the counts, while this thread holds it.
+        self._moving = threading.RLock()
         self._waiting: deque[EventRow] = deque(maxlen=self._capacity)
         self._extend = self._waiting.extend
         self._numbered = Tally()  # how many were ever recorded, and the next one's number
         self._numbers = self._numbered.numbers
-        self._taken = 0  # guarded by _ready: left for good, less what came back
-        self._lent: list[EventRow] = []  # guarded by _ready: with the flusher, fate unknown
+        self._drained = 0  # guarded by _moving: taken with drain(), less what came back
+        self._settled = Tally()  # guarded by _moving: lent, and gone on
+        self._lent: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
         self._invalid = Tally()
-        self._is_rung = False  # guarded by _ready
-        # Whether record() has to look up: nobody is awake to see the queue grow.
-        self._is_unattended = self._summon is not None
-        self._wakes_at = 1 if self._summon is not None else self._threshold
-        self._muted_thread = 0
+        # Guarded by _moving: the threshold of each who waits, and whom to wake.
+        self._waiters: list[tuple[Callable[[], int], Bell]] = []
+        self._is_rung = False
+        self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
+        self._look_up_from_now_on()
+        self.mute(0)
         self.process = os.urandom(10).hex()
 
     def attend(self, summon: Callable[[], object]) -> None:
@@ -82,8 +89,15 @@ class TelemetryBuffer:
 
     def leave(self) -> None:
         """Say that nobody attends from now on: the next record summons somebody."""
-        self._wakes_at = 1
-        self._is_unattended = True
+        with self._moving:
+            self._is_left = self._summon is not None
+            self._look_up_from_now_on()
+
+    def arrive(self) -> None:
+        """Say that somebody attends from now on, and need not be summoned."""
+        with self._moving:
+            self._is_left = False
+            self._look_up_from_now_on()
 
     def record(self, event: TelemetryEvent) -> None:
         """Add *event*; anything else is counted as invalid. Drops the oldest when full."""
@@ -110,9 +124,9 @@ class TelemetryBuffer:
 
     def drain(self, max: int) -> list[TelemetryEvent]:  # noqa: A002  the contract's name
         """Take up to *max* events from the front, in one step; each has an id."""
-        with self._ready:
-            rows = self._pop(max)
-            self._taken += len(rows)
+        with self._moving:
+            rows = list(self._pop(max))
+            self._drained += len(rows)
         process = self.process
         return [
             TelemetryEvent._of(shape, latency_ms, seconds, own_id or f"{process}-{number}")  # noqa: SLF001
@@ -130,50 +144,53 @@ class TelemetryBuffer:
             (event.shape, event.latency_ms, event.timestamp_secs, event.id or f"{os.urandom(10).hex()}-0", 0)
             for event in events
         ]
-        with self._ready:
-            self._push_front(rows)
-            self._taken -= len(rows)
+        with self._moving:
+            self._waiting.extendleft(reversed(rows[: self._waiting.maxlen]))
+            self._drained -= len(rows)
+
+    # What follows moves rows in one step of the interpreter each, so that a flusher which is
+    # killed in the middle leaves every row in exactly one place.
 
     def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
         """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
-        with self._ready:
-            # In one step, so that a thread killed here takes nothing with it.
-            self._lent.extend(starmap(self._waiting.popleft, repeat((), min(max, len(self._waiting)))))
+        with self._moving:
+            self._lent.extend(self._pop(max))
             return list(self._lent)
 
-    def settle(self, count: int, *, is_dropped: bool = False) -> None:
-        """Close the account of the first *count* lent rows: gone on, or dropped."""
-        with self._ready:
-            del self._lent[:count]
-            if not is_dropped:
-                self._taken += count
+    def settle(self, count: int, into: Tally) -> None:
+        """Close the account of the first *count* lent rows, which have gone on: *into* counts them."""
+        with self._moving:
+            rows = starmap(self._lent.popleft, repeat((), count))
+            deque(zip(rows, self._settled.numbers, into.numbers), maxlen=0)
 
     def put_back(self) -> int:
         """Return what is lent to the front of the queue, in order; return how many that were."""
-        with self._ready:
-            rows, self._lent = self._lent, []
-            self._push_front(rows)
-            return len(rows)
+        with self._moving:
+            count = len(self._lent)
+            self._waiting.extendleft(starmap(self._lent.pop, repeat((), count)))
+            return count
 
     def discard(self) -> None:
         """Let go of everything waiting; it counts as dropped."""
-        with self._ready:
+        with self._moving:
             self._waiting.clear()
 
     def close(self) -> None:
         """Let go of everything waiting, and of everything that comes; all of it is dropped."""
-        with self._ready:
+        with self._moving:
             self._waiting = deque(maxlen=0)
             self._extend = self._waiting.extend
-            self._is_unattended = False
+            self._summon = None
+            self._is_left = False
+            self._look_up_from_now_on()
+        self.mute(0)
 
     def set_flush_threshold(self, n: int) -> None:
         """Have `wait()` return once *n* events wait (at least 1)."""
-        with self._ready:
+        with self._moving:
             self._threshold = max(1, n)
-            if self._summon is None:
-                self._wakes_at = self._threshold
-            self._ready.notify_all()
+            self._look_up_from_now_on()
+        self._wake()
 
     def wait(self, timeout: float | None) -> bool:
         """
@@ -181,32 +198,37 @@ class TelemetryBuffer:
 
         Returns whether the threshold is reached: at once when it is already.
         """
-        return self._wait(timeout, self._threshold)
+        return self._wait(timeout, lambda: self._threshold)
 
     def wait_for_ring(self, timeout: float) -> None:
         """Wait at most *timeout* seconds for a `ring()`, however many events are waiting."""
-        self._wait(timeout, sys.maxsize)
+        self._wait(timeout, lambda: sys.maxsize)
 
     def ring(self) -> None:
         """Make a present or the next `wait()` return."""
-        with self._ready:
-            self._is_rung = True
-            self._ready.notify_all()
+        self._is_rung = True
+        self._wake()
 
     def mute(self, thread_ident: int) -> None:
         """Ignore what the thread *thread_ident* records from now on; 0 ends it."""
         self._muted_thread = thread_ident
+        self._is_collecting = False
+        is_noticed = self._notice_collection in gc.callbacks
+        if thread_ident and not is_noticed:
+            gc.callbacks.append(self._notice_collection)
+        elif is_noticed and not thread_ident:
+            gc.callbacks.remove(self._notice_collection)
 
     def counts(self) -> BufferCounts:
         """Return one consistent picture of the account."""
-        with self._ready:
+        with self._moving:
             while True:
                 recorded = self._numbered.value
                 waiting = len(self._waiting)
                 # Records take no lock: look again until none fell between the two.
                 if recorded == self._numbered.value:
                     break
-            lent, taken = len(self._lent), self._taken
+            lent, taken = len(self._lent), self._drained + self._settled.value
         return BufferCounts(recorded, recorded - taken - lent - waiting, taken, lent, waiting)
 
     @property
@@ -231,33 +253,43 @@ class TelemetryBuffer:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def _pop(self, count: int) -> list[EventRow]:
-        return list(starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self._waiting))))))
+    def _pop(self, count: int) -> Iterable[EventRow]:
+        return starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self._waiting)))))
 
-    def _push_front(self, rows: Sequence[EventRow]) -> None:
-        room = self._waiting.maxlen
-        self._waiting.extendleft(reversed(rows[:room]))
+    def _wait(self, timeout: float | None, threshold: Callable[[], int]) -> bool:
+        waiter = (threshold, Bell())
+        # In this order: a record either sees the waiter, or is seen by its first look.
+        with self._moving:
+            self._waiters.append(waiter)
+            self._look_up_from_now_on()
+        try:
+            waiter[1].wait_for(lambda: self._is_rung or len(self._waiting) >= threshold(), timeout)
+        finally:
+            with self._moving:
+                if waiter in self._waiters:  # not in a child that was forked meanwhile
+                    self._waiters.remove(waiter)
+                self._look_up_from_now_on()
+        self._is_rung = False
+        return len(self._waiting) >= threshold()
 
-    def _wait(self, timeout: float | None, threshold: int) -> bool:
-        with self._ready:
-            # In this order: a record either sees this, or is seen by the look that follows.
-            self._wakes_at = threshold
-            self._is_unattended = True
-            try:
-                self._ready.wait_for(lambda: self._is_rung or len(self._waiting) >= threshold, timeout)
-            finally:
-                self._is_unattended = False
-            self._is_rung = False
-            return len(self._waiting) >= threshold
+    def _look_up_from_now_on(self) -> None:
+        """Have record() look up from its work exactly when somebody is to be summoned or woken."""
+        if self._is_left:
+            self._wakes_at = 1
+        else:
+            self._wakes_at = min((threshold() for threshold, _ in self._waiters), default=sys.maxsize)
+        self._is_unattended = self._is_left or bool(self._waiters)
 
     def _wake(self) -> None:
-        if self._summon is not None and self._wakes_at == 1:
-            self._summon()
-        try:
-            with self._ready:
-                self._ready.notify_all()
-        except RuntimeError:
-            pass  # a signal handler's record, in the middle of this one's, notified already
+        summon = self._summon
+        if self._is_left and summon is not None:
+            summon()
+        for _, bell in tuple(self._waiters):
+            bell.ring()
+
+    def _notice_collection(self, phase: str, _details: object) -> None:
+        if self._muted_thread == threading.get_ident():
+            self._is_collecting = phase == "start"
 
     def _is_muted(self) -> bool:
         """
@@ -267,6 +299,8 @@ class TelemetryBuffer:
         it records is the host's and counts.
         """
         if threading.get_ident() != self._muted_thread:
+            return False
+        if self._is_collecting:
             return False
         frame: FrameType | None = sys._getframe(2)  # the only way to see who is calling
         while frame is not None:

@@ -12,14 +12,27 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple, Union
+from urllib.parse import urlsplit
 
 from ..application import Application
 from ..errors import UploadError
 from ..privacy import Outcome, Verdict
-from ..system import Clock, ExitHook, NetworkSettings, Transport, Worker, around_fork, as_clock
+from ..system import (
+    Bell,
+    Clock,
+    ExitHook,
+    NetworkSettings,
+    SystemClock,
+    Tally,
+    Transport,
+    Worker,
+    around_fork,
+    as_clock,
+    is_loopback_host,
+)
 from ..wire import EventEncoder, EventRow
 from ._backoff import Backoff
 from ._buffer import TelemetryBuffer
@@ -61,6 +74,7 @@ class _Flush:
     """Somebody waiting in `flush()`; *error* is why not everything went."""
 
     def __init__(self) -> None:
+        self.bell = Bell()
         self.is_done = False
         self.error: UploadError | None = None
 
@@ -118,22 +132,24 @@ class TelemetryPipeline:
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)
         self._exit_hook: ExitHook | None = None
         self._is_closed = False
-        self._outages = OutageLog(logging.getLogger(__name__))
         self._begin()
         # Here and not in start(): a server may build it, fork its workers, and start it there.
         around_fork(in_child=self._renew)
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
-        # Re-entrant: a signal handler may flush while this thread is in here.
-        self._settled = threading.Condition(threading.RLock())
-        self._flushes: list[_Flush] = []  # guarded by _settled
-        self._delivered = 0  # guarded by _settled, as are all numbers below
-        self._rejected = 0
+        # Re-entrant: a signal handler may flush while this thread is in here. A plain lock,
+        # which is taken in one step: an interruption in a Python method of its own, as a
+        # condition has it, could leave it held for ever.
+        self._lock = threading.RLock()
+        self._flushes: list[_Flush] = []  # guarded by _lock
+        self._delivered = Tally()  # guarded by _lock, as is all that stats() shows
+        self._rejected = Tally()
         self._requeued = 0
         self._last_error: str | None = None
         self._last_success_at: float | None = None
         self._encoder = EventEncoder()
+        self._outages = OutageLog(logging.getLogger(__name__))
         self._backoff = Backoff(self._uniform)
         now = self._clock.monotonic()
         self._attempted_at = now
@@ -169,20 +185,20 @@ class TelemetryPipeline:
         if self._uploader is None or self._is_closed or self._worker.is_current():
             return 0
         flush = _Flush()
-        with self._settled:
-            delivered_before = self._delivered
-            self._flushes.append(flush)
-        ends_at = None if timeout is None else self._clock.monotonic() + timeout
-        self._await(flush, ends_at)
+        delivered_before = self._delivered.value
+        try:
+            with self._lock:
+                self._flushes.append(flush)
+            has_worker = self._await(flush, timeout)
+        finally:
+            self._forget((flush,))
         if not flush.is_done:
-            with self._settled:
-                if flush in self._flushes:
-                    self._flushes.remove(flush)
-            msg = f"the flush was not over after {timeout} s; what waits is kept, and an attempt goes on"
+            reason = f"was not over after {timeout} s" if has_worker else "could not start a thread"
+            msg = f"the flush {reason}; what waits is kept, and an attempt is made later"
             raise UploadError(msg, retryable=True)
         if flush.error is not None:
             raise flush.error
-        return self._delivered - delivered_before
+        return self._delivered.value - delivered_before
 
     def shutdown(self, timeout: float = 1.0) -> None:
         """
@@ -190,30 +206,14 @@ class TelemetryPipeline:
 
         What could not be delivered counts as dropped, and so does what is recorded later.
         """
-        if self._is_closed:
-            return
-        if self._uploader is not None:
-            with self._settled:
-                self._stops_at = self._clock.monotonic() + timeout
-            if self._worker.is_running or not self.buffer.is_empty():
-                self._worker.ensure_running()
-                self.buffer.ring()
-                self._worker.join(timeout)
-        self._is_closed = True
-        self.buffer.close()
-        if self._exit_hook is not None:
-            self._exit_hook.cancel()
-        with self._settled:
-            for flush in self._flushes:
-                flush.is_done = True
-            self._flushes.clear()
-            self._settled.notify_all()
+        if not self._is_closed:
+            self._end(timeout, may_start_thread=True)
 
     def stats(self) -> PipelineStats:
         """Return one consistent picture."""
-        with self._settled:
+        with self._lock:
             counts = self.buffer.counts()
-            delivered, rejected = self._delivered, self._rejected
+            delivered, rejected = self._delivered.value, self._rejected.value
             return PipelineStats(
                 recorded=counts.recorded,
                 delivered=delivered,
@@ -235,7 +235,21 @@ class TelemetryPipeline:
         None means that this was the last turn. Called by the worker only, or by a test that
         starts none.
         """
-        with self._settled:
+        # What the host's own hooks and log handlers record about our doings would come
+        # round for ever.
+        self.buffer.mute(threading.get_ident())
+        try:
+            return self._take_turn()
+        except Exception as error:
+            # Not a storm of turns that all fail, one a record.
+            self._backs_off_until = self._clock.monotonic() + self._backoff.next_delay_secs()
+            self._outages.tell("failed", f"events are kept: sending them failed with {type(error).__name__}")
+            raise
+        finally:
+            self.buffer.mute(0)
+
+    def _take_turn(self) -> float | None:
+        with self._lock:
             # They stay on the list until they are answered: this thread may be killed.
             flushes = list(self._flushes)
             is_last = self._stops_at is not None
@@ -274,6 +288,7 @@ class TelemetryPipeline:
             self.buffer.wait(secs)
 
     def _turn_and_wait(self) -> bool:
+        self.buffer.arrive()
         due_in = self.turn()
         if due_in is None:
             if self._uploader is not None:
@@ -327,24 +342,17 @@ class TelemetryPipeline:
             if timeout_secs <= 0:
                 return Outcome(Verdict.LATER, None, None, "no time was left before the end")
         body = self._body_of(self._encoder.encode(rows, self.buffer.process), self._app, self._version)
-        # What the host's own hooks record about our traffic would come round for ever.
-        self.buffer.mute(threading.get_ident())
-        try:
-            return self._uploader.send(body, timeout_secs=timeout_secs)
-        finally:
-            self.buffer.mute(0)
+        return self._uploader.send(body, timeout_secs=timeout_secs)
 
     # -- settling ---------------------------------------------------------------------
 
     def _settle(self, count: int, outcome: Outcome) -> None:
         is_delivered = outcome.verdict is Verdict.DELIVERED
-        with self._settled:
-            self.buffer.settle(count)
+        with self._lock:
+            self.buffer.settle(count, self._delivered if is_delivered else self._rejected)
             if is_delivered:
-                self._delivered += count
                 self._last_success_at = self._clock.time()
             else:
-                self._rejected += count
                 self._last_error = outcome.message
         self._backoff.reset()
         self._backs_off_until = self._left_alone_until = self._clock.monotonic()
@@ -354,17 +362,18 @@ class TelemetryPipeline:
             self._outages.tell("rejected", f"{count} events were rejected and given up: {outcome.message}")
 
     def _postpone(self, outcome: Outcome) -> None:
-        with self._settled:
+        with self._lock:
             self.buffer.put_back()
             self._requeued += 1
             self._last_error = outcome.message
         now = self._clock.monotonic()
         self._backs_off_until = now + self._backoff.next_delay_secs(outcome.retry_after_secs)
         self._left_alone_until = now + (outcome.retry_after_secs or 0.0)
-        self._outages.tell(outcome.verdict.value, f"events are kept and sent later: {outcome.message}")
+        fate = "kept and sent later" if self._stops_at is None else "lost, because this is the end"
+        self._outages.tell(outcome.verdict.value, f"events are {fate}: {outcome.message}")
 
     def _refuse(self, outcome: Outcome) -> None:
-        with self._settled:
+        with self._lock:
             self.buffer.put_back()
             # Saying yes again must not send what was recorded before.
             self.buffer.discard()
@@ -372,7 +381,7 @@ class TelemetryPipeline:
         self._outages.tell("refused", f"what was recorded is dropped, {outcome.message}")
 
     def _count_requeue(self) -> None:
-        with self._settled:
+        with self._lock:
             self._requeued += 1
 
     def _answer(self, flushes: list[_Flush], outcome: Outcome | None) -> None:
@@ -381,25 +390,30 @@ class TelemetryPipeline:
         if error is None and left_alone > 0 and not self.buffer.is_empty():
             msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
             error = UploadError(msg, retryable=True, retry_after=left_alone)
-        with self._settled:
-            for flush in flushes:
-                flush.error = error
-                flush.is_done = True
-            self._flushes = [flush for flush in self._flushes if not flush.is_done]
-            self._settled.notify_all()
+        for flush in flushes:
+            flush.error = error
+            flush.is_done = True
+            flush.bell.ring()
+        self._forget(flushes)
 
-    def _await(self, flush: _Flush, ends_at: float | None) -> None:
+    def _await(self, flush: _Flush, timeout: float | None) -> bool:
+        """Wait for *flush*; return False when there is nobody to wait for."""
+        # Somebody waits here, so it is the machine's time, whatever clock was given.
+        read_time = SystemClock.monotonic
+        ends_at = None if timeout is None else read_time() + timeout
         while not flush.is_done:
-            left = None if ends_at is None else ends_at - self._clock.monotonic()
-            if left is not None and left <= 0:
-                return
-            self._worker.ensure_running()
+            if not self._worker.ensure_running():
+                return False
             self.buffer.ring()
-            with self._settled:
-                self._settled.wait_for(
-                    lambda: flush.is_done,
-                    _LOOK_AGAIN_SECS if left is None else min(left, _LOOK_AGAIN_SECS),
-                )
+            left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_time())
+            if left <= 0:
+                break
+            flush.bell.wait(left)
+        return True
+
+    def _forget(self, flushes: Iterable[_Flush]) -> None:
+        with self._lock:
+            self._flushes = [flush for flush in self._flushes if flush not in flushes]
 
     # -- the life of a process --------------------------------------------------------
 
@@ -409,7 +423,33 @@ class TelemetryPipeline:
         self._worker.ensure_running()
 
     def _finish_at_exit(self) -> None:
-        self.shutdown(_EXIT_SECS)
+        if not self._is_closed:
+            self._end(_EXIT_SECS, may_start_thread=False)
+
+    def _end(self, timeout: float, *, may_start_thread: bool) -> None:
+        if self._uploader is not None:
+            with self._lock:
+                self._stops_at = self._clock.monotonic() + timeout
+            if self._worker.is_running or (
+                not self.buffer.is_empty() and may_start_thread and self._worker.ensure_running()
+            ):
+                self.buffer.ring()
+                self._worker.join(timeout)
+            elif not self.buffer.is_empty() and self._is_quick_to_try:
+                self._worker.run_here()
+        self._is_closed = True
+        self.buffer.close()
+        if self._exit_hook is not None:
+            self._exit_hook.cancel()
+        for flush in tuple(self._flushes):
+            flush.is_done = True
+            flush.bell.ring()
+
+    @property
+    def _is_quick_to_try(self) -> bool:
+        """Whether an attempt in the host's own thread is bounded: the look-up of a name is not."""
+        parts = urlsplit(self.config.endpoint or "")
+        return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")
 
     def _renew(self) -> None:
         """Begin anew in a forked child, as the buffer has by now: what was recorded is the parent's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._append import AppendTransport
+from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import ExitHook, around_fork
@@ -16,6 +17,7 @@ from ._worker import Worker
 __all__ = [
     "Answer",
     "AppendTransport",
+    "Bell",
     "Clock",
     "ExitHook",
     "FileStamp",

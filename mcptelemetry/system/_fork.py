@@ -68,7 +68,9 @@ class ExitHook:
         Call it when a process first has something to lose: the child clears that list
         after the fork, so doing it in a fork hook would be too early.
         """
-        if os.getpid() != self._pid:
+        # Without one, too: a child that was spawned becomes one of theirs only after the
+        # module that made this has been imported there.
+        if self._finalizer is None or os.getpid() != self._pid:
             self._pid = os.getpid()
             self._finalizer = _on_multiprocessing_exit(self._call)
 

@@ -55,6 +55,7 @@ class HttpTransport:
         # Held while requests is imported, and by every fork: a child that was forked in the
         # middle of an import would wait for ever for a module lock that no thread holds.
         self._importing = threading.Lock()
+        self._is_fork_holding = False
         around_fork(before=self._before_fork, in_parent=self._after_fork_in_parent, in_child=self.renew)
 
     def post(self, request: Request) -> Answer:
@@ -87,6 +88,7 @@ class HttpTransport:
     def renew(self) -> None:
         """Forget the session of the parent, whose sockets and locks this child shares."""
         self._importing = threading.Lock()
+        self._is_fork_holding = False
         if self._session is not None:
             # Kept, unused: letting go of it would run its clean-up on shared state.
             self._abandoned.append(self._session)
@@ -108,10 +110,11 @@ class HttpTransport:
         return self._session
 
     def _before_fork(self) -> None:
-        self._importing.acquire(timeout=_FORK_WAITS_FOR_IMPORT_SECS)
+        self._is_fork_holding = self._importing.acquire(timeout=_FORK_WAITS_FOR_IMPORT_SECS)
 
     def _after_fork_in_parent(self) -> None:
-        with contextlib.suppress(RuntimeError):
+        if self._is_fork_holding:
+            self._is_fork_holding = False
             self._importing.release()
 
     def _certificates(self) -> str | bool:

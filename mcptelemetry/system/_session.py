@@ -8,6 +8,7 @@ could leave held in the child. Importing this module imports `requests`.
 
 from __future__ import annotations
 
+import gzip  # noqa: F401  a later import of it in the worker could be cut in two by a fork
 import io
 import queue
 import socket

@@ -21,7 +21,8 @@ class SignalChain:
     Calls *on_signal* when SIGTERM or SIGINT comes, then whoever held the signal before.
 
     Install from the main thread only; elsewhere the interpreter raises `ValueError`. A
-    signal that was ignored stays ignored.
+    signal that was ignored stays ignored, and one that is held by a handler which is not
+    Python's, and so could not be called, is left to it.
     """
 
     def __init__(self, on_signal: Callable[[], None]) -> None:
@@ -32,7 +33,7 @@ class SignalChain:
         """Put the handlers in place, once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             held = signal.getsignal(number)
-            if number not in self._before and held is not signal.SIG_IGN:
+            if number not in self._before and held not in (signal.SIG_IGN, None):
                 self._before[number] = held
                 signal.signal(number, self._handle)
 

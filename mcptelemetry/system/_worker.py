@@ -8,21 +8,26 @@ than at construction, so that a pre-forking server's children each get their own
 
 from __future__ import annotations
 
-import logging
+import _thread
+import sys
 import threading
 from collections.abc import Callable
+from time import monotonic as read_monotonic
+
+from ._bell import Bell
 
 __all__ = ["Worker"]
 
-_logger = logging.getLogger(__name__)
+_START_AGAIN_AFTER_SECS = 1.0
 
 
 class Worker:
     """
     A daemon thread that calls *turn* until it returns False.
 
-    Safe from any thread. A turn that raises ends the thread; the next `ensure_running()`
-    starts another. *on_end* is called by the thread as the last thing it does, whatever
+    Safe from any thread, signal handler or destructor. A turn that raises ends the thread,
+    without a word: the next `ensure_running()` starts another, and what there is to tell is
+    the turn's to tell. *on_end* is called by the thread as the last thing it does, whatever
     ended it.
     """
 
@@ -34,55 +39,82 @@ class Worker:
 
     def renew(self) -> None:
         """Forget the thread: in a forked child it does not exist, and its locks may be held."""
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self.is_running = False
+        self._turning = threading.Lock()  # held by the thread: there is one at most
+        self._thread_ident = 0
+        self._joiners: list[Bell] = []
+        self._failed_at: float | None = None
+        self.is_running = False  # true from the moment the thread is asked for
 
     def ensure_running(self) -> bool:
         """
-        Start the thread when there is none; return whether one runs now.
+        Start the thread when there is none; return whether one runs now, or will in a moment.
 
-        Never raises and never waits for another starter: a machine out of threads, or an
-        interpreter that is closing down, only means that nothing is sent.
+        Never raises and never waits: a machine out of threads, which is asked again after a
+        second, or an interpreter that is closing down, only means that nothing is sent.
         """
         if self.is_running:
             return True
-        if not self._starting.acquire(blocking=False):
-            return True  # somebody else is at it, perhaps this very thread, interrupted
+        now = read_monotonic()
+        if sys.is_finalizing() or (
+            self._failed_at is not None and now - self._failed_at < _START_AGAIN_AFTER_SECS
+        ):
+            return False
         try:
-            if not self.is_running:
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self.is_running = True
-                try:
-                    thread.start()
-                except BaseException:
-                    self.is_running = False
-                    raise
-                self._thread = thread
-        except RuntimeError as error:
-            _logger.debug("the worker thread could not be started: %s", error)
-        finally:
-            self._starting.release()
+            self.is_running = True
+            # Starting a `threading.Thread` takes a lock of that module's, which this very
+            # thread may be holding: a destructor or a signal handler runs anywhere.
+            _thread.start_new_thread(self._launch, ())
+        except RuntimeError:
+            self.is_running = False
+            self._failed_at = now
+        except BaseException:
+            self.is_running = False  # interrupted; if the thread did start, it says so itself
+            raise
         return self.is_running
 
     def is_current(self) -> bool:
         """Return whether the caller is the worker's own thread."""
-        return self._thread is threading.current_thread()
+        return self._thread_ident == threading.get_ident()
 
     def join(self, timeout: float) -> bool:
         """Wait at most *timeout* seconds for the thread's end; return whether it has ended."""
-        thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            return not self.is_running
-        thread.join(max(0.0, timeout))
-        return not thread.is_alive()
+        if self.is_current():
+            return False
+        bell = Bell()
+        self._joiners.append(bell)
+        return bell.wait_for(lambda: not self.is_running, timeout)
+
+    def run_here(self) -> None:
+        """Take turns in the caller's thread until the last, unless the thread is at it."""
+        if self._turning.acquire(blocking=False):
+            try:
+                while self._turn():
+                    pass
+            finally:
+                self._turning.release()
+
+    def _launch(self) -> None:
+        try:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except Exception:  # noqa: BLE001  no thread with a name can be had, but this one is here
+            self._run()
 
     def _run(self) -> None:
+        turning = self._turning
+        if not turning.acquire(blocking=False):
+            self.is_running = True  # two were started at once, and the other one is at it
+            return
         try:
+            self.is_running = True
+            self._thread_ident = threading.get_ident()
             while self._turn():
                 pass
-        except Exception:
-            _logger.warning("the worker thread stopped; the next record starts another", exc_info=True)
+        except BaseException:  # noqa: BLE001, S110  printed by nobody: stderr is the host's
+            pass
         finally:
+            self._thread_ident = 0
+            turning.release()
             self.is_running = False
             self._on_end()
+            for bell in tuple(self._joiners):
+                bell.ring()
