@@ -22,11 +22,16 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _MAX_SECS)
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415  rarely needed, and slow to load
+        return min(float(text.lstrip("0")[:9] or 0), _MAX_SECS)
+    # Rarely needed, and slow to load.
+    from datetime import timezone  # noqa: PLC0415
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     try:
-        moment = parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=timezone.utc)  # HTTP knows no local time
+        moment = date.timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return min(max(0.0, moment - now), _MAX_SECS)
