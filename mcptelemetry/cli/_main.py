@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from .._version import VERSION
 from ..errors import ConfigError, TelemetryError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_telemetry_commands", "main"]
 
+_AnyParser = TypeVar("_AnyParser", bound=argparse.ArgumentParser)
 _INTERRUPTED = 130  # as a shell says it: 128 and the number of the signal
 
 
@@ -134,15 +135,12 @@ def _fail(console: Console, message: str, status: int) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that speaks through a console, and in one line when it is misused."""
+    """A parser that speaks through a *console*, and in one line when it is misused."""
 
-    def __init__(self, console: Console, **options: Any) -> None:  # noqa: ANN401  argparse's own
-        options.setdefault("allow_abbrev", False)
-        super().__init__(**options)
-        self._console = console
+    console: Console
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
-        stream = self._console.err if file is sys.stderr else self._console.out
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401  argparse's own
+        stream = self.console.err if file is sys.stderr else self.console.out
         stream.write(message)
         stream.flush()
 
@@ -152,23 +150,25 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _build_parser(console: Console, commands: Iterable[Command]) -> argparse.ArgumentParser:
-    parser = _Parser(console, prog=console.prog, description="Telemetry for MCP servers: see it, decide it.")
+    parser = _Parser(
+        prog=console.prog, description="Telemetry for MCP servers: see it, decide it.", allow_abbrev=False
+    )
+    parser.console = console
     parser.add_argument("--version", action="version", version=f"mcptelemetry {VERSION}")
     parser.set_defaults(telemetry=None)
     _add_shared_options(parser, None)
-    subparsers = parser.add_subparsers(
-        metavar="COMMAND", required=True, title="commands", parser_class=functools.partial(_Parser, console)
-    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for command in commands:
         own = _add_command(subparsers, command)
+        own.console = console
         # Suppressed, or the command's own parser would forget what stood before its name.
         _add_shared_options(own, argparse.SUPPRESS)
         own.set_defaults(run=command.run)
     return parser
 
 
-def _add_command(subparsers: argparse._SubParsersAction[Any], command: Command) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+def _add_command(subparsers: argparse._SubParsersAction[_AnyParser], command: Command) -> _AnyParser:
+    parser = subparsers.add_parser(
         command.name,
         aliases=command.aliases,
         help=command.summary,
