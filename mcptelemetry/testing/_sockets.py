@@ -162,6 +162,11 @@ class SocketServer:
         with self._arrival:
             return self._arrival.wait_for(lambda: self.connection_count >= count, timeout)
 
+    def wait_until_idle(self, timeout: float = 10.0) -> bool:
+        """Wait until no connection is open; return whether that came, in *timeout* seconds."""
+        with self._arrival:
+            return self._arrival.wait_for(lambda: not self._open, timeout)
+
     def stop(self) -> None:
         """End every connection and thread; may be called again."""
         self.is_stopped.set()
@@ -201,6 +206,7 @@ class SocketServer:
             with contextlib.suppress(OSError, ValueError):
                 self._handle(connection)
         finally:
-            with self._lock:
-                self._open.pop(connection.sock, None)
             connection.sock.close()
+            with self._arrival:
+                self._open.pop(connection.sock, None)
+                self._arrival.notify_all()

@@ -1,0 +1,406 @@
+"""The way out over HTTP: what it takes along, what it leaves alone, and that it always comes back."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import threading
+
+import pytest
+
+from mcptelemetry.events import (
+    PipelineConfig,
+    TelemetryAuth,
+    TelemetryBatch,
+    TelemetryEvent,
+    TelemetryPipeline,
+    TelemetryUploader,
+    UploadError,
+)
+from mcptelemetry.system import HttpTransport, NetworkSettings, NoAnswer, Request
+from mcptelemetry.testing import (
+    HOSTILE_BEHAVIOURS,
+    HostileServer,
+    ScriptedServer,
+    SocketServer,
+    refusing_url,
+)
+
+TIMEOUT_SECS = 0.5
+
+
+def batch(count=1, tool="t"):
+    return TelemetryBatch(
+        [TelemetryEvent(f"{tool}_{n}", "local_only", timestamp_secs=1, id=f"p-{n}") for n in range(count)]
+    )
+
+
+@pytest.fixture
+def uploader():
+    made = []
+
+    def make(*args, **options):
+        options.setdefault("environ", {})
+        made.append(TelemetryUploader(*args, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+# -- what goes along -------------------------------------------------------------------
+
+
+def test_kept_alive_connection_is_used_again(uploader):
+    """Ten uploads, with answers of every usual form, need one connection."""
+    replies = [202, (200, b"x" * 4096), (202, b'{"stored": 1}'), 204, (400, b"no"), (503, b"later")]
+    with ScriptedServer(*replies) as server:
+        one = uploader(server.events_url)
+        for _ in range(10):
+            try:
+                one.upload(batch())
+            except UploadError:
+                pass
+        assert len(server.requests) == 10
+        assert server.connection_count == 1
+
+
+def test_connection_that_the_server_closed_meanwhile_is_replaced(uploader):
+    """A kept connection that ended at rest is noticed, and the upload takes another."""
+
+    def answer_once(connection):
+        connection.read_request()
+        connection.answer(202)
+
+    with SocketServer(answer_once) as server:
+        one = uploader(server.events_url)
+        for _ in range(3):
+            one.upload(batch())
+            assert server.wait_until_idle()
+        assert len(server.requests) == 3
+        assert server.connection_count == 3
+
+
+def test_request_carries_little_about_its_sender(uploader):
+    """Of the sender a request says the package's name and version, and nothing else."""
+    with ScriptedServer() as server:
+        uploader(server.events_url).upload(batch())
+    (request,) = server.requests
+    assert set(request.headers) == {
+        "host",
+        "user-agent",
+        "accept-encoding",
+        "content-type",
+        "content-length",
+    }
+    assert request.headers["user-agent"].startswith("mcptelemetry/")
+    assert request.headers["accept-encoding"] == "identity"
+
+
+def test_cookies_are_not_kept(uploader):
+    """A cookie that the endpoint sets does not come back to it."""
+    cookie = {"Set-Cookie": "id=1; Path=/"}
+    with ScriptedServer((202, b"", cookie), otherwise=(202, b"", cookie)) as server:
+        one = uploader(server.events_url)
+        one.upload(batch())
+        one.upload(batch())
+        assert all("cookie" not in request.headers for request in server.requests)
+
+
+def test_netrc_is_not_read(uploader, own_surroundings, monkeypatch):
+    """Credentials in the person's `~/.netrc` are none of ours, with or without a token."""
+    netrc = own_surroundings / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with ScriptedServer() as server:
+        uploader(server.events_url).upload(batch())
+        uploader(server.events_url, TelemetryAuth("mine")).upload(batch())
+    assert "authorization" not in server.requests[0].headers
+    assert server.requests[1].headers["authorization"] == "Bearer mine"
+
+
+def test_redirect_is_not_followed(uploader):
+    """The token does not travel to where a redirect leads."""
+    with ScriptedServer() as target:
+        with ScriptedServer((307, b"", {"Location": target.events_url})) as server:
+            with pytest.raises(UploadError, match="redirect to 127.0.0.1") as caught:
+                uploader(server.events_url, TelemetryAuth("mine")).upload(batch())
+        assert (caught.value.status, caught.value.retryable) == (307, False)
+        assert target.connection_count == 0
+
+
+def test_trace_headers_are_not_added(uploader):
+    """Inside an instrumented host the upload is marked to be left alone."""
+    context = pytest.importorskip("opentelemetry.context")
+    seen = []
+
+    def look(request):
+        seen.append("traceparent" in request.headers)
+        return 202
+
+    before = context.get_current()
+    with ScriptedServer(look) as server:
+        uploader(server.events_url).upload(batch())
+    assert seen == [False]
+    assert context.get_current() == before
+
+
+# -- compression -----------------------------------------------------------------------
+
+
+def test_gzip_compresses_bodies_over_one_kib(uploader):
+    """A large body is compressed and says so; what arrives is what was to be sent."""
+    with ScriptedServer() as server:
+        uploader(server.events_url, compression="gzip").upload(batch(50))
+    (request,) = server.requests
+    assert request.headers["content-encoding"] == "gzip"
+    assert request.headers["content-type"] == "application/json"
+    assert gzip.decompress(request.body) == batch(50).to_json()
+    assert len(request.body) < len(batch(50).to_json()) / 3
+
+
+@pytest.mark.parametrize(("compression", "count"), [("gzip", 1), (None, 50)])
+def test_small_bodies_and_others_stay_as_they_are(uploader, compression, count):
+    """Up to 1 KiB, and without compression at any size, the body is plain JSON."""
+    with ScriptedServer() as server:
+        uploader(server.events_url, compression=compression).upload(batch(count))
+    assert "content-encoding" not in server.requests[0].headers
+    assert server.requests[0].body == batch(count).to_json()
+
+
+def test_gzip_begins_above_one_kib_exactly(uploader):
+    """A body of 1,024 bytes goes plain, one of 1,025 compressed."""
+    size = len(batch(1).to_json())
+    sent = []
+    with ScriptedServer() as server:
+        one = uploader(server.events_url, compression="gzip")
+        for wanted in (1024, 1025):
+            padded = TelemetryBatch(batch(1).events, app="a" * (wanted - size - len(',"app":""')))
+            assert len(padded.to_json()) == wanted
+            one.upload(padded)
+        sent = ["content-encoding" in request.headers for request in server.requests]
+    assert sent == [False, True]
+
+
+# -- proxies ---------------------------------------------------------------------------
+
+
+def connect_proxy():
+    """Return a proxy that notes what it is asked for and then refuses."""
+
+    def refuse(connection):
+        request = connection.read_request()
+        if request is not None:
+            connection.answer(502)
+
+    return SocketServer(refuse)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_https_proxy_is_honoured(uploader, name):
+    """An HTTPS endpoint is reached through the proxy that the environment names."""
+    with connect_proxy() as proxy:
+        one = uploader(
+            "https://t.acme.dev/events", TelemetryAuth("mine"), environ={name: proxy.url}, timeout=5
+        )
+        with pytest.raises(UploadError) as caught:
+            one.upload(batch())
+        (request,) = proxy.requests
+        assert (request.method, request.path) == ("CONNECT", "t.acme.dev:443")
+        assert "authorization" not in request.headers  # the token is for the endpoint, inside the tunnel
+        assert "mine" not in str(caught.value)
+        assert (caught.value.status, caught.value.retryable) == (None, True)
+
+
+def test_proxy_in_the_network_settings_wins(uploader):
+    """The person's `[network] https_proxy` wins over the environment."""
+    with connect_proxy() as proxy, connect_proxy() as other:
+        one = uploader(
+            "https://t.acme.dev/events",
+            environ={"HTTPS_PROXY": other.url},
+            network=NetworkSettings(https_proxy=proxy.url),
+            timeout=5,
+        )
+        with pytest.raises(UploadError):
+            one.upload(batch())
+        assert (len(proxy.requests), other.connection_count) == (1, 0)
+
+
+@pytest.mark.parametrize("word", ["t.acme.dev", ".acme.dev", "acme.dev", "*", "x.org, t.acme.dev"])
+def test_no_proxy_is_honoured(word):
+    """A host in `NO_PROXY` is reached without the proxy: here, by a look-up that the suite refuses."""
+    with connect_proxy() as proxy:
+        transport = HttpTransport(environ={"HTTPS_PROXY": proxy.url, "NO_PROXY": word})
+        with pytest.raises(NoAnswer):
+            transport.post(Request("https://t.acme.dev/events", b"{}", {}, 5.0))
+        transport.close()
+        assert proxy.connection_count == 0
+
+
+def test_loopback_endpoint_takes_no_proxy(uploader):
+    """What is meant for this machine does not go round by another."""
+    with connect_proxy() as proxy, ScriptedServer() as server:
+        environ = {"HTTP_PROXY": proxy.url, "ALL_PROXY": proxy.url}
+        uploader(server.events_url, environ=environ).upload(batch())
+        assert (len(server.requests), proxy.connection_count) == (1, 0)
+
+
+def test_process_environment_is_not_read_when_another_is_given(uploader, monkeypatch):
+    """With an environment of its own, an uploader does not look at the process's."""
+    with connect_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        one = uploader("https://t.acme.dev/events", environ={}, timeout=5)
+        with pytest.raises(UploadError):
+            one.upload(batch())
+        assert proxy.connection_count == 0
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:1", "http://[bad", "socks5://127.0.0.1:1", "//"])
+def test_unusable_proxy_is_no_answer(proxy):
+    """A proxy that cannot be one is a failure like any other, never another kind of error."""
+    transport = HttpTransport(environ={"HTTPS_PROXY": proxy})
+    with pytest.raises(NoAnswer) as caught:
+        transport.post(Request("https://t.acme.dev/events", b"{}", {}, 1.0))
+    transport.close()
+    assert str(caught.value).isprintable()
+
+
+def test_missing_ca_bundle_is_no_answer():
+    """Certificates that cannot be found are a failure like any other."""
+    transport = HttpTransport(environ={}, network=NetworkSettings(ca_bundle="/does/not/exist.pem"))
+    with pytest.raises(NoAnswer):
+        transport.post(Request("https://127.0.0.1:1/events", b"{}", {}, 1.0))
+    transport.close()
+
+
+# -- hostile servers -------------------------------------------------------------------
+
+# What each way of misbehaving comes to, where the status was said before it began.
+STATUS_OF_BEHAVIOUR = {
+    "drips_body": 202,
+    "resets_in_body": 202,
+    "endless_body": 202,
+    "endless_chunks": 202,
+    "endless_redirect": 302,
+    "length_too_long": 202,
+    "length_too_short": 202,
+    "broken_chunks": 202,
+    "false_gzip": 202,
+    "redirects": 302,
+    "redirects_to_itself": 307,
+    "redirects_nowhere": 302,
+    "status_out_of_range": 999,
+}
+# With these it is open whether there was a status: what matters is that it ends.
+OPEN_BEHAVIOURS = {"length_negative", "length_no_number", "two_lengths", "half_headers", "garbage", "tls_alert"}
+
+
+@pytest.mark.parametrize("behaviour", sorted(HOSTILE_BEHAVIOURS))
+def test_hostile_server_is_survived(behaviour):
+    """With every hostile server a post comes back in bounded time: a status, or no answer."""
+    transport = HttpTransport(environ={})
+    with HostileServer(behaviour) as server:
+        request = Request(server.events_url, b"{}" * 100, {}, TIMEOUT_SECS)
+        done = []
+
+        def post():
+            try:
+                done.append(transport.post(request))
+            except NoAnswer as error:
+                done.append(error)
+
+        thread = threading.Thread(target=post, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert done, "the post did not come back, or not with an answer"
+        transport.close()
+    (result,) = done
+    if behaviour in OPEN_BEHAVIOURS:
+        return
+    if behaviour in STATUS_OF_BEHAVIOUR:
+        assert result.status == STATUS_OF_BEHAVIOUR[behaviour]
+        assert len(result.body) <= request.answer_max_bytes
+    else:
+        assert isinstance(result, NoAnswer)
+        assert str(result).isprintable()
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("behaviour", sorted(HOSTILE_BEHAVIOURS))
+def test_hostile_server_leaves_the_account_in_order(behaviour, compression):
+    """After a hostile server a flush and a shutdown end in time, and every event is accounted for."""
+    with HostileServer(behaviour) as server:
+        pipeline = TelemetryPipeline(
+            PipelineConfig(endpoint=server.events_url, compression=compression), environ={}
+        )
+        pipeline.start()
+        for number in range(20):
+            pipeline.buffer.record(TelemetryEvent("t" * 100, "local_only", latency_ms=number))
+        try:
+            assert pipeline.flush(0.2) <= 20
+        except UploadError as error:
+            assert error.retryable
+        pipeline.shutdown(0.3)
+        stats = pipeline.stats()
+        assert stats.recorded == 20
+        assert stats.recorded == (
+            stats.delivered
+            + stats.dropped
+            + stats.rejected
+            + stats.spooled
+            + stats.buffered
+            + stats.in_flight
+        )
+
+
+def test_length_too_short_does_not_spoil_the_next_answer(uploader):
+    """What a server sent beyond its promise is not taken for the answer to the next upload."""
+    with HostileServer("length_too_short") as server:
+        one = uploader(server.events_url, timeout=5)
+        for _ in range(3):
+            try:
+                one.upload(batch())
+            except UploadError as error:
+                assert error.status != 400  # noqa: PT017
+
+
+def test_dripped_headers_have_one_deadline(uploader):
+    """However small the steps, reading an answer takes no longer than the time-out."""
+    with HostileServer("drips_headers") as server:
+        with pytest.raises(UploadError) as caught:
+            uploader(server.events_url, timeout=TIMEOUT_SECS).upload(batch())
+        assert caught.value.status is None
+
+
+def test_refused_connection_is_described(uploader):
+    """A refused connection is said to be one, without addresses of objects or of pools."""
+    with refusing_url() as url, pytest.raises(UploadError) as caught:
+        uploader(url).upload(batch())
+    assert "refused" in str(caught.value)
+    assert "0x" not in str(caught.value)
+    assert "Pool" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_forked_child_opens_a_connection_of_its_own(uploader):
+    """Parent and child never share a connection, and the parent's stays usable."""
+    with ScriptedServer() as server:
+        one = uploader(server.events_url)
+        one.upload(batch(tool="before"))
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                one.upload(batch(tool="child"))
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        one.upload(batch(tool="after"))
+        assert server.connection_count == 2
+        tools = [json.loads(request.body)["events"][0]["tool"] for request in server.requests]
+        assert tools == ["before_0", "child_0", "after_0"]
