@@ -1,0 +1,39 @@
+"""
+What reaches a person or a machine: e-mail and IP addresses, URLs, tokens.
+
+Each expression begins at a mark that every such thing has and is bounded from there, so
+that no text is read twice.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ._credentials import find_token_shape
+
+__all__ = ["find_address"]
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_GROUPS = r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4})"
+
+_EMAIL = re.compile(r"[\w.+'-]@(?:[^\W\d_]|[0-9][\w-]{0,62}\.[\w-])")
+_URL = re.compile(r"://(?<=[a-z0-9]://)|mailto:", re.IGNORECASE)
+_IPV4 = re.compile(rf"(?<![0-9.]){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9]|\.[0-9])")
+_IPV6 = re.compile(
+    rf"(?<![\w:])(?:{_GROUPS}{{7}}|(?:{_GROUPS}{{0,6}})?::(?:{_GROUPS}{{0,6}})?)(?![\w:])", re.IGNORECASE
+)
+
+
+def find_address(text: str, *, is_version: bool) -> str | None:
+    """
+    Return what kind of address or token stands in *text*, None when there is none.
+
+    In a version, dotted numbers are no addresses: `2026.11.21.1` is a release.
+    """
+    if "@" in text and _EMAIL.search(text):
+        return "e-mail address"
+    if ":" in text and _URL.search(text):
+        return "URL"
+    if not is_version and ((":" in text and _IPV6.search(text)) or ("." in text and _IPV4.search(text))):
+        return "IP address"
+    return find_token_shape(text)
