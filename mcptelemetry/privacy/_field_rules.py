@@ -54,6 +54,10 @@ class FieldRule(Protocol):
         """Return whether *value* itself (not what is in it) has the type and form of this place."""
         ...
 
+    def accepts_key(self, key: str) -> bool:
+        """Return whether *key*, which is none of *words*, may be a key of this map."""
+        ...
+
 
 @dataclass(frozen=True)
 class _Rule:
@@ -65,6 +69,9 @@ class _Rule:
 
     def accepts(self, value: object) -> bool:
         return self.check(value)
+
+    def accepts_key(self, key: str) -> bool:
+        return self.kind != "closed" or key in self.words
 
 
 def _is_text(value: object) -> bool:

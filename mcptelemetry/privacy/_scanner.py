@@ -273,6 +273,8 @@ class _Places:
             if rule is None or key not in rule.words:
                 if rule is not None and rule.kind == "closed":
                     self._note_unknown(path)
+                elif rule is not None and not rule.accepts_key(key):
+                    self._note_invalid(path)
                 self._texts["own" if rule is not None and rule.kind == "own" else "open"].append(key)
             self._waiting.append((item, items, f"{path}.*"))
 
