@@ -16,7 +16,7 @@ from ._buffer import TelemetryBuffer
 __all__ = ["Recorder"]
 
 _KEPT_SHAPES_MAX = 1024
-_LATENCY_MAX_MS = 2**53 - 1
+_NUMBER_MAX = 2**53 - 1
 
 
 class Recorder:
@@ -48,14 +48,20 @@ class Recorder:
         try:
             given = (tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback)
             shape = self._shapes.get(given) or self._learn(given)
-            # A bool is an int too, and False would pass for no latency at all.
-            if type(latency_ms) is not int or not 0 <= latency_ms <= _LATENCY_MAX_MS:
+            # A bool is an int too, and False would pass for no latency at all; and 1 is equal
+            # to True, so that it finds the shape that was learnt from that.
+            if (
+                type(latency_ms) is not int
+                or not 0 <= latency_ms <= _NUMBER_MAX
+                or shape[6] is not was_fallback
+            ):
                 buffer.count_invalid()
                 return
             seconds = int(self._read_time())
-            if latency_ms >= 1000:
-                # The decision was made when the call began.
-                seconds = max(0, seconds - latency_ms // 1000)
+            if latency_ms >= 1000 or not 0 <= seconds <= _NUMBER_MAX:
+                # The decision was made when the call began. A clock that is far off must not
+                # make an endpoint reject the whole batch.
+                seconds = min(max(0, seconds - latency_ms // 1000), _NUMBER_MAX)
             # From here on what `TelemetryBuffer.record()` does, step by step and in place: a
             # call of it would cost as much again as one of its steps.
             if buffer._muted_thread and buffer._is_muted():
