@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Union
 from urllib.parse import urlsplit
 
@@ -83,6 +84,12 @@ class TelemetryUploader:
             raise ValueError(msg)
         self._timeout_secs = float(timeout)
         self._compression = compression
+        if compression is not None:
+            # Only for those who ask for it, and not in the worker: a fork in the middle of an
+            # import there would leave the child with a module lock that nobody lets go of.
+            import gzip  # noqa: PLC0415
+
+            self._compress = partial(gzip.compress, compresslevel=6)
         self._token = (auth or TelemetryAuth()).bearer_token
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
@@ -107,9 +114,7 @@ class TelemetryUploader:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
-            import gzip  # noqa: PLC0415  only for those who ask for it
-
-            body = gzip.compress(body, compresslevel=6)
+            body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
         return self._gate.post(self.endpoint, body, headers, secs, secret=self._token)

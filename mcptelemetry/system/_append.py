@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ._transport import Answer, NoAnswer, Request
 
@@ -20,11 +20,14 @@ __all__ = ["AppendTransport"]
 class AppendTransport:
     """A `Transport` for ``file:///path`` URLs; the file is opened anew for each body."""
 
+    def __init__(self) -> None:
+        # Here and not in the worker, where a fork could cut the import in two for the child.
+        with contextlib.suppress(ImportError):
+            import fcntl  # noqa: F401, PLC0415  absent on Windows
+
     def post(self, request: Request) -> Answer:
         """Append the body; raise `NoAnswer` when the file cannot take all of it."""
-        from urllib.request import url2pathname  # noqa: PLC0415  it would load http.client
-
-        path = url2pathname(urlsplit(request.url).path)
+        path = _path_of(request.url)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         except OSError as error:
@@ -42,6 +45,15 @@ class AppendTransport:
 
     def close(self) -> None:
         """Do nothing: no descriptor outlives a post."""
+
+
+def _path_of(url: str) -> str:
+    path = urlsplit(url).path
+    if os.name != "nt":
+        return unquote(path)
+    from urllib.request import url2pathname  # noqa: PLC0415  it loads http.client
+
+    return url2pathname(path)
 
 
 def _write_whole(descriptor: int, body: bytes) -> None:

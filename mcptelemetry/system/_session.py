@@ -8,7 +8,6 @@ could leave held in the child. Importing this module imports `requests`.
 
 from __future__ import annotations
 
-import gzip  # noqa: F401  a later import of it in the worker could be cut in two by a fork
 import io
 import queue
 import socket
@@ -123,7 +122,7 @@ class _Adapter(HTTPAdapter):
     """An adapter whose pools are ours, with and without a proxy."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  requests' signature
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]  # untyped in its stubs
+        super().init_poolmanager(*args, **options)
         self._use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  requests' signature

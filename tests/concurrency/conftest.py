@@ -1,0 +1,42 @@
+"""Runs the small hosts of `tests/data/scripts`, each in a process of its own, with a limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"
+HANGS_AFTER_SECS = 100
+
+
+@pytest.fixture
+def run_host(tmp_path):
+    """Return a function that runs a script to its end and returns what it said."""
+
+    def run(script, *arguments, secs=HANGS_AFTER_SECS, prefix=(), expect=0):
+        process = subprocess.Popen(
+            [*prefix, sys.executable, str(SCRIPTS / script), *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+        )
+        try:
+            out, err = process.communicate(timeout=secs)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            pytest.fail(f"{script} {arguments} hung; it said {out!r} and {err!r}")
+        if expect is not None:
+            assert process.returncode == expect, f"{script} {arguments} ended with {process.returncode}: {err}"
+        facts = json.loads(out.splitlines()[-1]) if out.startswith("{") else {}
+        return types.SimpleNamespace(status=process.returncode, out=out, err=err, facts=facts)
+
+    return run

@@ -1,0 +1,251 @@
+"""
+A host that records from where one least expects it: ``reentry_host.py URL SCENE``.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+import threading
+import time
+
+import host
+
+url, scene = sys.argv[1:3]
+
+
+def destructors():
+    """Every collection of garbage runs destructors that record, in whatever thread it falls."""
+    pipeline, record = host.make_pipeline(url, batch_size=10)
+    made = [0]
+
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            record("destroyed")
+
+    gc.set_threshold(1)
+    tally = threading.Lock()
+
+    def litter(count):
+        for _ in range(count):
+            Garbage()
+        with tally:
+            made[0] += count
+
+    # The first record may come while a thread is being started, inside `threading` itself.
+    threads = [threading.Thread(target=litter, args=(700,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    litter(700)
+    for _ in range(20):
+        pipeline.stats()
+        pipeline.flush(30)
+        litter(5)
+    for thread in threads:
+        thread.join()
+    gc.set_threshold(700)
+    gc.collect()
+    host.flush_until_empty(pipeline)
+    host.report(expected=made[0], account=host.account(pipeline), callbacks=len(gc.callbacks))
+
+
+def worker_collects():
+    """Garbage that is collected in the worker's own thread is the host's, and counts."""
+    pipeline, record = host.make_pipeline(url, batch_size=10)
+    made = [0]
+
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            record("destroyed")
+
+    def abandon():
+        try:
+            yield
+        finally:
+            record("destroyed")
+
+    def make_garbage():
+        Garbage()
+        suspended = abandon()
+        next(suspended)
+        cycle = [suspended]
+        cycle.append(cycle)
+        made[0] += 2
+
+    class Hook(logging.Handler):
+        """The HTTP libraries log in the worker's thread; the host collects garbage there."""
+
+        def emit(self, entry):
+            if threading.current_thread().name == "mcptelemetry-events" and entry.name.startswith("urllib3"):
+                make_garbage()
+                gc.collect()
+                record("echo")  # about our own traffic: not to be counted
+
+    logging.getLogger().addHandler(Hook())
+    logging.getLogger().setLevel(logging.DEBUG)
+    gc.disable()
+    for _ in range(30):
+        record("plain")
+        made[0] += 1
+        try:
+            pipeline.flush(30)
+        except Exception:  # noqa: BLE001
+            pass
+    logging.getLogger().setLevel(logging.CRITICAL)
+    host.flush_until_empty(pipeline)
+    host.report(expected=made[0], account=host.account(pipeline))
+
+
+def timer_signal():
+    """A signal at 1 kHz interrupts recording, flushing and thread starts, and records."""
+    pipeline, record = host.make_pipeline(url, batch_size=50)
+    count = [0, 0]
+
+    def on_alarm(_number, _frame):
+        count[0] += 1
+        record("signal")
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    ends_at = time.monotonic() + 2.0
+    while time.monotonic() < ends_at:
+        for _ in range(20):
+            record("plain")
+            count[1] += 1
+        pipeline.stats()
+        thread = threading.Thread(target=pipeline.stats)
+        thread.start()
+        thread.join()
+        if count[1] % 400 == 0:
+            pipeline.flush(30)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    host.flush_until_empty(pipeline)
+    host.report(expected=sum(count), signals=count[0], account=host.account(pipeline))
+
+
+def first_record_in_signal():
+    """The very first record comes from a handler that interrupts the start of a thread."""
+    pipeline, record = host.make_pipeline(url)
+    threading_lock = threading._active_limbo_lock
+
+    def on_alarm(_number, _frame):
+        record("signal")
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    with threading_lock:
+        signal.raise_signal(signal.SIGALRM)
+    host.flush_until_empty(pipeline)
+    host.report(expected=1, account=host.account(pipeline))
+
+
+def root_logging():
+    """A handler at the root records every line, those about our own traffic and trouble too."""
+    pipeline, record = host.make_pipeline(url, batch_size=20)
+    lines = []
+
+    class Recording(logging.Handler):
+        def emit(self, entry):
+            lines.append(entry.name)
+            record("line")
+
+    logging.getLogger().addHandler(Recording())
+    logging.getLogger().setLevel(logging.DEBUG)
+    for number in range(500):
+        logging.getLogger("host").info("line %d", number)
+        if number % 50 == 0:
+            try:
+                pipeline.flush(30)
+            except Exception:  # noqa: BLE001
+                pass
+    host.flush_until_empty(pipeline)
+    heard = sum(name.startswith("mcptelemetry") for name in lines)
+    host.report(expected=500, heard=heard, lines=len(lines), account=host.account(pipeline))
+
+
+def interrupted():
+    """A KeyboardInterrupt at any moment of record(), flush() and stats()."""
+    pipeline, record = host.make_pipeline(url, batch_size=10)
+    interruptions = 0
+
+    def on_alarm(_number, _frame):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    delay = 0.0002
+    while interruptions < 400:
+        delay = 0.0002 + (delay * 1.37) % 0.004
+        try:
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            while True:
+                record("plain")
+                record("plain")
+                pipeline.stats()
+                pipeline.flush(30)
+        except KeyboardInterrupt:
+            interruptions += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for _ in range(100):
+        record("plain")
+    host.flush_until_empty(pipeline)
+    threads = sum(thread.name == "mcptelemetry-events" for thread in threading.enumerate())
+    host.report(account=host.account(pipeline), threads=threads)
+
+
+def interrupted_at_first():
+    """A KeyboardInterrupt while the first record starts the worker."""
+    import os
+
+    statuses = []
+    for number in range(60):
+        pid = os.fork()
+        if pid:
+            ends_at = time.monotonic() + 30
+            found = 0
+            while not found and time.monotonic() < ends_at:
+                found, status = os.waitpid(pid, os.WNOHANG)
+                time.sleep(0.002)
+            if not found:
+                os.kill(pid, 9)
+                os.waitpid(pid, 0)
+            statuses.append(os.WEXITSTATUS(status) if found else "hung")
+            continue
+        pipeline, record = host.make_pipeline(url)
+
+        def on_alarm(_number, _frame):
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, on_alarm)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.00002 + 0.000004 * number)
+            record("plain")
+            record("plain")
+            time.sleep(1)
+        except KeyboardInterrupt:
+            pass
+        for _ in range(5):
+            record("plain")
+        host.flush_until_empty(pipeline)
+        threads = sum(thread.name == "mcptelemetry-events" for thread in threading.enumerate())
+        found = host.account(pipeline)
+        is_right = found["delivered"] == found["recorded"] >= 5 and found["is_balanced"] and threads == 1
+        os._exit(0 if is_right else 7)
+    host.report(statuses=statuses)
+
+
+{
+    "destructors": destructors,
+    "worker-collects": worker_collects,
+    "timer": timer_signal,
+    "first-in-signal": first_record_in_signal,
+    "logging": root_logging,
+    "interrupted": interrupted,
+    "interrupted-at-first": interrupted_at_first,
+}[scene]()

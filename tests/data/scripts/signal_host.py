@@ -1,0 +1,51 @@
+"""
+A host that wants its events out before a signal takes it: ``signal_host.py URL SCENE``.
+
+It says ``ready`` and waits for the signal.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import host
+
+url, scene = sys.argv[1:3]
+
+
+def on_signal(number, _frame):
+    print(f"host's handler {signal.Signals(number).name}", flush=True)
+    sys.exit(4)
+
+
+if scene == "chained":
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+if scene == "ignored":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+telemetry = host.make_telemetry(url)
+before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+telemetry.record("first")
+assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+if scene != "not-installed":
+    telemetry.install_signal_handlers()
+    telemetry.install_signal_handlers()
+telemetry.record("second")
+print("ready", flush=True)
+if scene == "ignored":
+    time.sleep(1.0)
+    print("still here", flush=True)
+    telemetry.flush(30)
+    sys.exit(0)
+try:
+    if scene == "in-flush":
+        while True:
+            telemetry.record("third")
+            telemetry.flush(30)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    raise
