@@ -5,14 +5,73 @@ from __future__ import annotations
 from ._batch import TelemetryBatch, wrap_events
 from ._encoding import EventEncoder, EventRow
 from ._event import EVENT_FIELDS, EventShape, TelemetryEvent, check_shape
+from ._feedback import (
+    FEEDBACK,
+    FEEDBACK_CATEGORIES,
+    FEEDBACK_CHARACTERS_MAX,
+    FEEDBACK_CHARACTERS_MIN,
+    check_feedback,
+    encode_feedback,
+)
+from ._field_texts import render_fields, render_fields_markdown, render_privacy_paragraph
+from ._fields import (
+    ARCH_WORDS,
+    FEATURE_FLAGS,
+    FIELD_SHAPES,
+    FIELDS,
+    HEARTBEAT_BYTES_MAX,
+    OAUTH_PROVIDERS,
+    OPEN_MAP_ENTRIES_MAX,
+    OS_WORDS,
+    PROTOCOLS,
+    ROUTING_MODES,
+    SCHEMA_VERSION,
+    ZERO_ID,
+    Field,
+    check,
+    strip_unknown,
+)
+from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
+from ._json_schema import heartbeat_json_schema
+from ._shapes import COUNT_MAX, Shape
 
 __all__ = [
+    "ARCH_WORDS",
+    "COUNT_MAX",
     "EVENT_FIELDS",
+    "FEATURE_FLAGS",
+    "FEEDBACK",
+    "FEEDBACK_CATEGORIES",
+    "FEEDBACK_CHARACTERS_MAX",
+    "FEEDBACK_CHARACTERS_MIN",
+    "FIELDS",
+    "FIELD_SHAPES",
+    "HEARTBEAT_BYTES_MAX",
+    "OAUTH_PROVIDERS",
+    "OPEN_MAP_ENTRIES_MAX",
+    "OS_WORDS",
+    "PROTOCOLS",
+    "ROUTING_MODES",
+    "SCHEMA_VERSION",
+    "ZERO_ID",
     "EventEncoder",
     "EventRow",
     "EventShape",
+    "Field",
+    "HeartbeatPayload",
+    "Shape",
     "TelemetryBatch",
     "TelemetryEvent",
+    "cap_counts",
+    "cap_entries",
+    "check",
+    "check_feedback",
     "check_shape",
+    "encode_feedback",
+    "heartbeat_json_schema",
+    "render_fields",
+    "render_fields_markdown",
+    "render_privacy_paragraph",
+    "strip_unknown",
     "wrap_events",
 ]
