@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Union
 
 from ..system import Clock, as_clock
 from ._documents import DocumentError, read_batch
+from ._feedback import add_feedback, read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
+from ._heartbeats import add_heartbeat, read_heartbeat
 from ._report import compile_report
 from ._requests import Refusal, Request, Response
 from ._schema import StoreError
@@ -24,11 +26,13 @@ from ._store import SqliteStore
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["EVENTS_PATH", "RATE_LIMIT_PER_SECOND", "create_app"]
+__all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SECOND", "create_app"]
 
 _log = logging.getLogger(__name__)
 
 EVENTS_PATH = "/api/telemetry/tool-invocations"
+HEARTBEAT_PATH = "/heartbeat"
+FEEDBACK_PATH = "/feedback"
 # More than one machine can send, less than it takes to keep a disk from doing anything else.
 RATE_LIMIT_PER_SECOND = 2000.0
 _STORE_RETRY_AFTER_SECS = 10
@@ -48,8 +52,8 @@ def create_app(
     With *token*, events are taken only with ``Authorization: Bearer <token>``. The report is
     shown to loopback only, or, with *report_token*, to whoever sends that as bearer token and
     to nobody else: set one when the app stands behind a reverse proxy. *rate_limit* is how
-    many posts of events a process takes a second, None for any number. *clock* gives the
-    time (default: the machine's).
+    many posts of events, and again of heartbeats and feedback together, a process takes a
+    second, None for any number. *clock* gives the time (default: the machine's).
 
     Raises `ValueError` or `TypeError` naming the argument that cannot be used.
     """
@@ -59,8 +63,11 @@ def create_app(
     sender: list[Guard] = [refuse_browsers]
     if token is not None:
         sender.append(require_token(_check_token("token", token)))
+    # Anybody may send these: they have a bucket of their own, so that no flood keeps events out.
+    stranger: list[Guard] = [refuse_browsers]
     if rate_limit is not None:
         sender.append(RateLimit(rate_limit, clock))
+        stranger.append(RateLimit(rate_limit, clock))
     reader: list[Guard] = [
         require_loopback
         if report_token is None
@@ -69,6 +76,8 @@ def create_app(
     return _App(
         (
             Route("POST", EVENTS_PATH, handlers.take_events, tuple(sender)),
+            Route("POST", HEARTBEAT_PATH, handlers.take_heartbeat, tuple(stranger)),
+            Route("POST", FEEDBACK_PATH, handlers.take_feedback, tuple(stranger)),
             Route("GET", "/healthz", handlers.show_health),
             Route("GET", "/api/report", handlers.show_report, tuple(reader)),
         )
@@ -102,6 +111,25 @@ class _Handlers:
         if reading.ignored_fields:
             document["ignored_fields"] = reading.ignored_fields
         return Response(202, document)
+
+    def take_heartbeat(self, request: Request) -> Response:
+        try:
+            document, ignored_fields = read_heartbeat(request.read_body())
+        except DocumentError as error:
+            raise Refusal(400, str(error)) from None
+        stored, duplicates = add_heartbeat(self._store, document, received_at=int(self._clock.time()))
+        answer: dict[str, object] = {"stored": stored, "duplicates": duplicates}
+        if ignored_fields:
+            answer["ignored_fields"] = ignored_fields
+        return Response(202, answer)
+
+    def take_feedback(self, request: Request) -> Response:
+        try:
+            document = read_feedback(request.read_body())
+        except DocumentError as error:
+            raise Refusal(400, str(error)) from None
+        add_feedback(self._store, document, received_at=int(self._clock.time()))
+        return Response(202, {"success": True})
 
     def show_health(self, _request: Request) -> Response:
         self._store.check()

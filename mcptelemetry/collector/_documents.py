@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 from ..errors import TelemetryError
 from ..wire import EVENT_FIELDS, TelemetryBatch, TelemetryEvent
 
-__all__ = ["DocumentError", "Reading", "read_batch"]
+__all__ = ["DocumentError", "Reading", "read_batch", "read_object"]
 
 _EVENT_FIELDS = frozenset(EVENT_FIELDS)
 _BATCH_FIELDS = frozenset(("events", "app", "version"))
@@ -39,10 +39,7 @@ class Reading(NamedTuple):
 
 def read_batch(body: bytes) -> Reading:
     """Return the batch that *body* holds; raise `DocumentError` naming the field that does not fit."""
-    document = _read_json(body)
-    if not isinstance(document, dict):
-        msg = f"the body must be an object with 'events', not {_kind(document)}"
-        raise DocumentError(msg)
+    document = read_object(body, "an object with 'events'")
     ignored = set(document.keys() - _BATCH_FIELDS)
     if "events" not in document:
         msg = "events is missing"
@@ -57,6 +54,15 @@ def read_batch(body: bytes) -> Reading:
     )
     names = sorted(name[:_IGNORED_NAME_CHARACTERS_MAX] for name in ignored)
     return Reading(batch, names[:_IGNORED_NAMES_MAX])
+
+
+def read_object(body: bytes, expected: str) -> dict[str, Any]:
+    """Return the one JSON object that *body* holds; otherwise say that it must be what is *expected*."""
+    document = _read_json(body)
+    if not isinstance(document, dict):
+        msg = f"the body must be {expected}, not {_kind(document)}"
+        raise DocumentError(msg)
+    return document
 
 
 def _read_event(index: int, item: object, ignored: set[str]) -> TelemetryEvent:

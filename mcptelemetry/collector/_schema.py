@@ -40,6 +40,32 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        # Neither table has a place for where a document came from.
+        """
+        CREATE TABLE heartbeats (
+            seq INTEGER PRIMARY KEY,
+            heartbeat_id TEXT NOT NULL UNIQUE,
+            app TEXT NOT NULL,
+            anonymous_id TEXT NOT NULL,
+            version TEXT NOT NULL,
+            received_at INTEGER NOT NULL,   -- Unix seconds on the collector's clock
+            document TEXT NOT NULL          -- JSON, with the fields of the table only
+        )
+        """,
+        "CREATE INDEX heartbeats_of_installation ON heartbeats (app, anonymous_id, received_at)",
+        """
+        CREATE TABLE feedback (
+            seq INTEGER PRIMARY KEY,
+            app TEXT,
+            received_at INTEGER NOT NULL,
+            category TEXT NOT NULL,
+            message TEXT NOT NULL,
+            email TEXT,
+            context TEXT NOT NULL           -- JSON
+        )
+        """,
+    ),
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -93,7 +93,7 @@ class SqliteStore:
         if read_only:
             self.check()
         else:
-            with self._writing():
+            with self.writing():
                 pass
 
     def __repr__(self) -> str:
@@ -112,7 +112,7 @@ class SqliteStore:
             (event.id, app, version, received_at, *event.shape, event.latency_ms, event.timestamp_secs)
             for event in batch.events
         ]
-        with self._writing() as connection:
+        with self.writing() as connection:
             before = connection.total_changes
             connection.executemany(_INSERT_EVENT, rows)
             stored = connection.total_changes - before
@@ -126,7 +126,7 @@ class SqliteStore:
         slice. Raises `StoreError`.
         """
         counts: Counter[tuple[object, ...]] = Counter()
-        with self._reading() as connection:
+        with self.reading() as connection:
             if not require_readable(connection):
                 return {}
             last = connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
@@ -138,7 +138,7 @@ class SqliteStore:
 
     def check(self) -> None:
         """Raise `StoreError` unless the file can be opened and read."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             if require_readable(connection):
                 connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
 
@@ -155,7 +155,7 @@ class SqliteStore:
             raise StoreError(msg)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed when the block ends, rolled back when it raises."""
         if self._is_read_only:
             msg = f"{self.path} was opened for reading only"
@@ -167,7 +167,8 @@ class SqliteStore:
             connection.execute("COMMIT")
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for looking; whoever looks asks `require_readable()` first."""
         with self._connection("read") as connection:
             yield connection
 

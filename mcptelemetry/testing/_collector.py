@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..collector import EVENTS_PATH, SqliteStore, serve
+from ..collector import EVENTS_PATH, SqliteStore, read_feedbacks, read_heartbeats, serve
 from ..wire import TelemetryEvent
 from ._sockets import Connection, SocketServer
 
@@ -119,6 +119,14 @@ class InProcessCollector:
     def senders(self) -> list[tuple[str | None, str | None]]:
         """Return the application and version that each stored event came with, in the same order."""
         return [(row[0], row[1]) for row in self._select("app, version")]
+
+    def heartbeats(self) -> list[dict[str, Any]]:
+        """Return every stored heartbeat as its document, in the order in which they were stored."""
+        return read_heartbeats(self.store)
+
+    def feedback(self) -> list[dict[str, Any]]:
+        """Return every stored feedback, in the order in which they were stored."""
+        return read_feedbacks(self.store)
 
     def stop(self) -> None:
         """Stop listening and remove what is temporary; may be called again."""
