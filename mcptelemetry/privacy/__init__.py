@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from ._blocked_values import BlockedValue, collect_blocked_values
+from ._credentials import find_credential
 from ._gate import Gate, Outcome, Verdict
+from ._notice import (
+    FirstRunNotice,
+    NoticeSink,
+    first_heartbeat_at,
+    has_been_noticed,
+    maybe_print_first_run_notice,
+)
+from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
+from ._spellings import ANONYMITY_BLOCKED_PREFIXES
 from ._switches import Decision, Stream, Switches, is_disabled_by_env, standing_refusal
 
 __all__ = [
+    "ANONYMITY_BLOCKED_PREFIXES",
+    "AnonymityViolation",
+    "BlockedValue",
     "Decision",
+    "FirstRunNotice",
     "Gate",
+    "NoticeSink",
     "Outcome",
     "Stream",
     "Switches",
     "Verdict",
+    "collect_blocked_values",
+    "find_blocked_prefix",
+    "find_credential",
+    "first_heartbeat_at",
+    "has_been_noticed",
     "is_disabled_by_env",
+    "maybe_print_first_run_notice",
+    "scan_for_pii",
+    "scan_text_for_pii",
     "standing_refusal",
 ]

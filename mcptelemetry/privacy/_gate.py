@@ -1,7 +1,7 @@
 """
 The gate: the only way out of the process.
 
-Everything that leaves takes the same four steps here: ask the switch, search the body,
+Everything that leaves takes the same four steps here: search the body, ask the switch,
 send, judge the answer. Nobody else holds a transport. Results are values; what becomes
 of the sender's data is the sender's business.
 """
@@ -20,6 +20,7 @@ from ._retry_after import parse_retry_after
 __all__ = ["Gate", "Outcome", "Verdict"]
 
 _EXCERPT_MAX_CHARACTERS = 200
+_ANSWER_MAX_BYTES = 4096
 
 
 class Verdict(Enum):
@@ -31,6 +32,7 @@ class Verdict(Enum):
     TOO_LARGE = "too large"  # in smaller pieces
     REJECTED = "rejected"  # never again
     REFUSED = "refused"  # nothing was sent: the person said no
+    UNCLEAN = "unclean"  # nothing was sent: the body holds what must not leave
 
     @property
     def is_retryable(self) -> bool:
@@ -66,25 +68,45 @@ class Gate:
     """
     Sends what may be sent.
 
-    *refusal* is asked immediately before every transmission and returns why nothing may
-    leave, or None; when it raises, nothing leaves. Used by one thread at a time.
+    *scan* is given every body and returns what must not leave in it, in words without the
+    thing itself, or None. *refusal* is asked immediately before every transmission and
+    returns why nothing may leave, or None. When either raises, nothing leaves. Used by one
+    thread at a time.
     """
 
     def __init__(
-        self, transport: Transport, *, refusal: Callable[[], str | None], clock: Clock
+        self,
+        transport: Transport,
+        *,
+        refusal: Callable[[], str | None],
+        clock: Clock,
+        scan: Callable[[bytes], str | None] | None = None,
     ) -> None:
         self._transport = transport
         self._refusal = refusal
         self._clock = clock
+        self._scan = scan
 
     def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], timeout_secs: float, *, secret: str | None = None
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_secs: float,
+        *,
+        secret: str | None = None,
+        answer_max_bytes: int = _ANSWER_MAX_BYTES,
     ) -> Outcome:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
-        *secret* is kept out of the outcome's message, whatever the endpoint says.
+        *secret* is kept out of the outcome's message, whatever the endpoint says. At most
+        *answer_max_bytes* of the answer are read.
         """
+        found = self._search(body)
+        if found is not None:
+            return Outcome(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
+        # Asked last: nothing that takes time may lie between a no and a byte that leaves.
         try:
             refusal = self._refusal()
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
@@ -92,7 +114,7 @@ class Gate:
         if refusal is not None:
             return Outcome(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
         try:
-            answer = self._transport.post(Request(url, body, headers, timeout_secs))
+            answer = self._transport.post(Request(url, body, headers, timeout_secs, answer_max_bytes))
         except NoAnswer as error:
             return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({error})")
         except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
@@ -106,6 +128,14 @@ class Gate:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _search(self, body: bytes) -> str | None:
+        if self._scan is None:
+            return None
+        try:
+            return self._scan(body)
+        except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
+            return f"the body could not be searched ({type(error).__name__})"
 
     def _judge(self, url: str, answer: Answer, secret: str | None) -> Outcome:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
