@@ -88,7 +88,8 @@ class TelemetryBuffer:
         self.leave()
 
     def leave(self) -> None:
-        """Say that nobody attends from now on: the next record summons somebody."""
+        """Say that nobody attends or is muted from now on: the next record summons somebody."""
+        self.mute(0)
         with self._moving:
             self._is_left = self._summon is not None
             self._look_up_from_now_on()

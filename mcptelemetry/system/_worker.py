@@ -40,6 +40,8 @@ class Worker:
     def renew(self) -> None:
         """Forget the thread: in a forked child it does not exist, and its locks may be held."""
         self._turning = threading.Lock()  # held by the thread: there is one at most
+        self._starting: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
         self._thread_ident = 0
         self._joiners: list[Bell] = []
         self._failed_at: float | None = None
@@ -52,7 +54,7 @@ class Worker:
         Never raises and never waits: a machine out of threads, which is asked again after a
         second, or an interpreter that is closing down, only means that nothing is sent.
         """
-        if self.is_running:
+        if self.is_running and not self._was_killed():
             return True
         now = read_monotonic()
         if sys.is_finalizing() or (
@@ -60,6 +62,7 @@ class Worker:
         ):
             return False
         try:
+            self._starting = None
             self.is_running = True
             # Starting a `threading.Thread` takes a lock of that module's, which this very
             # thread may be holding: a destructor or a signal handler runs anywhere.
@@ -93,17 +96,32 @@ class Worker:
             finally:
                 self._turning.release()
 
+    def _was_killed(self) -> bool:
+        """Return whether the thread ended without its last steps, and make up for those."""
+        thread = self._thread or self._starting
+        if thread is None or thread.ident is None or thread.is_alive() or not self.is_running:
+            return False
+        if thread is self._thread:
+            self._turning = threading.Lock()
+        self._thread = self._starting = None
+        self.is_running = False
+        return True
+
     def _launch(self) -> None:
         try:
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            thread = threading.Thread(target=lambda: self._run(thread), name=self._name, daemon=True)
+            self._starting = thread
+            thread.start()
         except Exception:  # noqa: BLE001  no thread with a name can be had, but this one is here
-            self._run()
+            self._starting = None
+            self._run(None)
 
-    def _run(self) -> None:
+    def _run(self, thread: threading.Thread | None) -> None:
         turning = self._turning
         if not turning.acquire(blocking=False):
             self.is_running = True  # two were started at once, and the other one is at it
             return
+        self._thread = thread
         try:
             self.is_running = True
             self._thread_ident = threading.get_ident()
@@ -113,8 +131,9 @@ class Worker:
             pass
         finally:
             self._thread_ident = 0
+            self._thread = None
             turning.release()
-            self.is_running = False
             self._on_end()
+            self.is_running = False
             for bell in tuple(self._joiners):
                 bell.ring()

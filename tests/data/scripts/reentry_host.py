@@ -204,7 +204,7 @@ def interrupted_at_first():
     import os
 
     statuses = []
-    for number in range(60):
+    for number in range(30):
         pid = os.fork()
         if pid:
             ends_at = time.monotonic() + 30

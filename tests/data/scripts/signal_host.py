@@ -6,6 +6,7 @@ It says ``ready`` and waits for the signal.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -15,8 +16,12 @@ import host
 url, scene = sys.argv[1:3]
 
 
+def say(line):
+    os.write(1, f"{line}\n".encode())  # print() is not for signal handlers
+
+
 def on_signal(number, _frame):
-    print(f"host's handler {signal.Signals(number).name}", flush=True)
+    say(f"host's handler {signal.Signals(number).name}")
     sys.exit(4)
 
 
@@ -34,10 +39,10 @@ if scene != "not-installed":
     telemetry.install_signal_handlers()
     telemetry.install_signal_handlers()
 telemetry.record("second")
-print("ready", flush=True)
+say("ready")
 if scene == "ignored":
     time.sleep(1.0)
-    print("still here", flush=True)
+    say("still here")
     telemetry.flush(30)
     sys.exit(0)
 try:
@@ -47,5 +52,5 @@ try:
             telemetry.flush(30)
     time.sleep(60)
 except KeyboardInterrupt:
-    print("interrupted", flush=True)
+    say("interrupted")
     raise

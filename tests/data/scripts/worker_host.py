@@ -25,7 +25,7 @@ class Injected(BaseException):
 
 
 def workers():
-    return [thread for thread in threading.enumerate() if thread.name == "mcptelemetry-events"]
+    return [thread for thread in threading.enumerate() if thread.name == "mcptelemetry-events" and thread.ident]
 
 
 def killed():
