@@ -13,9 +13,14 @@ import sys
 import threading
 import time
 
+import hypothesis
 import pytest
 
 LEFTOVERS_MAY_TAKE_SECS = 5.0
+
+# Nothing here is judged by how long it takes.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 # Variables that would change what is tested, wherever the tests run.
 SPOKEN_WORDS = frozenset(

@@ -7,7 +7,6 @@ test sees stored is what an operator would see.
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import sqlite3
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..collector import EVENTS_PATH, SqliteStore, read_feedbacks, read_heartbeats, serve
+from ..system import Tally
 from ..wire import TelemetryEvent
 from ._sockets import Connection, SocketServer
 
@@ -83,17 +83,17 @@ class InProcessCollector:
     @property
     def request_count(self) -> int:
         """How many requests came, those that were failed included."""
-        return self._faults.request_count
+        return self._faults.requests.value
 
     @property
     def failed_count(self) -> int:
         """How many requests were failed on purpose."""
-        return self._faults.failed_count
+        return self._faults.failures.value
 
     @property
     def lost_answer_count(self) -> int:
         """How many answers were lost on purpose."""
-        return self._relay.lost_count if self._relay is not None else 0
+        return self._relay.losses.value if self._relay is not None else 0
 
     def events(self) -> list[TelemetryEvent]:
         """Return every stored event, in the order in which they were stored."""
@@ -145,21 +145,19 @@ class InProcessCollector:
 
 
 class _Faults:
-    """Counts requests and fails some; advancing a count is one step, so no lock is needed."""
+    """Counts requests and fails some; the server answers on several threads."""
 
     def __init__(self, every: int, status: int) -> None:
         self._every = every
         self._status = status
-        self._numbers = itertools.count(1)
-        self.request_count = 0
-        self.failed_count = 0
+        self.requests = Tally()
+        self.failures = Tally()
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         def fail_some(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            number = next(self._numbers)
-            self.request_count = max(self.request_count, number)
+            number = self.requests.add_one() + 1
             if self._every and number % self._every == 0:
-                self.failed_count = number // self._every
+                self.failures.add_one()
                 start_response(f"{self._status} On Order", [("Content-Length", "0")])
                 return []
             return app(environ, start_response)
@@ -174,8 +172,8 @@ class _LosingRelay(SocketServer):
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)
         self._every = every
-        self._numbers = itertools.count(1)
-        self.lost_count = 0
+        self._answers = Tally()
+        self.losses = Tally()
         super().__init__(self._relay)
 
     def _relay(self, connection: Connection) -> None:
@@ -189,9 +187,8 @@ class _LosingRelay(SocketServer):
             with socket.create_connection(self._address, timeout=_ANSWER_SECS) as upstream:
                 upstream.sendall(head + request.body)
                 answer = b"".join(iter(lambda: upstream.recv(65_536), b""))
-            number = next(self._numbers)
-            if number % self._every == 0:
-                self.lost_count = number // self._every
+            if (self._answers.add_one() + 1) % self._every == 0:
+                self.losses.add_one()
                 return
             connection.send(answer)
             return  # the collector's answer says that the connection ends here
