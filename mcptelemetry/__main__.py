@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .cli import main
-from .cli._command import Console
+from .cli import Console, main
 
 if __name__ == "__main__":
     sys.exit(main(console=Console(prog=f"python -m {__package__}")))

@@ -9,17 +9,36 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
-from .application import Application, normalise_version
+from .application import Application, home_directory, normalise_version
 from .config import Config, load_config
+from .environment import (
+    AutostartReader,
+    OsFileProber,
+    ParentPPIDChecker,
+    StdinTTYChecker,
+    current_os_name,
+    detect_env_kind,
+    detect_launch_source,
+)
 from .errors import ConfigError, UploadError
-from .events import EventsTarget, Recorder, TelemetryPipeline, find_target
+from .events import EventsTarget, Recorder, TelemetryPipeline, check_endpoint, find_target
 from .instrument import Invocation, McpMiddleware, RecordCall, instrument_callable, tool_name_of
-from .privacy import Decision, Stream, Switches
-from .system import Clock, SignalChain, Transport, as_clock
+from .privacy import (
+    Decision,
+    FirstRunNotice,
+    NoticeSink,
+    Stream,
+    Switches,
+    first_heartbeat_at,
+    has_been_noticed,
+    maybe_print_first_run_notice,
+)
+from .state import DATABASE_FILE, Memory, Picture, format_moment
+from .system import CORRUPT_SUFFIX, Clock, SignalChain, Transport, as_clock
 from .vocabulary import TelemetryStatus
 
 if TYPE_CHECKING:
@@ -30,17 +49,24 @@ __all__ = ["Telemetry"]
 _logger = logging.getLogger(__name__)
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 _FLUSH_ON_SIGNAL_SECS = 1.0
+_BUSY_SECS = 2.0  # a host waits for its start, but not for long
+_AUTOSTART_FILE = "tray-autostart.json"
+# What the last start leaves for the command line to know.
+_PROFILE_NAMES = frozenset({"default", "heartbeat_endpoint", "events_endpoint", "command"})
 
 
 class Telemetry:
     """
     An application's telemetry.
 
-    *app* is the application's name (`Application`), *version* its version. *events_endpoint*
-    is the author's endpoint for events and *token* its bearer token; an endpoint that an
-    operator set on the machine wins and takes neither. *default* is the mode when nobody
-    said anything: ``"on"``, ``"local"`` or ``"off"``. *data_dir*, *environ*, *clock* and
-    *transport* default to the real ones; everything else comes from `telemetry.toml`.
+    *app* is the application's name (`Application`), *version* its version. *heartbeat_endpoint*
+    is where the maintainer's daily document goes. *events_endpoint* is the author's endpoint
+    for events and *token* its bearer token; an endpoint that an operator set on the machine
+    wins and takes neither. *default* is the mode when nobody said anything: ``"on"``,
+    ``"local"`` or ``"off"``. *notice* shows the first-run notice instead of standard error: it
+    takes the text and returns True when it was shown. *command* is what a person types to
+    switch telemetry off, for that notice. *data_dir*, *environ*, *clock* and *transport*
+    default to the real ones; everything else comes from `telemetry.toml`.
 
     A bad argument is a `ValueError` or `TypeError` here. A file or variable on the machine
     that cannot be used is no error of the author's: telemetry is off for this run, with one
@@ -54,9 +80,12 @@ class Telemetry:
         app: str,
         version: str,
         *,
+        heartbeat_endpoint: str | None = None,
         events_endpoint: str | None = None,
         token: str | None = None,
         default: str = "on",
+        notice: NoticeSink | None = None,
+        command: str | None = None,
         data_dir: str | None = None,
         environ: Mapping[str, str] | None = None,
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
@@ -65,19 +94,37 @@ class Telemetry:
         if not isinstance(version, str):
             msg = f"version must be a str such as '1.4.0', not {type(version).__name__}"
             raise TypeError(msg)
+        if notice is not None and not callable(notice):
+            msg = f"notice must be a function that takes a text and returns a bool, not {type(notice).__name__}"
+            raise TypeError(msg)
+        if command is not None and not isinstance(command, str):
+            msg = f"command must be a str such as 'acme-mcp telemetry off', not {type(command).__name__}"
+            raise TypeError(msg)
         self._application = Application(app)
         self._version = normalise_version(version)
-        self._environ = os.environ if environ is None else environ
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        """The environment that is looked at, anew each time."""
         self._clock = as_clock(clock)
+        self._default = default
+        self._sink = notice
+        self._command = command
         self._switches = Switches(
             self._application,
-            environ=self._environ,
+            environ=self.environ,
             version=version,
             default=default,
             data_dir=data_dir,
             clock=self._clock.time,
         )
+        self._data_dir = os.path.dirname(self._switches.config_path)
+        self._memory: Memory | None = None
+        self._is_noticed = False
         self._problem: ConfigError | None = None
+        if heartbeat_endpoint is not None:
+            check_endpoint(heartbeat_endpoint, argument="heartbeat_endpoint")
+        self._heartbeat_endpoint = heartbeat_endpoint
+        self._events_endpoint = events_endpoint
+        self._config = Config()
         self._target = self._find_target(events_endpoint, token)
         self._stream = Stream.OPERATOR_EVENTS if self._target and self._target.is_operators else Stream.AUTHOR_EVENTS
         self._generation = self._switches.generation()
@@ -89,10 +136,42 @@ class Telemetry:
         self._middleware: McpMiddleware | None = None
         self._signals: SignalChain | None = None
 
+    @classmethod
+    def of_installation(
+        cls, app: str, *, data_dir: str | None = None, environ: Mapping[str, str] | None = None
+    ) -> Telemetry:
+        """
+        Return the telemetry of *app* as its last start on this machine set it up, not started.
+
+        For whoever knows the application by its name only, such as a command line. What is
+        not known is left out, and the version is taken for a release. Raises `ValueError`
+        when *app* is no application name.
+        """
+        application = Application(app)
+        home = application.data_directory(os.environ if environ is None else environ)
+        database = _path(home if data_dir is None else data_dir, DATABASE_FILE)
+        profile = dict(Memory(database).look().profile) if os.path.lexists(database) else {}
+        version = profile.pop("version", "")
+        known: dict[str, Any] = {name: value for name, value in profile.items() if name in _PROFILE_NAMES}
+        try:
+            telemetry = cls(app, version or "1", **known, data_dir=data_dir, environ=environ)
+        except (TypeError, ValueError):  # written by another release, or damaged
+            telemetry = cls(app, version or "1", data_dir=data_dir, environ=environ)
+        telemetry._version = version
+        return telemetry
+
     # -- the life of it ---------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to deliver; the worker thread itself starts with the first record."""
+        """
+        Begin to deliver; the worker thread itself starts with the first record.
+
+        Shows the first-run notice when it is due. Off, it does nothing at all.
+        """
+        notice = self.first_run_notice()
+        if notice is not None:
+            self._remember_setup(notice.memory)
+            maybe_print_first_run_notice(notice)
         if self._pipeline is not None and self._target is not None:
             self._pipeline.start(self._target.auth)
 
@@ -221,7 +300,72 @@ class Telemetry:
             self._middleware = McpMiddleware(self.invocation)
         return self._middleware
 
+    # -- the notice -------------------------------------------------------------------
+
+    def first_run_notice(self) -> FirstRunNotice | None:
+        """
+        Return what a person has to be told before anything leaves for the maintainer or the author.
+
+        None when nothing of theirs would be sent: no endpoint, or switched off. It is shown by
+        `maybe_print_first_run_notice`, which `start()` calls.
+        """
+        heartbeat, events = self._noticed_endpoints()
+        if heartbeat is None and events is None:
+            return None
+        usual = self._application.data_directory({"HOME": home_directory(self.environ)})
+        return FirstRunNotice(
+            application=self._application,
+            memory=self._open_memory(),
+            heartbeat_endpoint=heartbeat,
+            events_endpoint=events,
+            sink=self._sink,
+            command=self._command,
+            data_dir=None if usual == self._data_dir else self._data_dir,
+            may_show=lambda: any(self._noticed_endpoints()),
+        )
+
+    def _noticed_endpoints(self) -> tuple[str | None, str | None]:
+        """Return where the heartbeat and the author's events would go now, None where they would not."""
+        if self._problem is not None:
+            return None, None
+        heartbeat = self._heartbeat_url() if self._switches.decide(Stream.HEARTBEAT).may_send else None
+        events = None
+        if self._target is not None and self._stream is Stream.AUTHOR_EVENTS and self._pipeline is not None:
+            events = self._target.settings.endpoint if self._switches.decide(self._stream).may_send else None
+        return heartbeat, events
+
+    def _heartbeat_url(self) -> str | None:
+        return self._config.telemetry.endpoint or self._heartbeat_endpoint
+
+    def _remember_setup(self, memory: Memory) -> None:
+        if self._heartbeat_url() is not None:
+            memory.ensure_identity()
+        values = {
+            "version": self._version,
+            "default": str(self._default),
+            "heartbeat_endpoint": self._heartbeat_endpoint,
+            "events_endpoint": self._events_endpoint,
+            "command": self._command,
+        }
+        memory.note_profile({name: value for name, value in values.items() if value is not None})
+
+    def _open_memory(self) -> Memory:
+        """Return the installation's memory; making it touches no file."""
+        if self._memory is None:
+            self._memory = Memory(_path(self._data_dir, DATABASE_FILE), clock=self._clock, busy_secs=_BUSY_SECS)
+        return self._memory
+
     # -- looking ----------------------------------------------------------------------
+
+    @property
+    def app(self) -> str:
+        """The application's name."""
+        return self._application.name
+
+    @property
+    def switches(self) -> Switches:
+        """The switch table for this application on this machine."""
+        return self._switches
 
     @property
     def pipeline(self) -> TelemetryPipeline | None:
@@ -232,21 +376,56 @@ class Telemetry:
         """
         Return what is on and why, as a mapping that is also JSON.
 
-        *mode* and *reason* are those of what the author set up; *events* says the same of
-        the events stream with its endpoint, whose it is and its account.
+        *mode*, *reason* and *row* are those of what the author set up; *heartbeat* and *events*
+        say the same of their streams with endpoint and owner, *storage* whether this machine
+        can remember anything. Changes nothing.
         """
         decision = self._switches.decide(Stream.HEARTBEAT)
+        memory = self._open_memory()
+        picture = memory.look()
         return {
             "app": self._application.name,
-            "version": self._version,
+            "version": self._version or None,
             "mode": str(decision.mode),
             "reason": decision.reason,
+            "row": decision.row,
             "files": {
                 "settings": self._switches.config_path,
                 "mode": self._switches.state_path,
                 "person": self._switches.person_path,
+                "memory": memory.path,
+                "autostart": _path(self._data_dir, _AUTOSTART_FILE),
             },
+            "heartbeat": self._heartbeat_status(decision, picture),
             "events": self._events_status(),
+            "storage": _storage_status(memory),
+            **_memory_status(picture),
+            **self._surroundings(),
+        }
+
+    def _heartbeat_status(self, decision: Decision, picture: Picture) -> dict[str, Any]:
+        endpoint = self._heartbeat_url()
+        owner = "person" if self._config.telemetry.endpoint else "author"
+        is_built = endpoint is not None and self._problem is None
+        return {
+            "mode": str(decision.mode) if is_built else "off",
+            "reason": decision.reason if is_built else str(self._problem or "no endpoint is configured"),
+            "endpoint": endpoint,
+            "owner": None if endpoint is None else owner,
+            "not_before": _moment(first_heartbeat_at(picture.notice)),
+        }
+
+    def _surroundings(self) -> dict[str, Any]:
+        uid = os.getuid() if hasattr(os, "getuid") else None
+        terminal = StdinTTYChecker()
+        kind, markers = detect_env_kind(self.environ, OsFileProber(), current_os_name(), terminal, uid=uid)
+        source = detect_launch_source(self.environ, None, ParentPPIDChecker(), terminal, app=self._application)
+        autostart = AutostartReader(_path(self._data_dir, _AUTOSTART_FILE), self._clock.time)
+        return {
+            "env_kind": str(kind),
+            "env_markers": markers.to_dict(),
+            "launch_source": str(source),
+            "autostart_enabled": autostart.read() if self._data_dir else None,
         }
 
     def _events_status(self) -> dict[str, Any]:
@@ -273,10 +452,13 @@ class Telemetry:
             config = load_config(self._switches.config_path)
             for warning in config.warnings:
                 _logger.warning("%s", warning)
+            self._config = config
             self._network = config.network
+            if config.telemetry.endpoint is not None:
+                _check_own_endpoint(config.telemetry.endpoint, self._switches.config_path)
             return find_target(
                 self._application,
-                environ=self._environ,
+                environ=self.environ,
                 config=config,
                 config_path=self._switches.config_path,
                 code_endpoint=code_endpoint,
@@ -292,8 +474,8 @@ class Telemetry:
         self._pipeline = TelemetryPipeline(
             target.settings,
             app=self._application.name,
-            version=self._version,
-            environ=self._environ,
+            version=self._version or None,
+            environ=self.environ,
             clock=self._clock,
             transport=self._transport,
             network=self._network,
@@ -313,7 +495,13 @@ class Telemetry:
         if generation != self._generation:
             self._generation = generation
             return "it was recorded before the mode was last changed"
-        return None
+        return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
+
+    def _has_notice_been_shown(self) -> bool:
+        endpoint = None if self._target is None else self._target.settings.endpoint
+        if not self._is_noticed and endpoint is not None:
+            self._is_noticed = has_been_noticed(self._open_memory().look().notice, (endpoint,))
+        return self._is_noticed
 
     def _flush_on_signal(self) -> None:
         try:
@@ -324,6 +512,47 @@ class Telemetry:
     def _count_invalid(self) -> None:
         if self._pipeline is not None:
             self._pipeline.buffer.count_invalid()
+
+
+def _path(directory: str, name: str) -> str:
+    return os.path.join(os.path.abspath(directory), name) if directory else ""
+
+
+def _check_own_endpoint(endpoint: str, path: str) -> None:
+    try:
+        check_endpoint(endpoint, argument="[telemetry] endpoint")
+    except ValueError as error:
+        msg = f"{path}: {error}"
+        raise ConfigError(msg) from None
+
+
+def _storage_status(memory: Memory) -> dict[str, Any]:
+    trouble = memory.storage_trouble()
+    aside = memory.path + CORRUPT_SUFFIX
+    return {
+        "degraded": trouble is not None,
+        "trouble": None if trouble is None else trouble.text,
+        "set_aside": aside if memory.path and os.path.lexists(aside) else None,
+    }
+
+
+def _memory_status(picture: Picture) -> dict[str, Any]:
+    identity, mark, outcome = picture.identity, picture.notice, picture.last_startup_outcome
+    notice = None
+    if mark is not None:
+        notice = {"shown_at": _moment(mark.shown_at), "how": mark.how, "endpoints": sorted(mark.destinations)}
+    return {
+        "identity": None if identity is None else identity._asdict(),
+        "notice": notice,
+        "last_reported_version": picture.last_reported_version,
+        "last_startup_outcome": None if outcome is None else str(outcome),
+        "last_success_at": _moment(picture.last_success_at),
+        "last_error": picture.last_error,
+    }
+
+
+def _moment(secs: float | None) -> str | None:
+    return None if secs is None else format_moment(secs)
 
 
 def _record_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._command import Console
 from ._main import add_telemetry_commands, main
 
-__all__ = ["add_telemetry_commands", "main"]
+__all__ = ["Console", "add_telemetry_commands", "main"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._append import AppendTransport
 from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
+from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import ExitHook, around_fork
 from ._http import HttpTransport, NetworkSettings, is_loopback_host
@@ -15,10 +16,12 @@ from ._transport import Answer, NoAnswer, Request, Transport
 from ._worker import Worker
 
 __all__ = [
+    "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
     "Bell",
     "Clock",
+    "Database",
     "ExitHook",
     "FileStamp",
     "HttpTransport",
@@ -29,6 +32,7 @@ __all__ = [
     "SystemClock",
     "Tally",
     "Transport",
+    "Trouble",
     "Worker",
     "around_fork",
     "as_clock",

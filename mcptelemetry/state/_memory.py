@@ -1,0 +1,269 @@
+"""
+`telemetry.db`: what an installation remembers from one process to the next.
+
+Many processes of an installation share it, so everything is decided inside one transaction
+by what stands in the file then, and nothing is remembered beside it. Later tables come as
+further migrations.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
+
+from ..system import Clock, Database, Trouble, as_clock
+from ..vocabulary import StartupOutcome
+from ._counters import COUNTER_TABLES
+from ._identity import Identity, renew_identity
+from ._sent import SENT_TABLES, SentDocument, read_sent
+from ._values import format_moment, parse_moment, read_value, write_value
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["DATABASE_FILE", "Memory", "NoticeMark", "Picture"]
+
+_Result = TypeVar("_Result")
+
+DATABASE_FILE = "telemetry.db"
+"""The name of the database in an application's data directory."""
+
+_MIGRATIONS = (
+    ("CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",),
+    COUNTER_TABLES,
+    SENT_TABLES,
+)
+# Whoever is showing the notice has this long; somebody who died meanwhile blocks nobody for longer.
+_CLAIM_SECS = 60
+_TEXT_MAX_CHARACTERS = 500
+
+
+class NoticeMark(NamedTuple):
+    """
+    That the notice was shown: *shown_at* (Unix seconds), *how* and what it named.
+
+    *how* is ``"terminal"``, ``"sink"`` or ``"stderr"``; *destinations* are the endpoints.
+    """
+
+    shown_at: float
+    how: str
+    destinations: frozenset[str]
+
+
+class Picture(NamedTuple):
+    """
+    Everything that is remembered, as of one look; None is what nobody has written yet.
+
+    Moments are Unix seconds. *profile* is what the author set up, as of the last start. *trouble* says why the look failed; all else is None then.
+    """
+
+    identity: Optional[Identity] = None  # noqa: UP045  evaluated on Python 3.9
+    notice: Optional[NoticeMark] = None  # noqa: UP045
+    last_reported_version: Optional[str] = None  # noqa: UP045
+    last_startup_outcome: Optional[StartupOutcome] = None  # noqa: UP045
+    last_success_at: Optional[float] = None  # noqa: UP045
+    last_error: Optional[str] = None  # noqa: UP045
+    last_error_at: Optional[float] = None  # noqa: UP045
+    profile: Mapping[str, str] = MappingProxyType({})
+    trouble: Optional[Trouble] = None  # noqa: UP045
+
+
+class Memory:
+    """
+    What is remembered in the database at *path*.
+
+    *clock* gives the time, *draw_id* a new UUID4; *busy_secs* is how long a transaction
+    waits for its turn, at most. Making one touches no file. Safe from any thread and across
+    forks; trouble with the disk is a value (`Trouble`), never an exception.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Clock | Callable[[], float] | None = None,
+        draw_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        busy_secs: float = 5.0,
+    ) -> None:
+        self.database = Database(path, _MIGRATIONS, busy_secs=busy_secs)
+        self._clock = as_clock(clock)
+        self._draw_id = draw_id
+        self._trouble: Trouble | None = None  # what became of the last change
+
+    @property
+    def path(self) -> str:
+        """Where the database is, ``""`` when there is no place for it."""
+        return self.database.path
+
+    def look(self) -> Picture:
+        """Return what is remembered; makes and changes no file."""
+        found = self.database.read(_picture)
+        if isinstance(found, Trouble):
+            return Picture(trouble=found)
+        return Picture() if found is None else found
+
+    def ensure_identity(self) -> Identity | Trouble:
+        """Return the installation's identity as of now, having made, dated or rotated it when that is due."""
+        seen = self.look().identity
+        if seen is not None and self._renewed(seen.anonymous_id, seen.created_at) == seen:
+            return seen  # the usual case writes nothing
+        return self._change(self.ensure_identity_in)
+
+    def ensure_identity_in(self, connection: sqlite3.Connection) -> Identity:
+        """Do as `ensure_identity()` inside a transaction that is under way."""
+        stored = read_value(connection, "anonymous_id"), read_value(connection, "anonymous_id_created_at")
+        identity = self._renewed(*stored)
+        if identity != stored:
+            write_value(connection, "anonymous_id", identity.anonymous_id)
+            write_value(connection, "anonymous_id_created_at", identity.created_at)
+        return identity
+
+    def sent_documents(self) -> list[SentDocument] | Trouble:
+        """Return the documents that were sent and kept, oldest first."""
+        found = self.database.read(read_sent)
+        return [] if found is None else found
+
+    def _renewed(self, stored_id: str | None, stored_date: str | None) -> Identity:
+        return renew_identity(stored_id, stored_date, now=self._clock.time(), draw=self._draw_id)
+
+    # -- the notice -------------------------------------------------------------------
+
+    def claim_notice(self, destinations: Iterable[str]) -> bool | Trouble:
+        """
+        Return whether the caller is the one who shall show the notice naming *destinations*.
+
+        False when it has been shown, or when another process is about to. Whoever gets True
+        calls `mark_notice()` or `release_notice()`.
+        """
+        wanted = frozenset(destinations)
+
+        def claim(connection: sqlite3.Connection) -> bool:
+            now = self._clock.time()
+            mark = _notice_mark(connection)
+            if mark is not None and wanted <= mark.destinations:
+                return False
+            claimed_until = parse_moment(read_value(connection, "notice_claimed_until"))
+            if claimed_until is not None and now < claimed_until <= now + _CLAIM_SECS:
+                return False
+            write_value(connection, "notice_claimed_until", format_moment(now + _CLAIM_SECS))
+            return True
+
+        return self._change(claim)
+
+    def mark_notice(self, how: str, destinations: Iterable[str]) -> bool:
+        """Remember that the notice naming *destinations* was shown now; return whether that could be done."""
+
+        def mark(connection: sqlite3.Connection) -> bool:
+            before = _notice_mark(connection)
+            named = {*destinations, *(before.destinations if before is not None else ())}
+            write_value(connection, "notice_shown_at", format_moment(self._clock.time()))
+            write_value(connection, "notice_shown_how", how)
+            write_value(connection, "notice_destinations", json.dumps(sorted(named)))
+            write_value(connection, "notice_claimed_until", None)
+            return True
+
+        return self._change(mark) is True
+
+    def release_notice(self) -> None:
+        """Let somebody else show the notice: it could not be shown here."""
+        self._change(lambda connection: write_value(connection, "notice_claimed_until", None))
+
+    # -- small things -----------------------------------------------------------------
+
+    def note_startup_outcome(self, outcome: StartupOutcome) -> bool:
+        """Remember how the application's start ended; return whether that could be done."""
+        return self._note({"last_startup_outcome": StartupOutcome(outcome).value})
+
+    def note_reported_version(self, version: str) -> bool:
+        """Remember the version that was last reported; return whether that could be done."""
+        return self._note({"last_reported_version": version[:_TEXT_MAX_CHARACTERS]})
+
+    def note_success(self) -> bool:
+        """Remember that something was delivered now; return whether that could be done."""
+        return self._note({"last_success_at": format_moment(self._clock.time())})
+
+    def note_error(self, text: str) -> bool:
+        """Remember one line about what failed now; return whether that could be done."""
+        line = " ".join(text.split())[:_TEXT_MAX_CHARACTERS]
+        return self._note({"last_error": line, "last_error_at": format_moment(self._clock.time())})
+
+    def note_profile(self, profile: Mapping[str, str]) -> bool:
+        """
+        Remember what the author set up (version, endpoints, ...); return whether that could be done.
+
+        From it the command line, which knows the application by name only, sees the same as
+        the application. Writes nothing when nothing has changed.
+        """
+        wanted = dict(profile)
+        return dict(self.look().profile) == wanted or self._note({"profile": json.dumps(wanted, sort_keys=True)})
+
+    def storage_trouble(self) -> Trouble | None:
+        """Return why nothing could be stored here now, None when nothing speaks against it; writes nothing."""
+        found = self.look().trouble or self._trouble
+        if found is not None or not self.path:
+            return found
+        place = self.path
+        while not os.path.lexists(place) and os.path.dirname(place) != place:
+            place = os.path.dirname(place)
+        if not os.access(place, os.W_OK):
+            return Trouble("read-only", f"{place}: may not be written")
+        if place != self.path and not os.path.isdir(place):
+            return Trouble("unusable", f"{place}: is not a directory")
+        return None
+
+    def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | Trouble:
+        result = self.database.change(work)
+        self._trouble = result if isinstance(result, Trouble) else None
+        return result
+
+    def _note(self, values: dict[str, str]) -> bool:
+        def note(connection: sqlite3.Connection) -> bool:
+            for name, value in values.items():
+                write_value(connection, name, value)
+            return True
+
+        return self._change(note) is True
+
+
+def _picture(connection: sqlite3.Connection) -> Picture:
+    anonymous_id = read_value(connection, "anonymous_id")
+    created_at = read_value(connection, "anonymous_id_created_at")
+    return Picture(
+        identity=None if anonymous_id is None else Identity(anonymous_id, created_at or ""),
+        notice=_notice_mark(connection),
+        last_reported_version=read_value(connection, "last_reported_version"),
+        last_startup_outcome=_OUTCOME_OF_WORD.get(read_value(connection, "last_startup_outcome")),
+        last_success_at=parse_moment(read_value(connection, "last_success_at")),
+        last_error=read_value(connection, "last_error"),
+        last_error_at=parse_moment(read_value(connection, "last_error_at")),
+        profile=_profile(connection),
+    )
+
+
+def _profile(connection: sqlite3.Connection) -> Mapping[str, str]:
+    try:
+        found = json.loads(read_value(connection, "profile") or "{}")
+    except (ValueError, RecursionError):
+        found = {}
+    found = found if isinstance(found, dict) else {}
+    return MappingProxyType({name: value for name, value in found.items() if isinstance(value, str)})
+
+
+def _notice_mark(connection: sqlite3.Connection) -> NoticeMark | None:
+    """Return the mark, None when there is none or it cannot be read: in doubt it was not shown."""
+    shown_at = parse_moment(read_value(connection, "notice_shown_at"))
+    how = read_value(connection, "notice_shown_how")
+    try:
+        destinations = json.loads(read_value(connection, "notice_destinations") or "")
+    except (ValueError, RecursionError):
+        return None
+    if shown_at is None or how not in ("terminal", "sink", "stderr") or not isinstance(destinations, list):
+        return None
+    return NoticeMark(shown_at, how, frozenset(word for word in destinations if isinstance(word, str)))
+
+
+_OUTCOME_OF_WORD: dict[str | None, StartupOutcome] = {outcome.value: outcome for outcome in StartupOutcome}

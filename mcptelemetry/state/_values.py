@@ -1,0 +1,49 @@
+"""
+Single values and moments, as they stand in the table `memory`.
+
+Each value is text on its own line, so that one that was damaged costs only itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["format_moment", "parse_moment", "read_value", "write_value"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def read_value(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return the value of *name* in the table `memory`, None when there is none or it is no text."""
+    row = connection.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
+    return row[0] if row is not None and isinstance(row[0], str) else None
+
+
+def write_value(connection: sqlite3.Connection, name: str, value: str | None) -> None:
+    """Let *name* have *value* in the table `memory`; None takes it away."""
+    if value is None:
+        connection.execute("DELETE FROM memory WHERE name = ?", (name,))
+    else:
+        connection.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))
+
+
+def format_moment(secs: float) -> str:
+    """Return Unix *secs* as RFC 3339 in UTC, to the second: ``2026-01-31T12:00:00Z``."""
+    return (_EPOCH + timedelta(seconds=int(secs))).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_moment(text: str | None) -> float | None:
+    """Return the Unix seconds that *text* (RFC 3339; UTC when it does not say) names, None if it names none."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return (moment - _EPOCH).total_seconds()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,247 @@
+"""
+One sqlite file, opened for one transaction and closed again.
+
+Nothing is held between two transactions, so nothing is carried through a fork and nobody
+is locked out by a process that sleeps. Trouble is a value, never an exception: what the
+host loses by it is for the caller to say. sqlite3 itself is imported when the first
+`Database` is made, in that thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
+
+from ._files import make_private_directory
+from ._fork import around_fork
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["CORRUPT_SUFFIX", "Database", "Trouble"]
+
+_Result = TypeVar("_Result")
+
+CORRUPT_SUFFIX = ".corrupt"
+"""What the name of a database that was set aside ends in."""
+
+_FORK_WAIT_SECS = 0.2
+# What sqlite says, and what that is called here; the first that fits.
+_KIND_OF_TEXT = (
+    ("locked", "locked"),
+    ("readonly", "read-only"),
+    ("read-only", "read-only"),
+    ("is full", "full"),
+    ("disk i/o", "unusable"),
+    ("unable to open", "unusable"),
+    ("not a database", "corrupt"),
+    ("malformed", "corrupt"),
+    ("encrypted", "corrupt"),
+    ("no such table", "corrupt"),
+    ("no such column", "corrupt"),
+    ("unsupported file format", "corrupt"),
+    ("datatype mismatch", "corrupt"),
+)
+
+
+class Trouble(NamedTuple):
+    """Why a transaction did not come about: its *kind* in a word or two, and one line of *text*."""
+
+    kind: str
+    text: str
+
+
+class Database:
+    """
+    The sqlite file at *path*, brought up to date by *migrations*.
+
+    A migration is a list of SQL statements, applied once, in order; the number of those
+    applied stands in the file (``PRAGMA user_version``). Migrations only add, so an older
+    release goes on with a file that a newer one has extended. *busy_secs* is how long a
+    transaction waits for its turn, at most.
+
+    The file is made with mode 0600, in a directory of mode 0700 when that is made too. A
+    corrupt one is set aside under the name with `CORRUPT_SUFFIX`, one at most, and begun
+    anew. Safe from any thread and across forks; raises nothing but what *work* raises.
+    """
+
+    def __init__(self, path: str, migrations: Sequence[Sequence[str]], *, busy_secs: float = 5.0) -> None:
+        self.path = path
+        self._migrations = migrations
+        self._busy_secs = busy_secs
+        self._sqlite = _import_sqlite()
+        # One transaction at a time; held over a fork, so that none is under way in the child.
+        self._turn = threading.Lock()
+        self._is_held_for_fork = False
+        self._is_cut_off = False
+        self._opened: tuple[int, int] | None = None  # the file of the present transaction
+        around_fork(before=self._hold, in_parent=self._let_go, in_child=self._renew)
+
+    def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
+        """
+        Return what *work* returns, having done all of it to the file or nothing.
+
+        *work* must not wait for anything. What it raises undoes the transaction and is
+        passed on, but for sqlite's own errors, which are `Trouble`.
+        """
+        return self._in_turn(lambda: self._change(work))
+
+    def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble, None]:  # noqa: UP007  3.9
+        """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
+        return self._in_turn(lambda: self._read(work))
+
+    # -- one transaction --------------------------------------------------------------
+
+    def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
+        if self._sqlite is None:
+            return Trouble("unusable", "this Python was built without sqlite3")
+        if not self.path:
+            return Trouble("no place", "there is no home directory to store anything in")
+        if self._is_cut_off:
+            return Trouble("forked", "this process was forked while its parent was writing")
+        if not self._turn.acquire(timeout=self._busy_secs):
+            return Trouble("locked", f"{self.path}: another thread did not come to an end")
+        try:
+            return act()
+        except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError) as error:
+            return self._trouble(error)
+        finally:
+            self._turn.release()
+
+    def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        try:
+            return self._change_once(work)
+        except self._sqlite.Error as error:
+            if self._trouble(error).kind != "corrupt":
+                raise
+        self._set_aside()
+        return self._change_once(work)
+
+    def _change_once(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        self._make()
+        self._opened = _identity_of(self.path)
+        with contextlib.closing(self._connect("rw")) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._migrate(connection)
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    connection.execute("ROLLBACK")
+                raise
+        return result
+
+    def _read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        if not os.path.lexists(self.path):
+            return None
+        _require_regular(self.path)
+        with contextlib.closing(self._connect("ro")) as connection:
+            connection.execute("BEGIN")
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                return None  # made a moment ago, and not yet filled
+            return work(connection)
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        from pathlib import Path  # noqa: PLC0415  costs as much as it helps, and only here
+
+        connection: sqlite3.Connection = self._sqlite.connect(
+            f"{Path(self.path).absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self._busy_secs,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        # A damaged value must cost itself and not the transaction.
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        try:
+            if mode == "rw":
+                # Readers of a write-ahead log change files, and it does not work on network disks.
+                connection.execute("PRAGMA journal_mode=DELETE")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        applied = connection.execute("PRAGMA user_version").fetchone()[0]
+        for migration in self._migrations[applied:]:
+            for statement in migration:
+                connection.execute(statement)
+        if applied < len(self._migrations):
+            connection.execute(f"PRAGMA user_version={len(self._migrations)}")
+
+    # -- the file ---------------------------------------------------------------------
+
+    def _make(self) -> None:
+        """Make the file and its directory when they are missing: sqlite would take the umask's word."""
+        if os.path.lexists(self.path):
+            _require_regular(self.path)
+            return
+        make_private_directory(os.path.dirname(self.path))
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600))
+
+    def _set_aside(self) -> None:
+        """
+        Take the corrupt file out of the way, unless another process already has.
+
+        Between the look and the renaming another process might slip in, and its new file be
+        set aside: then a notice is shown twice, which is better than a lock that outlives us.
+        """
+        if _identity_of(self.path) != self._opened:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.path}-journal")  # it would be played back into the new file
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self.path, self.path + CORRUPT_SUFFIX)
+
+    def _trouble(self, error: BaseException) -> Trouble:
+        text = f"{self.path}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
+        said = text[len(self.path) :].lower()
+        kind = next((kind for part, kind in _KIND_OF_TEXT if part in said), "unusable")
+        return Trouble(kind, text)
+
+    # -- forks ------------------------------------------------------------------------
+
+    def _hold(self) -> None:
+        self._is_held_for_fork = self._turn.acquire(timeout=_FORK_WAIT_SECS)
+
+    def _let_go(self) -> None:
+        if self._is_held_for_fork:
+            self._is_held_for_fork = False
+            self._turn.release()
+
+    def _renew(self) -> None:
+        # sqlite believes the parent's transaction to be this process's own, and its memory
+        # may be locked by a thread that does not exist here: better to store nothing.
+        self._is_cut_off = self._is_cut_off or not self._is_held_for_fork
+        self._is_held_for_fork = False
+        self._turn = threading.Lock()
+
+
+def _import_sqlite() -> Any:  # noqa: ANN401  a module
+    try:
+        import sqlite3  # noqa: PLC0415  costs more than all the rest; only who stores something pays
+    except ImportError:
+        return None
+    return sqlite3
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _require_regular(path: str) -> None:
+    # Opening a pipe that somebody put there would hold the host for ever.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        msg = "it is not a regular file"
+        raise OSError(msg)
