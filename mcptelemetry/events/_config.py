@@ -51,7 +51,6 @@ class PipelineConfig(ProxySettings):
                 msg = f"{key.name}={value!r} is not available in this version"
                 raise ValueError(msg)
         if self.endpoint is not None:
-            # Whether clear text may be sent over a network is asked where it is sent from.
             check_endpoint(self.endpoint)
             scheme = urlsplit(self.endpoint).scheme
             if self.format not in FORMATS_OF_SCHEME[scheme]:

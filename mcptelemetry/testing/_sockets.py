@@ -202,11 +202,13 @@ class SocketServer:
                 self._arrival.notify_all()
 
     def _serve(self, connection: Connection) -> None:
+        sock = connection.sock  # a handler may put another in its place, such as one that speaks TLS
         try:
             with contextlib.suppress(OSError, ValueError):
                 self._handle(connection)
         finally:
             connection.sock.close()
+            sock.close()
             with self._arrival:
-                self._open.pop(connection.sock, None)
+                self._open.pop(sock, None)
                 self._arrival.notify_all()
