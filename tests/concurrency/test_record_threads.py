@@ -205,6 +205,7 @@ def run_script(script, timeout=90):
 PREAMBLE = """
 import gc, json, signal, sys, threading, time
 from mcptelemetry.events import PipelineConfig, Recorder, TelemetryPipeline
+from mcptelemetry.system import Tally
 from mcptelemetry.testing import ScriptedTransport
 transport = ScriptedTransport()
 pipeline = TelemetryPipeline(
@@ -230,9 +231,9 @@ def test_record_in_a_signal_handler_is_exact():
         PREAMBLE
         + textwrap.dedent(
             """
-            count = [0]
+            handled = Tally()  # a handler may interrupt itself
             def handle(number, frame):
-                count[0] += 1
+                handled.add_one()
                 record("in_handler")
             signal.signal(signal.SIGALRM, handle)
             signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
@@ -245,7 +246,7 @@ def test_record_in_a_signal_handler_is_exact():
                     pipeline.flush(30)
                     pipeline.stats()
             signal.setitimer(signal.ITIMER_REAL, 0)
-            report(expected=mine + count[0], handled=count[0])
+            report(expected=mine + handled.value, handled=handled.value)
             """
         )
     )
@@ -261,12 +262,12 @@ def test_record_in_a_destructor_is_exact():
         + textwrap.dedent(
             """
             gc.set_threshold(1)
-            destroyed = [0]
+            destroyed = Tally()
             class Cycle:
                 def __init__(self):
                     self.me = self
                 def __del__(self):
-                    destroyed[0] += 1
+                    destroyed.add_one()
                     record("in_destructor")
             def work():
                 for number in range(500):
@@ -280,7 +281,7 @@ def test_record_in_a_destructor_is_exact():
             assert not any(thread.is_alive() for thread in threads)
             gc.set_threshold(700)
             gc.collect()
-            report(expected=2000 + destroyed[0], destroyed=destroyed[0])
+            report(expected=2000 + destroyed.value, destroyed=destroyed.value)
             """
         )
     )
