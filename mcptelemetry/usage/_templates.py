@@ -1,0 +1,70 @@
+"""
+Route templates: the only shape in which a request's path may be counted.
+
+A path holds what people put there. With the application's routes known, everything else is
+one word; without them, only what a person would write into a route table is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["METHODS", "OTHER_METHOD", "STATUS_CLASSES", "UNMATCHED", "check_routes", "looks_like_template"]
+
+UNMATCHED = "UNMATCHED"
+"""What stands for every path that is no known template."""
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+OTHER_METHOD = "OTHER"
+"""What stands for a method that is not one of `METHODS`."""
+STATUS_CLASSES = frozenset({"1xx", "2xx", "3xx", "4xx", "5xx"})
+
+_LENGTH_MAX = 128
+_SEGMENTS_MAX = 12
+# A word such as "servers", "oauth2" or "v1beta1": digits only at the end of letters, and few
+# of them, because an identifier looks otherwise.
+_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}[0-9]{0,2}(?:[a-z]{1,5}[0-9]{0,2})?")
+# The place of an argument, as frameworks write it: {id}, {id:int}, :id, <id>, <int:id>, *.
+_ARGUMENT = re.compile(
+    r"\{[A-Za-z_]\w{0,31}(?::[a-z]{1,16})?\}|:[A-Za-z_]\w{0,31}|<(?:[a-z]{1,16}:)?[A-Za-z_]\w{0,31}>|\*{1,2}", re.ASCII
+)
+_DECLARED = re.compile(r"/[!-~]{0,199}")
+# Nothing but the letters of hexadecimal digits, and as long as an identifier.
+_HEXADECIMAL = re.compile(r"[a-fA-F]{8,}")
+
+
+def looks_like_template(template: str) -> bool:
+    """Return whether *template* is what a route table holds, with no query, dot or identifier in it."""
+    if not template.startswith("/") or len(template) > _LENGTH_MAX:
+        return False
+    segments = template[1:].split("/")
+    if len(segments) > _SEGMENTS_MAX:
+        return False
+    if segments[-1] == "":
+        segments.pop()
+    return all(_is_segment(segment) for segment in segments)
+
+
+def check_routes(routes: Iterable[str]) -> frozenset[str]:
+    """Return the application's own templates; `TypeError` or `ValueError` for what can be none."""
+    if isinstance(routes, (str, bytes)):
+        msg = f"routes={routes!r} is one string; give a list of templates such as ['/api/v1/servers']"
+        raise TypeError(msg)
+    found = frozenset(routes)
+    for route in found:
+        if not isinstance(route, str):
+            msg = f"routes must hold str such as '/api/v1/servers', not {type(route).__name__}"
+            raise TypeError(msg)
+        if _DECLARED.fullmatch(route) is None or "?" in route or "#" in route:
+            msg = (
+                f"routes holds {route!r}, which is no template: begin with '/', leave out the query, "
+                "use at most 200 ASCII characters and no spaces"
+            )
+            raise ValueError(msg)
+    return found
+
+
+def _is_segment(segment: str) -> bool:
+    if _ARGUMENT.fullmatch(segment) is not None:
+        return True
+    return _WORD.fullmatch(segment) is not None and _HEXADECIMAL.fullmatch(segment) is None
