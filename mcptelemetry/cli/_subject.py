@@ -34,6 +34,6 @@ def telemetry_for(args: argparse.Namespace, console: Console) -> Telemetry:
         msg = "which application? give its name with --app NAME"
         raise WrongUse(msg)
     try:
-        return Telemetry(args.app, "1", data_dir=args.data_dir, environ=console.environ)
+        return Telemetry.of_installation(args.app, data_dir=args.data_dir, environ=console.environ)
     except ValueError as error:
         raise WrongUse(str(error)) from None
