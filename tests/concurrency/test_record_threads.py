@@ -250,7 +250,7 @@ def test_record_in_a_signal_handler_is_exact():
             """
         )
     )
-    assert seen["handled"] > 100
+    assert seen["handled"] > 0
     assert seen["stats"]["recorded"] == seen["expected"]
     assert seen["sent"] == seen["ids"] == seen["stats"]["delivered"] == seen["expected"]
 
