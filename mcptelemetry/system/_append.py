@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
+from time import monotonic as read_monotonic
+from time import sleep
 from urllib.parse import unquote, urlsplit
 
 from ._transport import Answer, NoAnswer, Request
 
 __all__ = ["AppendTransport"]
+
+# Never waiting at the opening, whatever is found there; what no platform but one has is
+# harmless to leave out elsewhere.
+_OPEN_FLAGS = (
+    os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+)
+_LOOK_AGAIN_SECS = 0.01
 
 
 class AppendTransport:
@@ -29,12 +39,16 @@ class AppendTransport:
         """Append the body; raise `NoAnswer` when the file cannot take all of it."""
         path = _path_of(request.url)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            descriptor = os.open(path, _OPEN_FLAGS, 0o600)
         except OSError as error:
             msg = f"cannot open the file: {error.strerror}"
             raise NoAnswer(msg) from None
         try:
-            with _alone_in(descriptor):
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                # A pipe would take half a line, or hold the worker until somebody reads.
+                msg = "it is not a regular file"
+                raise NoAnswer(msg)
+            with _alone_in(descriptor, request.timeout_secs):
                 _write_whole(descriptor, request.body)
         finally:
             os.close(descriptor)
@@ -63,20 +77,35 @@ def _write_whole(descriptor: int, body: bytes) -> None:
         while written < len(body):
             written += os.write(descriptor, body[written:])
     except OSError as error:
-        with contextlib.suppress(OSError):  # a pipe cannot be cut, a full disk can
+        with contextlib.suppress(OSError):
             os.ftruncate(descriptor, before)
         msg = f"cannot write the file: {error.strerror}"
         raise NoAnswer(msg) from None
 
 
 @contextlib.contextmanager
-def _alone_in(descriptor: int) -> Iterator[None]:
-    """Hold the file against other writers of ours, where the system can lock files."""
+def _alone_in(descriptor: int, timeout_secs: float) -> Iterator[None]:
+    """
+    Hold the file against other writers of ours, where the system can lock files.
+
+    Raises `NoAnswer` when another one holds it for longer than *timeout_secs*.
+    """
     try:
         import fcntl  # noqa: PLC0415  absent on Windows
     except ImportError:
         yield
         return
-    with contextlib.suppress(OSError):  # a file system without locks: appending is whole as it is
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    ends_at = read_monotonic() + timeout_secs
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if read_monotonic() >= ends_at:
+                msg = "another process holds the file"
+                raise NoAnswer(msg) from None
+            sleep(_LOOK_AGAIN_SECS)
+        except OSError:
+            break  # a file system without locks: appending is whole as it is
+        else:
+            break
     yield  # closing the descriptor lets go of the lock
