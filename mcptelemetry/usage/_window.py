@@ -124,6 +124,20 @@ class Windows:
         found = self._database.read(lambda connection: self._state(connection, generation, now))
         return WindowState() if found is None else self._without_trouble(found, WindowState())
 
+    def prepare(self) -> bool:
+        """Draw the name of the next heartbeat if there is none, so that a preview can show it; return whether there is one."""
+        generation = self._generation()
+        if generation is None:
+            return False
+        if self.state().heartbeat_id:
+            return True  # the usual case writes nothing
+
+        def draw(connection: sqlite3.Connection) -> bool:
+            enter_generation(connection, generation)
+            return bool(_stored_id(connection) or self._draw_next_id(connection))
+
+        return self._change(draw, failed=False)
+
     def begin(self) -> FrozenWindow | None:
         """
         Take the lease of the window that is due, or return None when none is.

@@ -1,0 +1,470 @@
+"""One heartbeat a day: when it leaves, what an answer does, and that a preview is what would leave."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+
+import pytest
+
+from mcptelemetry.application import Application
+from mcptelemetry.privacy import Switches
+from mcptelemetry.state import Memory
+from mcptelemetry.testing import FakeClock, InProcessCollector, ScriptedServer
+from mcptelemetry.usage import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry
+from mcptelemetry.usage._assembly import build_heartbeat_service
+from mcptelemetry.wire import ZERO_ID, check
+
+APP = Application("acme-mcp")
+DAY = 86_400
+
+
+class Installation:
+    """One process of an installation, with a clock that is told what time it is."""
+
+    def __init__(self, home, url, *, clock=None, version="v1.4.0", environ=(), flags=None, stats=None, builtin=("get_issues",)):
+        self.environ = {"HOME": str(home), "ACME_MCP_TELEMETRY": "1", **dict(environ)}
+        self.clock = clock or FakeClock()
+        self.data_dir = APP.data_directory(self.environ)
+        self.memory = Memory(os.path.join(self.data_dir, "telemetry.db"), clock=self.clock)
+        self.switches = Switches(APP, environ=self.environ, version=version)
+        self.registry = CounterRegistry(builtin)
+        self.notes = ActivationNotes(ActivationStore(self.memory.path, self.clock))
+        self.flusher = CounterFlusher(
+            self.registry, self.notes, self.memory, clock=self.clock.time, permission=self.switches.generation
+        )
+        self.url = url
+        self.service = build_heartbeat_service(
+            APP,
+            version=version,
+            edition="personal",
+            endpoint=url,
+            memory=self.memory,
+            switches=self.switches,
+            environ=self.environ,
+            clock=self.clock,
+            flags=flags,
+            stats=stats,
+            flush=self.flusher.flush,
+            on_violation=self.registry.record_anonymity_violation,
+        )
+
+    def notice(self, how="terminal"):
+        assert self.memory.mark_notice(how, [self.url])
+
+    def noticed(self, how="terminal"):
+        """Be shown the notice and let its delay pass."""
+        self.notice(how)
+        self.clock.advance(DAY if how == "stderr" else 300)
+        return self
+
+    def say(self, mode):
+        os.makedirs(self.data_dir, exist_ok=True)
+        with open(os.path.join(self.data_dir, "telemetry.toml"), "w") as file:
+            file.write(f'[telemetry]\nmode = "{mode}"\n')
+
+    def files(self):
+        found = {}
+        for folder, _, names in os.walk(self.environ["HOME"]):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    found[path] = (file.read(), os.stat(path).st_mtime_ns)
+        return found
+
+
+@pytest.fixture
+def collector():
+    with InProcessCollector() as running:
+        yield running
+
+
+@pytest.fixture
+def installation(tmp_path, collector):
+    return Installation(tmp_path, collector.url)
+
+
+# -- when ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("how", "delay"), [("terminal", 300), ("sink", 300), ("stderr", DAY)])
+def test_heartbeat_waits_for_the_notice_and_its_delay(installation, collector, how, delay):
+    """Nothing leaves before a notice was shown, and then not before its delay has passed."""
+    assert not installation.service.send_now()
+    installation.clock.advance(30 * DAY)
+    assert not installation.service.send_now()
+    installation.notice(how)
+    assert not installation.service.send_now()
+    installation.clock.advance(delay - 1)
+    assert not installation.service.send_now()
+    assert collector.request_count == 0
+    installation.clock.advance(1)
+    assert installation.service.send_now()
+    assert len(collector.heartbeats()) == 1
+
+
+def test_heartbeat_waits_for_a_notice_that_names_its_endpoint(tmp_path, collector):
+    """A notice that named another address is no notice for this one."""
+    installation = Installation(tmp_path, collector.url)
+    assert installation.memory.mark_notice("terminal", ["https://elsewhere.example"])
+    installation.clock.advance(DAY)
+    assert not installation.service.send_now()
+    assert collector.request_count == 0
+
+
+def test_heartbeat_leaves_once_in_24_hours(installation, collector):
+    """After one was accepted, the next leaves 24 hours later and not before."""
+    installation.noticed()
+    for day in range(3):
+        assert installation.service.send_now()
+        for _ in range(23):
+            assert not installation.service.send_now()
+            installation.clock.advance(3600)
+        assert not installation.service.send_now()
+        installation.clock.advance(3600)
+    ids = [document["heartbeat_id"] for document in collector.heartbeats()]
+    assert len(ids) == len(set(ids)) == 3
+
+
+def test_heartbeat_of_twenty_restarts_in_a_day_is_one(tmp_path, collector):
+    """However often the application is started, the installation sends one a day."""
+    clock = FakeClock()
+    Installation(tmp_path, collector.url, clock=clock).noticed()
+    sent = 0
+    for _ in range(20):
+        process = Installation(tmp_path, collector.url, clock=clock)
+        process.registry.record_builtin_tool("get_issues")
+        sent += process.service.send_now()
+        process.flusher.flush()
+        clock.advance(3600)
+    assert sent == len(collector.heartbeats()) == 1
+    clock.advance(DAY)
+    assert Installation(tmp_path, collector.url, clock=clock).service.send_now()
+    counted = [document.get("builtin_tool_calls", {}).get("get_issues", 0) for document in collector.heartbeats()]
+    assert counted == [1, 19]
+
+
+def test_heartbeat_of_a_clock_that_was_in_2099_leaves_within_24_hours(installation, collector):
+    """A clock that was wrong by decades and is put right delays the next heartbeat by a day at most."""
+    installation.noticed()
+    installation.clock.step(76 * 365 * DAY)
+    assert installation.service.send_now()
+    installation.clock.step(-76 * 365 * DAY)
+    installation.clock.advance(DAY)
+    assert installation.service.send_now()
+
+
+# -- the switch ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["off", "local"])
+def test_heartbeat_does_not_leave_after_a_no(installation, collector, mode):
+    """The switch is asked again before each send: a no said a moment ago counts."""
+    installation.noticed()
+    installation.say(mode)
+    assert not installation.service.send_now()
+    assert collector.request_count == 0
+
+
+@pytest.mark.parametrize("variable", [{"DO_NOT_TRACK": "1"}, {"CI": "true"}, {"ACME_MCP_TELEMETRY": "off"}])
+def test_heartbeat_does_not_leave_against_the_environment(tmp_path, collector, variable):
+    """A refusal in the environment stops it, also one that is set later."""
+    Installation(tmp_path, collector.url).noticed()
+    clock = FakeClock(time=FakeClock().time() + DAY)
+    assert not Installation(tmp_path, collector.url, clock=clock, environ=variable).service.send_now()
+    later = Installation(tmp_path, collector.url, clock=clock)
+    later.environ.update(variable)
+    assert not later.service.send_now()
+    assert collector.request_count == 0
+
+
+def test_heartbeat_process_that_began_off_stays_silent(tmp_path, collector):
+    """A process that began while the answer was no does not send after a yes."""
+    Installation(tmp_path, collector.url).noticed()
+    clock = FakeClock(time=FakeClock().time() + DAY)
+    began_off = Installation(tmp_path, collector.url, clock=clock, environ={"DO_NOT_TRACK": "1"})
+    del began_off.environ["DO_NOT_TRACK"]
+    assert not began_off.service.send_now()
+    assert Installation(tmp_path, collector.url, clock=clock).service.send_now()
+
+
+def test_heartbeat_without_a_place_to_remember_is_never_sent(tmp_path, collector):
+    """Where nothing can be recorded, nothing is sent."""
+    (tmp_path / ".acme-mcp").write_text("a file where the directory should be")
+    installation = Installation(tmp_path, collector.url)
+    assert not installation.memory.mark_notice("terminal", [collector.url])
+    installation.clock.advance(30 * DAY)
+    assert not installation.service.send_now()
+    assert collector.request_count == 0
+
+
+# -- the answer ------------------------------------------------------------------------
+
+
+def answered(tmp_path, *replies, **more):
+    server = ScriptedServer(*replies)
+    installation = Installation(tmp_path, server.url, **more).noticed()
+    installation.registry.record_builtin_tool("get_issues")
+    return server, installation
+
+
+def test_heartbeat_counters_survive_a_failed_send_and_vanish_after_a_2xx(tmp_path):
+    """A failed send keeps the counters under their id; an accepted one leaves zeros."""
+    server, installation = answered(tmp_path, 503, 202)
+    with server:
+        assert not installation.service.send_now()
+        assert installation.service.build_payload().builtin_tool_calls == {"get_issues": 1}
+        installation.clock.advance(300)
+        assert installation.service.send_now()
+        assert installation.service.build_payload().builtin_tool_calls is None
+        first, second = (json.loads(request.body) for request in server.requests)
+    assert first["heartbeat_id"] == second["heartbeat_id"]
+    assert first["builtin_tool_calls"] == second["builtin_tool_calls"] == {"get_issues": 1}
+    assert installation.service.build_payload().heartbeat_id != first["heartbeat_id"]
+
+
+def test_heartbeat_counted_meanwhile_belongs_to_the_next_window(tmp_path):
+    """What is counted while a window waits is reported a day later, and nothing is reported twice."""
+    server, installation = answered(tmp_path, 503)
+    with server:
+        assert not installation.service.send_now()
+        installation.registry.record_builtin_tool("get_issues")
+        installation.registry.record_builtin_tool("get_issues")
+        installation.clock.advance(300)
+        assert installation.service.send_now()
+        installation.clock.advance(DAY)
+        assert installation.service.send_now()
+        counted = [json.loads(request.body)["builtin_tool_calls"]["get_issues"] for request in server.requests]
+    assert counted == [1, 1, 2]
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
+def test_heartbeat_is_kept_and_backed_off_over_a_restart(tmp_path, status):
+    """A temporary refusal is tried again later, and a restart does not shorten the wait."""
+    server, installation = answered(tmp_path, (status, b"", {"Retry-After": "600"}))
+    with server:
+        assert not installation.service.send_now()
+        restarted = Installation(tmp_path, server.url, clock=installation.clock)
+        assert not restarted.service.send_now()
+        installation.clock.advance(599)
+        assert not restarted.service.send_now()
+        assert len(server.requests) == 1
+        installation.clock.advance(1)
+        assert restarted.service.send_now()
+        assert json.loads(server.requests[1].body)["builtin_tool_calls"] == {"get_issues": 1}
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 410, 413, 422])
+def test_heartbeat_window_is_given_up_once_and_not_retried(tmp_path, status):
+    """A final refusal gives the window up: it is not sent again, and the next is due in a day."""
+    server, installation = answered(tmp_path, (status, b"no", {"Location": "https://elsewhere.example/"}))
+    with server:
+        assert not installation.service.send_now()
+        for _ in range(23):
+            installation.clock.advance(3600)
+            assert not installation.service.send_now()
+        assert len(server.requests) == 1
+        installation.clock.advance(3600)
+        assert installation.service.send_now()
+        first, second = (json.loads(request.body) for request in server.requests)
+    assert first["heartbeat_id"] != second["heartbeat_id"]
+    assert "builtin_tool_calls" not in second
+    assert [sent.status for sent in installation.memory.sent_documents()] == [status, 202]
+
+
+def test_heartbeat_whose_answer_was_lost_is_stored_once(tmp_path):
+    """An answer that is lost after storing leads to the same id again, which is stored once."""
+    with InProcessCollector(lose_answer_every=1) as losing:
+        installation = Installation(tmp_path, losing.url).noticed()
+        installation.registry.record_builtin_tool("get_issues")
+        for _ in range(3):
+            assert not installation.service.send_now()
+            installation.clock.advance(300)
+        assert losing.lost_answer_count == 3
+        (stored,) = losing.heartbeats()
+        assert stored["builtin_tool_calls"] == {"get_issues": 1}
+        assert stored["heartbeat_id"] == installation.service.build_payload().heartbeat_id
+
+
+def test_heartbeat_without_an_answer_is_told_once(tmp_path, caplog):
+    """A dead endpoint costs one line in the log, not one a try, and nothing above a warning."""
+    caplog.set_level(logging.INFO, "mcptelemetry")
+    server = ScriptedServer()
+    url = server.url
+    server.stop()
+    installation = Installation(tmp_path, url).noticed()
+    for _ in range(5):
+        assert not installation.service.send_now()
+        installation.clock.advance(300)
+    told = [record for record in caplog.records if record.name.startswith("mcptelemetry.usage")]
+    assert len(told) == 1
+    assert told[0].levelno <= logging.WARNING
+
+
+# -- what it says ----------------------------------------------------------------------
+
+
+def test_heartbeat_advances_the_previous_version_and_keeps_the_id(tmp_path, collector):
+    """After an upgrade the id is the same and previous_version is the one reported before."""
+    clock = FakeClock()
+    before = Installation(tmp_path, collector.url, clock=clock, version="v1.3.2").noticed()
+    assert before.service.send_now()
+    clock.advance(DAY)
+    after = Installation(tmp_path, collector.url, clock=clock, version="v1.4.0")
+    assert after.service.build_payload().previous_version == "v1.3.2"
+    assert after.service.send_now()
+    clock.advance(DAY)
+    assert after.service.send_now()
+    first, second, third = collector.heartbeats()
+    assert first["anonymous_id"] == second["anonymous_id"] == third["anonymous_id"] != ZERO_ID
+    assert [(d["previous_version"], d["current_version"]) for d in (first, second, third)] == [
+        ("", "v1.3.2"),
+        ("v1.3.2", "v1.4.0"),
+        ("v1.4.0", "v1.4.0"),
+    ]
+
+
+def test_heartbeat_says_installer_until_one_was_accepted(tmp_path):
+    """The installer's flag is cleared with the 2xx, not with the try."""
+    server, installation = answered(tmp_path, 503, 202, 202)
+    with server:
+        installation.notes.set_installer_pending(True)
+        for pause in (300, DAY, DAY):
+            installation.service.send_now()
+            installation.clock.advance(pause)
+        sources = [json.loads(request.body)["launch_source"] for request in server.requests]
+    assert sources[:2] == ["installer", "installer"]
+    assert sources[2] != "installer"
+
+
+def test_heartbeat_sends_what_the_preview_shows_byte_for_byte(tmp_path):
+    """What a preview shows, here or in another process, is what the next send posts: at first, and after a failure."""
+    server = ScriptedServer(503)
+    with server:
+        installation = Installation(tmp_path, server.url, flags={"beta": True})
+        installation.notice()
+        installation.registry.record_builtin_tool("get_issues")
+        assert not installation.service.send_now()  # the notice's delay
+        for pause in (300, 300, DAY):
+            installation.clock.advance(pause)
+            previews = {installation.service.build_payload().encode() for _ in range(5)}
+            if pause < 3600:  # the other's uptime is its own
+                other = Installation(tmp_path, server.url, clock=installation.clock, flags={"beta": True})
+                previews.add(other.service.build_payload().encode())
+            installation.service.send_now()
+            assert previews == {server.requests[-1].body}
+            check(json.loads(server.requests[-1].body))
+        assert len(server.requests) == 3
+
+
+def test_hundred_previews_change_no_file(tmp_path):
+    """A hundred previews leave every file as it was, and make none on a machine that never ran."""
+    fresh = Installation(tmp_path, "http://127.0.0.1:1")
+    for _ in range(100):
+        assert fresh.service.build_payload().anonymous_id == ZERO_ID
+    assert fresh.files() == {}
+    assert fresh.service.preview().notes
+    fresh.notice()
+    fresh.registry.record_builtin_tool("get_issues")
+    fresh.service.send_now()  # the notice's delay
+    before = fresh.files()
+    assert {fresh.service.build_payload().encode() for _ in range(100)} != set()
+    assert fresh.files() == before
+    assert fresh.service.preview().notes == ()
+
+
+def test_preview_works_while_off(tmp_path, collector):
+    """A preview needs no permission: it shows what would leave."""
+    installation = Installation(tmp_path, collector.url, environ={"DO_NOT_TRACK": "1"})
+    check(installation.service.build_payload().to_dict())
+    assert collector.request_count == 0
+
+
+def test_sent_documents_are_kept_word_for_word(installation, collector):
+    """Everything that was sent can be read afterwards, the last fifty of it."""
+    installation.noticed()
+    for _ in range(53):
+        assert installation.service.send_now()
+        installation.clock.advance(DAY)
+    kept = installation.memory.sent_documents()
+    assert len(kept) == 50
+    assert [json.loads(sent.body) for sent in kept] == collector.heartbeats()[-50:]
+    assert kept[-1].sent_at == installation.clock.time() - DAY
+
+
+# -- what must not leave ---------------------------------------------------------------
+
+
+def test_heartbeat_that_holds_a_blocked_value_is_not_sent(tmp_path, caplog):
+    """A secret of this machine in an open place stops the document, is counted, and is not logged."""
+    secret = "canary_secret_value_42"
+    server = ScriptedServer()
+    with server:
+        installation = Installation(tmp_path, server.url, environ={"GITHUB_TOKEN": secret}, builtin=(secret,)).noticed()
+        installation.registry.record_builtin_tool(secret)
+        assert not installation.service.send_now()
+        assert not installation.service.send_now()
+        assert server.requests == []
+    assert installation.registry.anonymity_violations_total == 1
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(errors) == 1
+    assert "env:GITHUB_TOKEN" in errors[0]
+    assert secret not in caplog.text
+
+
+class Hanging:
+    def __init__(self, released):
+        self._released = released
+
+    def server_count(self):
+        self._released.wait(30)
+        return 1
+
+    def tool_count(self):
+        raise RuntimeError("MY-CANARY-SERVER")
+
+    def connected_server_count(self):
+        return 4
+
+
+def test_heartbeat_of_an_application_whose_stats_hang_is_sent(tmp_path, collector):
+    """A provider that hangs, raises and lacks methods costs those fields, never the heartbeat."""
+    import threading
+
+    released = threading.Event()
+    installation = Installation(tmp_path, collector.url, stats=Hanging(released)).noticed()
+    try:
+        assert installation.service.send_now()
+    finally:
+        released.set()
+    (document,) = collector.heartbeats()
+    assert (document["connected_server_count"], document["server_count"], document["tool_count"]) == (4, 0, 0)
+
+
+# -- its thread ------------------------------------------------------------------------
+
+
+def test_heartbeat_service_sends_from_its_own_thread_and_stops(installation, collector):
+    """Started, it sends what is due by itself; stopped, it ends within its time, and may be started again."""
+    installation.noticed()
+    installation.service.start()
+    import threading
+
+    waited = threading.Event()
+    for _ in range(500):
+        if collector.heartbeats():
+            break
+        waited.wait(0.02)
+    assert len(collector.heartbeats()) == 1
+    installation.service.stop()
+    installation.service.stop()
+
+
+def test_heartbeat_service_without_an_endpoint_only_previews(tmp_path):
+    """Without an address nothing is started and nothing sent, and a preview works."""
+    installation = Installation(tmp_path, None)
+    installation.service.start()
+    assert not installation.service.send_now()
+    check(installation.service.build_payload().to_dict())
+    assert installation.files() == {}
