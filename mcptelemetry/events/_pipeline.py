@@ -330,9 +330,27 @@ class TelemetryPipeline:
             if verdict is Verdict.REFUSED:
                 self._refuse(outcome)
                 return outcome
+            if verdict is Verdict.UNCLEAN and len(part) > 1:
+                clean = self._count_clean(part)
+                if 0 < clean < len(part):
+                    ended_by = self._send_lent(part[:clean])
+                    if ended_by is not None:
+                        return ended_by
+                    del rows[:clean]
+                    continue
+                # The first is guilty; or all are, together and none of them alone.
+                part = part[: clean or 1]
             self._settle(len(part), outcome)
-            del rows[:size]
+            del rows[: len(part)]
         return None
+
+    def _count_clean(self, rows: list[EventRow]) -> int:
+        """Return how many of *rows*, from the first on, may leave when each is searched alone."""
+        assert self._uploader is not None  # noqa: S101  as in _send()
+        for number, text in enumerate(self._encoder.encode(rows, self.buffer.process)):
+            if self._uploader.find_guilt(text.encode("ascii")) is not None:
+                return number
+        return len(rows)
 
     def _send(self, rows: list[EventRow]) -> Outcome:
         assert self._uploader is not None  # noqa: S101  turns begin with start()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import Gate, Outcome, Verdict, standing_refusal
+from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
 from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
 from ..wire import TelemetryBatch
 from ._endpoint import check_endpoint
@@ -97,7 +97,9 @@ class TelemetryUploader:
             transport or _transport_for(self.endpoint, surroundings, network),
             refusal=refusal or (lambda: standing_refusal(surroundings, application)),
             clock=as_clock(clock),
+            scan=self.find_guilt,
         )
+        self._environ = surroundings
 
     def __repr__(self) -> str:
         return f"TelemetryUploader({self.endpoint!r})"
@@ -113,11 +115,18 @@ class TelemetryUploader:
         headers = {"Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
+        plain = body
         if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token)
+        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=plain)
+
+    def find_guilt(self, body: bytes) -> str | None:
+        """Return why *body* must not leave, None when it holds no credential of this machine's."""
+        # Neither host nor person: a tool may be called like either.
+        found = find_credential(body.decode("utf-8", "replace"), collect_blocked_values("", "", self._environ))
+        return None if found is None else f"it holds a credential ({found.label})"
 
     def renew(self) -> None:
         """Forget the parent's connections, in a forked child."""

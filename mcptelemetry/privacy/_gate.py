@@ -96,14 +96,16 @@ class Gate:
         *,
         secret: str | None = None,
         answer_max_bytes: int = _ANSWER_MAX_BYTES,
+        searched: bytes | None = None,
     ) -> Outcome:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
         *secret* is kept out of the outcome's message, whatever the endpoint says. At most
-        *answer_max_bytes* of the answer are read.
+        *answer_max_bytes* of the answer are read. *searched* is the body as it was before it
+        was compressed, by default *body* itself.
         """
-        found = self._search(body)
+        found = self._search(body if searched is None else searched)
         if found is not None:
             return Outcome(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
         # Asked last: nothing that takes time may lie between a no and a byte that leaves.
