@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """
 A host records 2,000 events a second for minutes, and the collector fails in every way.
 

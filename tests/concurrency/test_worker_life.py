@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mcptelemetry.testing import HostileServer, InProcessCollector, refusing_url
 
-# What the README states: how much a host's memory may grow by a full queue.
-MEMORY_CAP_KIB = 32 * 1024
+# What the README states: how much a host's memory may grow by a full queue of the default
+# length, the HTTP library included; with ordinary names, and with the longest there can be.
+MEMORY_CAP_KIB = {"million": 32 * 1024, "million-longest": 64 * 1024}
 
 
 def check_stored(collector, account):
@@ -90,14 +93,16 @@ def test_client_closed_is_collectable(run_host):
 
 
 @pytest.mark.heavy
-def test_records_by_the_million_stay_within_the_memory_cap(run_host):
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="this system does not tell its memory there")
+@pytest.mark.parametrize("scene", MEMORY_CAP_KIB)
+def test_records_by_the_million_stay_within_the_memory_cap(run_host, scene):
     """A million records at a dead endpoint: the oldest are dropped, exactly counted, and memory is bounded."""
     with refusing_url() as url:
-        result = run_host("worker_host.py", url, "million")
+        result = run_host("worker_host.py", url, scene)
         account = result.facts["account"]
         assert account["is_balanced"]
         assert (account["recorded"], account["buffered"], account["dropped"]) == (1_000_000, 10_000, 990_000)
-        assert result.facts["grown_kib"] < MEMORY_CAP_KIB
+        assert result.facts["grown_kib"] < MEMORY_CAP_KIB[scene]
 
 
 @pytest.mark.heavy

@@ -21,7 +21,7 @@ import pytest
 
 from mcptelemetry.errors import UploadError
 from mcptelemetry.events import PipelineConfig, TelemetryEvent, TelemetryPipeline
-from mcptelemetry.testing import HOSTILE_BEHAVIOURS, HostileServer, SocketServer, refusing_url
+from mcptelemetry.testing import HOSTILE_BEHAVIOURS, HostileServer, ScriptedServer, SocketServer, refusing_url
 
 EXIT_HOST = Path(__file__).parents[1] / "data" / "scripts" / "hostile_host.py"
 EVENT_COUNT = 40  # over 1 KiB, so that compression has something to do
@@ -164,6 +164,7 @@ def test_hostile_server_exit_ends_the_account(behaviour, compression, tmp_path):
         assert len(server.requests) <= 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("behaviour", [name for name in SERVERS if name not in ACCEPTED | REJECTED | UNDECIDED])
 def test_hostile_server_that_recovers_gets_everything_once(behaviour, compression):
@@ -215,3 +216,45 @@ def test_refused_connection_keeps_the_account(compression, how):
         stats = pipeline.stats()
         check_account(stats)
         assert stats.dropped == EVENT_COUNT
+
+
+def end_by_exit(url, tmp_path):
+    """Run a host that records and ends; return its account."""
+    report = tmp_path / "report.json"
+    command = [sys.executable, str(EXIT_HOST), url, "", str(EVENT_COUNT), str(report), "flush first"]
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    subprocess.run(command, timeout=30, env=env, check=False, capture_output=True)
+    return json.loads(report.read_text())
+
+
+def test_retry_after_of_an_hour_is_obeyed_to_the_end(tmp_path):
+    """After `Retry-After: 3600` nothing is sent: not by a full queue, flush(), shutdown() or the exit."""
+    with ScriptedServer(otherwise=(429, b"", {"Retry-After": "3600"})) as server:
+        pipeline = make_pipeline(server.events_url, None)
+        fill(pipeline)
+        for _ in range(3):
+            with pytest.raises(UploadError) as caught:
+                pipeline.flush(10)
+            assert caught.value.retry_after > 3500
+        for _ in range(300):
+            fill(pipeline)
+        pipeline.shutdown(1.0)
+        assert len(server.requests) == 1
+        account = end_by_exit(server.events_url, tmp_path)
+        assert len(server.requests) == 2
+        assert account["is_balanced"]
+        assert account["dropped"] == EVENT_COUNT
+
+
+def test_bad_request_is_attempted_once_to_the_end(tmp_path):
+    """After 400 the batch is never sent again: not by flush(), shutdown() or the exit."""
+    with ScriptedServer(otherwise=(400, b"no")) as server:
+        pipeline = make_pipeline(server.events_url, None)
+        fill(pipeline)
+        assert [pipeline.flush(10) for _ in range(3)] == [0, 0, 0]
+        pipeline.shutdown(1.0)
+        assert pipeline.stats().rejected == EVENT_COUNT
+        assert len(server.requests) == 1
+        account = end_by_exit(server.events_url, tmp_path)
+        assert len(server.requests) == 2
+        assert account["rejected"] == EVENT_COUNT

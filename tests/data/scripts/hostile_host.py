@@ -1,5 +1,5 @@
 """
-A host that ends while a server misbehaves: ``hostile_host.py URL COMPRESSION COUNT REPORT``.
+A host that ends while a server misbehaves: ``hostile_host.py URL COMPRESSION COUNT REPORT [FLUSH]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 import host
 
-url, compression, count, report_path = sys.argv[1:]
+url, compression, count, report_path, *flushes = sys.argv[1:]
 
 
 def write_report():
@@ -22,4 +22,9 @@ atexit.register(write_report)
 pipeline, record = host.make_pipeline(url, compression=compression or None)
 for number in range(int(count)):
     record("get_issues", latency_ms=number)
+for _ in flushes:
+    try:
+        pipeline.flush(10)
+    except Exception:  # noqa: BLE001
+        pass
 sys.exit(3)

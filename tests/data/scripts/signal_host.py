@@ -39,13 +39,13 @@ if scene != "not-installed":
     telemetry.install_signal_handlers()
     telemetry.install_signal_handlers()
 telemetry.record("second")
-say("ready")
-if scene == "ignored":
-    time.sleep(1.0)
-    say("still here")
-    telemetry.flush(30)
-    sys.exit(0)
 try:
+    say("ready")
+    if scene == "ignored":
+        time.sleep(1.0)
+        say("still here")
+        telemetry.flush(30)
+        sys.exit(0)
     if scene == "in-flush":
         while True:
             telemetry.record("third")

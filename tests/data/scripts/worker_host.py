@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import weakref
+from functools import partial
 
 import host
 
@@ -175,9 +176,10 @@ def collectable():
     host.report(alive=sum(reference() is not None for reference in references), callbacks=len(gc.callbacks))
 
 
-def million():
+def million(longest=False):
     """One million records at an endpoint that is not there."""
     pipeline, record = host.make_pipeline(url)
+    wide = "\U0001f4a5" * 200 if longest else ""
 
     def resident_kib():
         with open("/proc/self/status", encoding="ascii") as file:
@@ -186,7 +188,11 @@ def million():
 
     before = resident_kib()[0]
     for number in range(1_000_000):
-        record(f"tool_{number % 5000}", latency_ms=number)
+        if longest:
+            name = f"{number}{wide}"
+            record(name, name, upstream=name, routing_detail=name, latency_ms=number)
+        else:
+            record(f"tool_{number % 5000}", latency_ms=number)
     try:
         pipeline.flush(30)
     except Exception:  # noqa: BLE001
@@ -216,5 +222,6 @@ def rush():
     "finalising": finalising,
     "collectable": collectable,
     "million": million,
+    "million-longest": partial(million, longest=True),
     "rush": rush,
 }[scene]()
