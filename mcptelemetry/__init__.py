@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .client import Telemetry as Telemetry
     from .config import Mode as Mode
     from .errors import ConfigError as ConfigError
+    from .errors import FeedbackError as FeedbackError
     from .errors import TelemetryError as TelemetryError
     from .errors import UploadError as UploadError
     from .events import PipelineConfig as PipelineConfig
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from .events import TelemetryBuffer as TelemetryBuffer
     from .events import TelemetryPipeline as TelemetryPipeline
     from .events import TelemetryUploader as TelemetryUploader
+    from .feedback import FeedbackContext as FeedbackContext
+    from .feedback import FeedbackRequest as FeedbackRequest
+    from .feedback import FeedbackResponse as FeedbackResponse
+    from .feedback import RateLimiter as RateLimiter
+    from .feedback import validate_category as validate_category
+    from .feedback import validate_message as validate_message
     from .matching import MatchReport as MatchReport
     from .matching import RoutingConfig as RoutingConfig
     from .matching import RoutingDecision as RoutingDecision
@@ -33,7 +40,17 @@ if TYPE_CHECKING:
     from .matching import RoutingTarget as RoutingTarget
     from .matching import ToolMatch as ToolMatch
     from .matching import build_report as build_report
+    from .privacy import ANONYMITY_BLOCKED_PREFIXES as ANONYMITY_BLOCKED_PREFIXES
+    from .privacy import AnonymityViolation as AnonymityViolation
+    from .privacy import BlockedValue as BlockedValue
+    from .privacy import collect_blocked_values as collect_blocked_values
     from .privacy import is_disabled_by_env as is_disabled_by_env
+    from .privacy import scan_for_pii as scan_for_pii
+    from .usage import FeatureFlagSnapshot as FeatureFlagSnapshot
+    from .usage import HeartbeatService as HeartbeatService
+    from .usage import RuntimeStats as RuntimeStats
+    from .usage import classify_oauth_provider as classify_oauth_provider
+    from .usage import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .vocabulary import EnvDisabledReason as EnvDisabledReason
     from .vocabulary import EnvKind as EnvKind
     from .vocabulary import ErrorCategory as ErrorCategory
@@ -44,6 +61,8 @@ if TYPE_CHECKING:
     from .vocabulary import StartupOutcome as StartupOutcome
     from .vocabulary import Surface as Surface
     from .vocabulary import TelemetryStatus as TelemetryStatus
+    from .wire import FIELDS as FIELDS
+    from .wire import HeartbeatPayload as HeartbeatPayload
     from .wire import TelemetryBatch as TelemetryBatch
     from .wire import TelemetryEvent as TelemetryEvent
 
@@ -64,7 +83,7 @@ _ROOM_OF_NAME = {
     for room, names in {
         "client": ("Telemetry",),
         "config": ("Mode",),
-        "errors": ("ConfigError", "TelemetryError", "UploadError"),
+        "errors": ("ConfigError", "FeedbackError", "TelemetryError", "UploadError"),
         "events": (
             "PipelineConfig",
             "PipelineStats",
@@ -72,6 +91,14 @@ _ROOM_OF_NAME = {
             "TelemetryBuffer",
             "TelemetryPipeline",
             "TelemetryUploader",
+        ),
+        "feedback": (
+            "FeedbackContext",
+            "FeedbackRequest",
+            "FeedbackResponse",
+            "RateLimiter",
+            "validate_category",
+            "validate_message",
         ),
         "matching": (
             "MatchReport",
@@ -83,7 +110,21 @@ _ROOM_OF_NAME = {
             "ToolMatch",
             "build_report",
         ),
-        "privacy": ("is_disabled_by_env",),
+        "privacy": (
+            "ANONYMITY_BLOCKED_PREFIXES",
+            "AnonymityViolation",
+            "BlockedValue",
+            "collect_blocked_values",
+            "is_disabled_by_env",
+            "scan_for_pii",
+        ),
+        "usage": (
+            "FeatureFlagSnapshot",
+            "HeartbeatService",
+            "RuntimeStats",
+            "classify_oauth_provider",
+            "sorted_oauth_provider_types",
+        ),
         "vocabulary": (
             "EnvDisabledReason",
             "EnvKind",
@@ -96,7 +137,7 @@ _ROOM_OF_NAME = {
             "Surface",
             "TelemetryStatus",
         ),
-        "wire": ("TelemetryBatch", "TelemetryEvent"),
+        "wire": ("FIELDS", "HeartbeatPayload", "TelemetryBatch", "TelemetryEvent"),
     }.items()
     for name in names
 }

@@ -38,11 +38,14 @@ from .privacy import (
     maybe_print_first_run_notice,
 )
 from .state import DATABASE_FILE, Memory, Picture, format_moment
-from .system import CORRUPT_SUFFIX, Clock, SignalChain, Transport, as_clock
+from .system import CORRUPT_SUFFIX, Clock, SignalChain, Transport, Trouble, as_clock
 from .vocabulary import TelemetryStatus
+from .wire import FIELD_SHAPES, OPEN_MAP_ENTRIES_MAX
 
 if TYPE_CHECKING:
+    from .feedback import FeedbackRequest, FeedbackResponse, FeedbackService
     from .matching import RoutingDecision
+    from .usage import HeartbeatService, RuntimeStats
 
 __all__ = ["Telemetry"]
 
@@ -52,7 +55,7 @@ _FLUSH_ON_SIGNAL_SECS = 1.0
 _BUSY_SECS = 2.0  # a host waits for its start, but not for long
 _AUTOSTART_FILE = "tray-autostart.json"
 # What the last start leaves for the command line to know.
-_PROFILE_NAMES = frozenset({"default", "heartbeat_endpoint", "events_endpoint", "command"})
+_PROFILE_NAMES = frozenset({"default", "edition", "heartbeat_endpoint", "events_endpoint", "command"})
 
 
 class Telemetry:
@@ -63,7 +66,9 @@ class Telemetry:
     is where the maintainer's daily document goes. *events_endpoint* is the author's endpoint
     for events and *token* its bearer token; an endpoint that an operator set on the machine
     wins and takes neither. *default* is the mode when nobody said anything: ``"on"``,
-    ``"local"`` or ``"off"``. *notice* shows the first-run notice instead of standard error: it
+    ``"local"`` or ``"off"``. *edition* is a word for the heartbeat; *flags* are the author's
+    own booleans in it, as a mapping or a function that returns one, and *stats* a
+    `RuntimeStats` that is asked for the rest. *notice* shows the first-run notice instead of standard error: it
     takes the text and returns True when it was shown. *command* is what a person types to
     switch telemetry off, for that notice. *data_dir*, *environ*, *clock* and *transport*
     default to the real ones; everything else comes from `telemetry.toml`.
@@ -80,10 +85,13 @@ class Telemetry:
         app: str,
         version: str,
         *,
+        edition: str = "personal",
         heartbeat_endpoint: str | None = None,
         events_endpoint: str | None = None,
         token: str | None = None,
         default: str = "on",
+        flags: Mapping[str, bool] | Callable[[], Mapping[str, bool]] | None = None,
+        stats: RuntimeStats | None = None,
         notice: NoticeSink | None = None,
         command: str | None = None,
         data_dir: str | None = None,
@@ -100,6 +108,11 @@ class Telemetry:
         if command is not None and not isinstance(command, str):
             msg = f"command must be a str such as 'acme-mcp telemetry off', not {type(command).__name__}"
             raise TypeError(msg)
+        self._edition = _check_edition(edition)
+        self._flags = _check_flags(flags)
+        self._stats = stats
+        self._heartbeat: HeartbeatService | None = None
+        self._feedback: FeedbackService | None = None
         self._application = Application(app)
         self._version = normalise_version(version)
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
@@ -151,13 +164,14 @@ class Telemetry:
         home = application.data_directory(os.environ if environ is None else environ)
         database = _path(home if data_dir is None else data_dir, DATABASE_FILE)
         profile = dict(Memory(database).look().profile) if os.path.lexists(database) else {}
-        version = profile.pop("version", "")
+        version = profile.pop("version", None)
+        shown = "1" if version is None else version
         known: dict[str, Any] = {name: value for name, value in profile.items() if name in _PROFILE_NAMES}
         try:
-            telemetry = cls(app, version or "1", **known, data_dir=data_dir, environ=environ)
+            telemetry = cls(app, shown, **known, data_dir=data_dir, environ=environ)
         except (TypeError, ValueError):  # written by another release, or damaged
-            telemetry = cls(app, version or "1", data_dir=data_dir, environ=environ)
-        telemetry._version = version
+            telemetry = cls(app, shown, data_dir=data_dir, environ=environ)
+        telemetry._version = version or ""
         return telemetry
 
     # -- the life of it ---------------------------------------------------------------
@@ -169,9 +183,10 @@ class Telemetry:
         Shows the first-run notice when it is due. Off, it does nothing at all.
         """
         notice = self.first_run_notice()
-        if notice is not None:
-            self._remember_setup(notice.memory)
+        if notice is not None and self._remember_setup(notice.memory):
             maybe_print_first_run_notice(notice)
+            if notice.heartbeat_endpoint is not None:
+                self.heartbeat_service().start()
         if self._pipeline is not None and self._target is not None:
             self._pipeline.start(self._target.auth)
 
@@ -181,6 +196,8 @@ class Telemetry:
 
     def shutdown(self, timeout: float = 1.0) -> None:
         """Stop after one last attempt, in at most *timeout* seconds; may be called again."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop(0)  # rings; its thread may be in the middle of a send, and is a daemon
         if self._pipeline is not None:
             self._pipeline.shutdown(timeout)
 
@@ -337,23 +354,78 @@ class Telemetry:
     def _heartbeat_url(self) -> str | None:
         return self._config.telemetry.endpoint or self._heartbeat_endpoint
 
-    def _remember_setup(self, memory: Memory) -> None:
-        if self._heartbeat_url() is not None:
-            memory.ensure_identity()
+    def _remember_setup(self, memory: Memory) -> bool:
+        """Return whether it could be done; if not, the host has waited long enough."""
+        if self._heartbeat_url() is not None and isinstance(memory.ensure_identity(), Trouble):
+            return False
         values = {
             "version": self._version,
             "default": str(self._default),
+            "edition": self._edition,
             "heartbeat_endpoint": self._heartbeat_endpoint,
             "events_endpoint": self._events_endpoint,
             "command": self._command,
         }
-        memory.note_profile({name: value for name, value in values.items() if value is not None})
+        return memory.note_profile({name: value for name, value in values.items() if value is not None})
 
     def _open_memory(self) -> Memory:
         """Return the installation's memory; making it touches no file."""
         if self._memory is None:
             self._memory = Memory(_path(self._data_dir, DATABASE_FILE), clock=self._clock, busy_secs=_BUSY_SECS)
         return self._memory
+
+    # -- the heartbeat and feedback ---------------------------------------------------
+
+    @property
+    def heartbeat(self) -> HeartbeatService | None:
+        """The service that sends the daily document and previews it; None without an endpoint."""
+        return None if self._heartbeat_url() is None else self.heartbeat_service()
+
+    def heartbeat_service(self) -> HeartbeatService:
+        """Return the same service, also when there is no endpoint: then it only previews."""
+        if self._heartbeat is None:
+            from .usage import build_heartbeat_service  # it loads sqlite3
+
+            self._heartbeat = build_heartbeat_service(
+                self._application,
+                version=self._version,
+                edition=self._edition,
+                endpoint=None if self._problem is not None else self._heartbeat_url(),
+                memory=self._open_memory(),
+                switches=self._switches,
+                environ=self.environ,
+                clock=self._clock,
+                transport=self._transport,
+                network=self._network,
+                stats=self._stats,
+                flags=self._flags,
+            )
+        return self._heartbeat
+
+    def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
+        """
+        Send what a person typed to the maintainer; no switch is asked, typing it is the consent.
+
+        Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
+        accepted, when five were sent within the hour, or when there is no endpoint.
+        """
+        return self.feedback_service().submit(request)
+
+    def feedback_service(self) -> FeedbackService:
+        """Return the service behind `submit_feedback()`; `FeedbackError` without an endpoint."""
+        if self._feedback is None:
+            from .feedback import build_feedback_service
+
+            self._feedback = build_feedback_service(
+                app=self._application.name,
+                endpoint=self._heartbeat_url(),
+                environ=self.environ,
+                clock=self._clock,
+                transport=self._transport,
+                network=self._network,
+                describe=lambda: self.heartbeat_service().build_payload(),
+            )
+        return self._feedback
 
     # -- looking ----------------------------------------------------------------------
 
@@ -512,6 +584,35 @@ class Telemetry:
     def _count_invalid(self) -> None:
         if self._pipeline is not None:
             self._pipeline.buffer.count_invalid()
+
+
+def _check_edition(edition: object) -> str:
+    if not isinstance(edition, str):
+        msg = f"edition must be a str such as 'personal', not {type(edition).__name__}"
+        raise TypeError(msg)
+    if not FIELD_SHAPES["edition"].accepts(edition):
+        msg = f"edition={edition!r} is not usable: use 1 to 32 lower-case letters, digits, '_' and '-'"
+        raise ValueError(msg)
+    return edition
+
+
+def _check_flags(flags: Any) -> Any:  # noqa: ANN401  a mapping or a function, unknown until here
+    if flags is None or callable(flags):
+        return flags
+    if not isinstance(flags, Mapping):
+        msg = f"flags must be a mapping of names to booleans, or a function, not {type(flags).__name__}"
+        raise TypeError(msg)
+    for name, flag in flags.items():
+        if not isinstance(name, str) or not FIELD_SHAPES["flags"].accepts_key(name):
+            msg = f"flags holds {name!r}, which is not usable: use lower-case identifiers of 1 to 64 characters"
+            raise ValueError(msg)
+        if not isinstance(flag, bool):
+            msg = f"flags[{name!r}] must be True or False, not {type(flag).__name__}"
+            raise TypeError(msg)
+    if len(flags) > OPEN_MAP_ENTRIES_MAX:
+        msg = f"flags holds {len(flags)} names; at most {OPEN_MAP_ENTRIES_MAX} can be reported"
+        raise ValueError(msg)
+    return flags
 
 
 def _path(directory: str, name: str) -> str:

@@ -9,21 +9,31 @@ so it is read with care: capped, and believed only where it can be.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Union
 from urllib.parse import urlsplit
 
+from .application import home_directory
 from .errors import FeedbackError
-from .privacy import AnonymityViolation, BlockedValue, Gate, Verdict, scan_text_for_pii
-from .system import Clock, Transport, as_clock
+from .privacy import (
+    AnonymityViolation,
+    BlockedValue,
+    Gate,
+    Verdict,
+    collect_blocked_values,
+    scan_text_for_pii,
+)
+from .system import Clock, HttpTransport, NetworkSettings, Transport, as_clock
 from .wire import (
     FEEDBACK_CATEGORIES,
     FEEDBACK_CHARACTERS_MAX,
     FEEDBACK_CHARACTERS_MIN,
+    HeartbeatPayload,
     check_feedback,
     encode_feedback,
 )
@@ -34,6 +44,7 @@ __all__ = [
     "FeedbackResponse",
     "FeedbackService",
     "RateLimiter",
+    "build_feedback_service",
     "validate_category",
     "validate_message",
 ]
@@ -230,6 +241,35 @@ class FeedbackService:
             what = "a path" if violation.rule == "blocked_prefix" else "something of this machine's"
             return f"it holds {what} that should not leave ({violation.pattern}); take that out and try again"
         return None
+
+
+def build_feedback_service(
+    *,
+    app: str,
+    endpoint: str | None,
+    environ: Mapping[str, str],
+    clock: Clock,
+    transport: Transport | None,
+    network: NetworkSettings | None,
+    describe: Callable[[], HeartbeatPayload],
+) -> FeedbackService:
+    """Return the service of *app* on this machine; *describe* gives what its context is taken from."""
+    if endpoint is None:
+        msg = "there is no endpoint for feedback; set endpoint in [telemetry] of telemetry.toml"
+        raise FeedbackError(msg)
+
+    def context() -> FeedbackContext:
+        payload = describe()
+        return FeedbackContext(**{field.name: getattr(payload, field.name) for field in fields(FeedbackContext)})
+
+    return FeedbackService(
+        app=app,
+        endpoint=endpoint,
+        transport=transport or HttpTransport(environ=environ, network=network),
+        context=context,
+        blocked_values=collect_blocked_values(socket.gethostname(), home_directory(environ), environ),
+        clock=clock,
+    )
 
 
 def _response_of(body: bytes) -> FeedbackResponse:
