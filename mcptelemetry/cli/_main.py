@@ -120,6 +120,9 @@ def _run_guarded(run: Callable[[], int], console: Console) -> int:
         status = 1  # whoever read the result has seen enough of it
     except OSError as error:
         status = _fail(console, f"{error.strerror or error}: make room, or let yourself write there", 1)
+    except ModuleNotFoundError as error:
+        missing = str(error.name).replace("_", "-")
+        status = _fail(console, f"a part is missing: run {sys.executable} -m pip install {missing}", 1)
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever went wrong
         status = _fail(console, f"a defect of this program: {type(error).__name__}: {error}; please report it", 1)
     return status

@@ -19,9 +19,13 @@ from ._subject import is_person_wide, telemetry_for
 
 __all__ = ["COMMANDS"]
 
+_DEFAULT_ROW = 8  # nobody said anything
+
 
 def _run_status(args: argparse.Namespace, console: Console) -> int:
     status = _status_of_person(console) if is_person_wide(args) else telemetry_for(args, console).status()
+    if status.get("version", "") is None and status["row"] == _DEFAULT_ROW:
+        status["reason"] = "nobody said no; what the application itself says is known after its first start"
     if args.json:
         console.say_json(status)
     else:
@@ -29,16 +33,17 @@ def _run_status(args: argparse.Namespace, console: Console) -> int:
             console.say(line)
     files = status["files"]
     # Raises for what cannot be understood: telemetry is off because of it, and that wants mending.
-    for read, name in ((load_config, "settings"), (read_mode, "mode"), (read_mode, "person")):
-        if files.get(name):
-            read(files[name])
+    for warning in load_config(files.get("settings", "")).warnings:
+        console.note(f"warning: {warning}")
+    for name in ("mode", "person"):
+        read_mode(files.get(name, ""))
     return 0
 
 
 def _status_of_person(console: Console) -> dict[str, Any]:
     switches = Switches(None, environ=console.environ, version="1", is_under_test=False)
     decision = switches.decide(Stream.HEARTBEAT)
-    is_said = decision.row not in (7, 8)
+    is_said = decision.row < _DEFAULT_ROW
     return {
         "app": None,
         "mode": str(decision.mode),

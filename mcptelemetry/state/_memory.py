@@ -108,7 +108,10 @@ class Memory:
 
     def ensure_identity(self) -> Identity | Trouble:
         """Return the installation's identity as of now, having made, dated or rotated it when that is due."""
-        seen = self.look().identity
+        picture = self.look()
+        if picture.trouble is not None and picture.trouble.kind == "locked":
+            return picture.trouble  # waiting once is enough
+        seen = picture.identity
         if seen is not None and self._renewed(seen.anonymous_id, seen.created_at) == seen:
             return seen  # the usual case writes nothing
         return self._change(self.ensure_identity_in)

@@ -175,6 +175,15 @@ def test_broken_settings_are_shown_and_exit_status_2(tmp_path: Path) -> None:
     assert "telemetry.toml, line 2" in one_line(done.stderr)
 
 
+def test_unknown_settings_are_a_warning(tmp_path: Path) -> None:
+    """A key that nobody knows is named with the nearest one, beside the result."""
+    (tmp_path / ".acme-mcp").mkdir()
+    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text("[telemetry]\nenabeld = false\n")
+    done = run(tmp_path, "status", "--app", "acme-mcp", "--json")
+    assert (done.returncode, json.loads(done.stdout)["mode"]) == (0, "on")
+    assert "'enabled'" in one_line(done.stderr)
+
+
 def test_on_that_comes_to_nothing_is_exit_status_1(tmp_path: Path) -> None:
     """The row that still refuses is named."""
     done = run(tmp_path, "on", "--app", "acme-mcp", environ={"DO_NOT_TRACK": "1"})
