@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from .application import Application, home_directory, normalise_version
-from .config import Config, load_config
+from .config import Config, Mode, load_config
 from .environment import (
     AutostartReader,
     OsFileProber,
@@ -37,9 +37,10 @@ from .privacy import (
     has_been_noticed,
     maybe_print_first_run_notice,
 )
-from .state import DATABASE_FILE, Memory, Picture, format_moment
-from .system import CORRUPT_SUFFIX, Clock, SignalChain, Transport, Trouble, as_clock
-from .vocabulary import TelemetryStatus
+from .state import DATABASE_FILE, Memory, Picture, SentDocument, format_moment
+from .system import CORRUPT_SUFFIX, Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
+from .usage import ActivationNotes, CounterRegistry, Counting
+from .vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
 from .wire import FIELD_SHAPES, OPEN_MAP_ENTRIES_MAX
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ class Telemetry:
     wins and takes neither. *default* is the mode when nobody said anything: ``"on"``,
     ``"local"`` or ``"off"``. *edition* is a word for the heartbeat; *flags* are the author's
     own booleans in it, as a mapping or a function that returns one, and *stats* a
-    `RuntimeStats` that is asked for the rest. *notice* shows the first-run notice instead of standard error: it
-    takes the text and returns True when it was shown. *command* is what a person types to
-    switch telemetry off, for that notice. *data_dir*, *environ*, *clock* and *transport*
+    `RuntimeStats` that is asked for the rest. *tools*, *error_categories* and *routes* are what
+    may be counted by name, see `CounterRegistry`. *notice* shows the first-run notice instead
+    of standard error: it takes the text and returns True when it was shown. *command* is what
+    a person types to switch telemetry off, for that notice. *data_dir*, *environ*, *clock* and *transport*
     default to the real ones; everything else comes from `telemetry.toml`.
 
     A bad argument is a `ValueError` or `TypeError` here. A file or variable on the machine
@@ -90,6 +92,9 @@ class Telemetry:
         events_endpoint: str | None = None,
         token: str | None = None,
         default: str = "on",
+        tools: Iterable[str] = (),
+        error_categories: Iterable[str] = (),
+        routes: Iterable[str] | None = None,
         flags: Mapping[str, bool] | Callable[[], Mapping[str, bool]] | None = None,
         stats: RuntimeStats | None = None,
         notice: NoticeSink | None = None,
@@ -144,6 +149,10 @@ class Telemetry:
         self._transport = transport
         self._pipeline: TelemetryPipeline | None = None
         self._record: RecordCall = _record_nothing
+        self._counting = Counting(tools=tools, error_categories=error_categories, routes=routes)
+        if self._heartbeat_url() is not None and self._problem is None and self._counting_generation() is not None:
+            self._counting.keep(self._open_memory(), clock=self._clock, permission=self._counting_generation)
+            self._record = self._counting.record_call_only
         if self._target is not None and self._switches.decide(self._stream).may_send:
             self._build_pipeline(self._target)
         self._middleware: McpMiddleware | None = None
@@ -189,17 +198,28 @@ class Telemetry:
                 self.heartbeat_service().start()
         if self._pipeline is not None and self._target is not None:
             self._pipeline.start(self._target.auth)
+        if detect_launch_source(self.environ, None, None, None, app=self._application) is LaunchSource.INSTALLER:
+            self._counting.activation.set_installer_pending(True)
+        self._counting.start()
 
     def flush(self, timeout: float | None = None) -> int:
-        """Send what waits and return how many events were delivered; see `TelemetryPipeline.flush`."""
+        """
+        Store what was counted, send what waits and return how many events were delivered.
+
+        Waits and raises as `TelemetryPipeline.flush` does.
+        """
+        self._counting.flush(1.0 if timeout is None else min(timeout, 1.0))
         return 0 if self._pipeline is None else self._pipeline.flush(timeout)
 
     def shutdown(self, timeout: float = 1.0) -> None:
         """Stop after one last attempt, in at most *timeout* seconds; may be called again."""
         if self._heartbeat is not None:
             self._heartbeat.stop(0)  # rings; its thread may be in the middle of a send, and is a daemon
+        ends_at = SystemClock.monotonic() + timeout
+        self._counting.stop_soon(timeout)
         if self._pipeline is not None:
             self._pipeline.shutdown(timeout)
+        self._counting.shutdown(ends_at - SystemClock.monotonic())
 
     def __enter__(self) -> Telemetry:
         self.start()
@@ -217,7 +237,7 @@ class Telemetry:
         Nothing touches a signal unless this is called; call it from the main thread. Does
         nothing when nothing may be sent.
         """
-        if self._pipeline is not None and self._signals is None:
+        if (self._pipeline is not None or self._counting.is_kept) and self._signals is None:
             self._signals = SignalChain(self._flush_on_signal)
             self._signals.install()
 
@@ -304,6 +324,7 @@ class Telemetry:
 
         def decorate(function: _Callable) -> _Callable:
             tool = tool_name_of(function, name)
+            self._counting.registry.declare_tool(tool)
             return instrument_callable(
                 function, lambda: self.invocation(tool, routing_decision=routing_decision)
             )
@@ -314,7 +335,14 @@ class Telemetry:
     def middleware(self) -> McpMiddleware:
         """A whole MCP server in one line: ``server.middleware.append(telemetry.middleware)``."""
         if self._middleware is None:
-            self._middleware = McpMiddleware(self.invocation)
+            counting = self._counting
+            self._middleware = (
+                McpMiddleware(
+                    self.invocation, on_client=counting.meet_client, on_request=counting.record_request
+                )
+                if counting.is_kept
+                else McpMiddleware(self.invocation)
+            )
         return self._middleware
 
     # -- the notice -------------------------------------------------------------------
@@ -374,6 +402,31 @@ class Telemetry:
             self._memory = Memory(_path(self._data_dir, DATABASE_FILE), clock=self._clock, busy_secs=_BUSY_SECS)
         return self._memory
 
+    # -- counting ---------------------------------------------------------------------
+
+    @property
+    def registry(self) -> CounterRegistry:
+        """The counters; always there. They are stored only where a heartbeat may report them."""
+        return self._counting.registry
+
+    @property
+    def activation(self) -> ActivationNotes:
+        """
+        Milestones and clients: the methods of `ActivationStore`, which only note here.
+
+        The worker writes; off, or without an endpoint for heartbeats, nothing is kept.
+        """
+        return self._counting.activation
+
+    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+        """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
+        self._counting.record_startup_outcome(outcome)
+
+    def _counting_generation(self) -> str | None:
+        """Return the generation under which counts are stored now, None when none are."""
+        generation = self._switches.generation()  # first: a mode that changes now is seen by one of the two
+        return None if self._switches.decide(Stream.HEARTBEAT).mode is Mode.OFF else generation
+
     # -- the heartbeat and feedback ---------------------------------------------------
 
     @property
@@ -399,8 +452,14 @@ class Telemetry:
                 network=self._network,
                 stats=self._stats,
                 flags=self._flags,
+                flush=self._counting.flush,
+                on_violation=self._counting.registry.record_anonymity_violation,
             )
         return self._heartbeat
+
+    def sent_documents(self) -> list[SentDocument] | Trouble:
+        """Return the last heartbeats that were sent and answered, oldest first, word for word."""
+        return self._open_memory().sent_documents()
 
     def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
         """
@@ -433,6 +492,11 @@ class Telemetry:
     def app(self) -> str:
         """The application's name."""
         return self._application.name
+
+    @property
+    def switch_variable(self) -> str:
+        """The environment variable by which a person switches it off."""
+        return self._application.switch_variable
 
     @property
     def switches(self) -> Switches:
@@ -553,7 +617,9 @@ class Telemetry:
             network=self._network,
             refusal=self._refusal,
         )
-        self._record = Recorder(self._pipeline.buffer, self._clock.time).record
+        self._record = Recorder(
+            self._pipeline.buffer, self._clock.time, self._counting.registry.record_call
+        ).record
         # On this object the recorder itself, not the method that hands eight arguments on to
         # it: that alone would be a fifth of what recording costs.
         self.record = self._record  # type: ignore[method-assign]

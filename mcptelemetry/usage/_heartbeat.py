@@ -81,6 +81,7 @@ class HeartbeatService:
         on_violation: Callable[[], object] = lambda: None,
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
     ) -> None:
+        self._endpoint = endpoint
         self._url = None if endpoint is None else f"{endpoint.rstrip('/')}/heartbeat"
         self._program = program
         self._memory = memory
@@ -107,6 +108,11 @@ class HeartbeatService:
         self._is_stopped = False
         self._has_told_trouble = False
         self._is_prepared = False
+
+    @property
+    def endpoint(self) -> str | None:
+        """The base address of the maintainer's side, None without one."""
+        return self._endpoint
 
     @property
     def url(self) -> str | None:

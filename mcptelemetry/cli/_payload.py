@@ -1,0 +1,109 @@
+"""
+`show-payload`, `sent`, `fields`, `privacy`: everything there is to see about the heartbeat.
+
+What is shown is what is sent: the same builder, the same table, the bytes that were kept.
+Looking changes no file and needs no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from ..config import load_config
+from ..privacy import Stream
+from ..state import SentDocument, format_moment
+from ..system import Trouble
+from ..wire import FIELDS, render_fields, render_privacy_paragraph
+from ._command import Command, CommandFailed, Console
+from ._subject import telemetry_for
+
+__all__ = ["COMMANDS"]
+
+
+def _run_show_payload(args: argparse.Namespace, console: Console) -> int:
+    telemetry = telemetry_for(args, console)
+    load_config(telemetry.switches.config_path)  # what cannot be understood wants mending first
+    preview = telemetry.heartbeat_service().preview()
+    # Not one byte more or less than would leave, whatever the stream thinks of line ends.
+    console.out.write(preview.payload.encode().decode("ascii"))
+    console.out.flush()
+    for note in preview.notes:
+        console.note(f"note: {note}")
+    if args.telemetry is None:
+        console.note(
+            "note: what the running application says about itself (servers, flags, uptime) and what it counted "
+            "in the last 30 seconds is not known here"
+        )
+    decision = telemetry.switches.decide(Stream.HEARTBEAT)
+    if not decision.may_send:
+        console.note(f"note: it is not sent: {decision.mode} ({decision.reason})")
+    elif telemetry.heartbeat is None:
+        console.note("note: it is not sent: no endpoint is known here")
+    return 0
+
+
+def _run_sent(args: argparse.Namespace, console: Console) -> int:
+    found = telemetry_for(args, console).sent_documents()
+    if isinstance(found, Trouble):
+        msg = f"what was sent cannot be read: {found.text}"
+        raise CommandFailed(msg)
+    if args.json:
+        console.say_json([_as_json(document) for document in found])
+    else:
+        for document in found:
+            console.say(f"{format_moment(document.sent_at)}  HTTP {document.status}")
+            console.say(document.body)
+    if not found:
+        console.note("nothing has been sent")
+    return 0
+
+
+def _run_fields(args: argparse.Namespace, console: Console) -> int:
+    if not args.json:
+        console.say(render_fields())
+        return 0
+    console.say_json(
+        [
+            {
+                "name": field.name,
+                "is_omitted_when_empty": field.is_omitted_when_empty,
+                "since": field.since,
+                "holds": field.shape.to_json_schema(),
+                "purpose": field.purpose,
+            }
+            for field in FIELDS
+        ]
+    )
+    return 0
+
+
+def _run_privacy(args: argparse.Namespace, console: Console) -> int:
+    telemetry = telemetry_for(args, console)
+    text = render_privacy_paragraph(
+        telemetry.app,
+        switch_variable=telemetry.switch_variable,
+        endpoint=None if telemetry.heartbeat is None else telemetry.heartbeat.endpoint,
+    )
+    if args.json:
+        console.say_json({"app": telemetry.app, "paragraph": text})
+    else:
+        console.say(text)
+    return 0
+
+
+def _as_json(document: SentDocument) -> dict[str, Any]:
+    try:
+        body = json.loads(document.body)
+    except ValueError:  # damaged on the disk
+        body = document.body
+    return {"sent_at": format_moment(document.sent_at), "status": document.status, "document": body}
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("show-payload", "print the exact heartbeat that would be sent now, and send nothing", _run_show_payload),
+    Command("sent", "print the heartbeats that were sent, word for word", _run_sent),
+    Command("fields", "print the table of everything that a heartbeat may hold, and why", _run_fields),
+    Command("privacy", "print a paragraph on the heartbeat for a README", _run_privacy),
+)
