@@ -46,10 +46,21 @@ if TYPE_CHECKING:
     from .privacy import collect_blocked_values as collect_blocked_values
     from .privacy import is_disabled_by_env as is_disabled_by_env
     from .privacy import scan_for_pii as scan_for_pii
+    from .usage import MAX_MCP_CLIENTS_SEEN as MAX_MCP_CLIENTS_SEEN
+    from .usage import MCPPROXY_TOOLS as MCPPROXY_TOOLS
+    from .usage import ActivationState as ActivationState
+    from .usage import ActivationStore as ActivationStore
+    from .usage import CounterRegistry as CounterRegistry
+    from .usage import DoctorCounts as DoctorCounts
     from .usage import FeatureFlagSnapshot as FeatureFlagSnapshot
     from .usage import HeartbeatService as HeartbeatService
+    from .usage import RegistrySnapshot as RegistrySnapshot
     from .usage import RuntimeStats as RuntimeStats
+    from .usage import bucket_tokens as bucket_tokens
+    from .usage import bucket_upstream_calls as bucket_upstream_calls
     from .usage import classify_oauth_provider as classify_oauth_provider
+    from .usage import parse_client_surface as parse_client_surface
+    from .usage import sanitize_client_name as sanitize_client_name
     from .usage import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .vocabulary import EnvDisabledReason as EnvDisabledReason
     from .vocabulary import EnvKind as EnvKind
@@ -119,10 +130,21 @@ _ROOM_OF_NAME = {
             "scan_for_pii",
         ),
         "usage": (
+            "MAX_MCP_CLIENTS_SEEN",
+            "MCPPROXY_TOOLS",
+            "ActivationState",
+            "ActivationStore",
+            "CounterRegistry",
+            "DoctorCounts",
             "FeatureFlagSnapshot",
             "HeartbeatService",
+            "RegistrySnapshot",
             "RuntimeStats",
+            "bucket_tokens",
+            "bucket_upstream_calls",
             "classify_oauth_provider",
+            "parse_client_surface",
+            "sanitize_client_name",
             "sorted_oauth_provider_types",
         ),
         "vocabulary": (

@@ -23,11 +23,18 @@ class Recorder:
     """
     Puts finished invocations into *buffer*, stamped with *read_time* (Unix seconds).
 
-    Safe wherever `TelemetryBuffer.record()` is.
+    *count* is told the tool and the upstream of each. Safe wherever
+    `TelemetryBuffer.record()` and *count* are.
     """
 
-    def __init__(self, buffer: TelemetryBuffer, read_time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        buffer: TelemetryBuffer,
+        read_time: Callable[[], float],
+        count: Callable[[str, str | None], object] | None = None,
+    ) -> None:
         self._buffer = buffer
+        self._count = count
         self._read_time = read_time
         self._shapes: dict[tuple[object, ...], EventShape] = {}
 
@@ -67,6 +74,8 @@ class Recorder:
             if buffer._muted_thread and buffer._is_muted():
                 return
             buffer._extend(zip((shape,), (latency_ms,), (seconds,), (None,), buffer._numbers))
+            if self._count is not None:
+                self._count(tool, upstream)
             if buffer._is_unattended and len(buffer._waiting) >= buffer._wakes_at:
                 buffer._wake()
         except Exception:  # noqa: BLE001  recording never hurts the host

@@ -12,24 +12,40 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..vocabulary import UNKNOWN_TOOL
+from ._client_name import client_name_in
 from ._invocation import Invocation
 from ._result import is_error_result, result_type
 
 __all__ = ["McpMiddleware"]
 
 _KNOWN_NAMES_MAX = 10_000
+_KNOWN_CLIENTS_MAX = 64
+
+
+def _ignore(*_told: object) -> None:
+    """Take what nobody wants to know."""
 
 
 class McpMiddleware:
     """
     Records every ``tools/call`` that passes; changes nothing.
 
-    *begin* makes the `Invocation` of a tool's name.
+    *begin* makes the `Invocation` of a tool's name. *on_client* is told the name of each
+    client once, unsanitised, and *on_request* of every call.
     """
 
-    def __init__(self, begin: Callable[[str], Invocation]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[str], Invocation],
+        *,
+        on_client: Callable[[str], object] = _ignore,
+        on_request: Callable[[], object] = _ignore,
+    ) -> None:
         self._begin = begin
+        self._on_client = on_client
+        self._on_request = on_request
         self._known_names: set[str] = set()
+        self._known_clients: set[str] = set()
 
     async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
         """Pass the message on; the signature is that of `mcp` 2.x's server middleware."""
@@ -39,6 +55,8 @@ class McpMiddleware:
         result = await call_next(ctx)
         if method == "tools/list":
             self._learn(result)
+        elif method == "initialize":
+            self._meet(ctx)
         return result
 
     async def on_call_tool(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
@@ -52,6 +70,8 @@ class McpMiddleware:
         return result
 
     async def _call(self, name: str, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+        self._meet(ctx)
+        self._on_request()
         invocation = self._begin(name if name in self._known_names else UNKNOWN_TOOL)
         with invocation:
             result = await call_next(ctx)
@@ -72,6 +92,14 @@ class McpMiddleware:
                 name = _name_in(tool)
                 if name:
                     self._remember(name)
+
+    def _meet(self, ctx: Any) -> None:
+        name = client_name_in(ctx)
+        if name and name not in self._known_clients:
+            # More than this many are made up; they go on being told, and cost a little each.
+            if len(self._known_clients) < _KNOWN_CLIENTS_MAX:
+                self._known_clients.add(name)
+            self._on_client(name)
 
     def _remember(self, name: str) -> None:
         if len(self._known_names) < _KNOWN_NAMES_MAX:

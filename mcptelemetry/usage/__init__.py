@@ -13,6 +13,7 @@ from ._activation import (
 from ._assembly import blocked_values_of, build_heartbeat_service
 from ._buckets import bucket_tokens, bucket_upstream_calls
 from ._clients import sanitize_client_name
+from ._counting import Counting
 from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
 from ._flusher import CounterFlusher
 from ._heartbeat import HeartbeatService, Preview
@@ -32,6 +33,7 @@ __all__ = [
     "ActivationStore",
     "CounterFlusher",
     "CounterRegistry",
+    "Counting",
     "DoctorCounts",
     "FeatureFlagSnapshot",
     "FrozenWindow",

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..state import Memory
 from ..system import Clock, Trouble, as_clock
@@ -21,6 +20,9 @@ from ._buckets import TOKEN_BUCKETS, bucket_tokens
 from ._clients import sanitize_client_name
 from ._facts import FactTable
 from ._snapshot import COUNT_MAX
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["ACTIVATION", "MAX_MCP_CLIENTS_SEEN", "ActivationNews", "ActivationState", "ActivationStore", "add_news"]
 

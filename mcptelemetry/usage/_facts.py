@@ -7,9 +7,12 @@ itself.
 
 from __future__ import annotations
 
-import sqlite3
+from typing import TYPE_CHECKING
 
 from ._snapshot import COUNT_MAX
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["FactTable"]
 

@@ -8,19 +8,27 @@ was counted under a mode that no longer holds is dropped, here and there.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..state import Memory, write_value
 from ..system import Trouble, around_fork
-from ._activation import add_news
+from ._activation import ActivationNews, add_news
 from ._ledger import add_counts
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._snapshot import CounterKey, Counts, Kind
 from ._window import enter_generation
 
+if TYPE_CHECKING:
+    import sqlite3
+
 __all__ = ["CounterFlusher"]
+
+# Calls of this tool are a milestone and a gauge of activation too; whoever records the call
+# need not say it twice.
+_RETRIEVE_TOOLS = CounterKey(Kind.BUILTIN, "retrieve_tools")
 
 
 class CounterFlusher:
@@ -80,6 +88,7 @@ class CounterFlusher:
         def store(connection: sqlite3.Connection) -> bool:
             enter_generation(connection, generation)
             add_counts(connection, counts)
+            add_news(connection, _news_in(counts), self._clock())
             if noted is not None:
                 news, outcome = noted
                 add_news(connection, news, self._clock())
@@ -101,3 +110,8 @@ class CounterFlusher:
 
     def _renew(self) -> None:
         self._flushing = threading.Lock()
+
+
+def _news_in(counts: Counts) -> ActivationNews:
+    calls = counts.get(_RETRIEVE_TOOLS, 0)
+    return ActivationNews(first_retrieve_tools_call=calls > 0, retrieve_tools_calls=calls)

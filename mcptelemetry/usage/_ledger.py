@@ -9,10 +9,13 @@ a value that cannot be right reads as zero or as absent.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ._snapshot import COUNT_MAX, CounterKey, Counts, Kind
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["FROZEN", "OPEN", "add_counts", "erase_counts", "freeze_counts", "has_counts", "read_counts", "settle_counts"]
 

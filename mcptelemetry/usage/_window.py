@@ -9,16 +9,18 @@ next date. What happens between is only sending, and may happen twice: the name 
 from __future__ import annotations
 
 import random
-import sqlite3
 import uuid
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..system import Database, Trouble
 from . import _ledger as ledger
 from ._activation import ACTIVATION
 from ._facts import FactTable
 from ._snapshot import Counts, RegistrySnapshot
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["DAY_SECS", "GIVE_UP_AFTER_SECS", "LEASE_SECS", "FrozenWindow", "WindowState", "Windows", "enter_generation"]
 
@@ -46,7 +48,7 @@ _GIVEN_UP = "given_up_count"
 # A date beyond what can have been set is one of a clock that was wrong: it does not count.
 _WAITS = ((_DUE_AT, DAY_SECS), (_HELD_BACK_UNTIL, DAY_SECS), (_LEASED_UNTIL, LEASE_SECS))
 
-Also = Callable[[sqlite3.Connection], None]
+Also = Callable[["sqlite3.Connection"], None]
 _Result = TypeVar("_Result")
 
 

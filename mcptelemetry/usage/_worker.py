@@ -70,7 +70,7 @@ class UsageWorker:
         """Begin: the thread starts with the first count, at once when there are chores."""
         if self._is_closed or self._early_hook is not None:
             return
-        self._early_hook = ExitHook(self._stop_soon)
+        self._early_hook = ExitHook(self.stop_soon)
         self._notes.attend(self._summon)
         self._registry.attend(self._summon)
         if self._chores or self._registry.counts():
@@ -84,8 +84,13 @@ class UsageWorker:
         """Store what has been counted and end the thread, within *timeout* seconds; may be called again."""
         if self._is_closed:
             return
-        self._stop_soon(timeout)
+        self.stop_soon(timeout)
         self._finish()
+
+    def stop_soon(self, timeout: float = _EXIT_SECS) -> None:
+        """Have the thread store what was counted and end; returns at once."""
+        self._stops_at = read_monotonic() + timeout
+        self._bell.ring()
 
     def turn(self) -> float | None:
         """Do what is due; return the seconds until something is again, None at the last turn."""
@@ -127,15 +132,12 @@ class UsageWorker:
         if not self._is_closed:
             self._registry.leave()
 
-    def _stop_soon(self, timeout: float = _EXIT_SECS) -> None:
-        self._stops_at = read_monotonic() + timeout
-        self._bell.ring()
-
     def _finish_at_exit(self) -> None:
-        if not self._is_closed:
-            if self._stops_at is None:
-                self._stop_soon()
-            self._finish()
+        if self._is_closed or self._early_hook is None:
+            return  # nobody asked for anything to be stored
+        if self._stops_at is None:
+            self.stop_soon()
+        self._finish()
 
     def _finish(self) -> None:
         left = max(_EXIT_SECS_MIN, (self._stops_at or 0.0) - read_monotonic())

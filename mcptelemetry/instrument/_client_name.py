@@ -1,0 +1,48 @@
+"""
+What an MCP client calls itself, wherever a server's context keeps it.
+
+A client introduces itself once, with `initialize`, or with every request; servers keep the
+former with the session. The name is a stranger's text and goes nowhere unsanitised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["client_name_in"]
+
+_META_KEY = "io.modelcontextprotocol/clientInfo"
+# Where the introduction may be found, step by step; each step has its spellings.
+_PATHS: tuple[tuple[tuple[str, ...], ...], ...] = (
+    (("params", "message"), ("clientInfo", "client_info")),
+    (("params", "message"), ("_meta", "meta"), (_META_KEY,)),
+    (("session",), ("client_params",), ("client_info", "clientInfo")),
+    (("fastmcp_context",), ("session",), ("client_params",), ("client_info", "clientInfo")),
+)
+
+
+def client_name_in(ctx: Any) -> str:
+    """Return the name in a server's context *ctx*, ``""`` when there is none; never raises."""
+    for path in _PATHS:
+        found = ctx
+        for spellings in path:
+            found = _member(found, spellings)
+            if found is None:
+                break
+        name = _member(found, ("name",))
+        if isinstance(name, str) and name:
+            return name
+    return ""
+
+
+def _member(thing: Any, spellings: tuple[str, ...]) -> Any:
+    found = (_look(thing, spelling) for spelling in spellings)
+    return next((member for member in found if member is not None), None)
+
+
+def _look(thing: Any, name: str) -> Any:
+    try:
+        return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+    except Exception:  # noqa: BLE001  a server's object may do anything when looked at
+        return None
