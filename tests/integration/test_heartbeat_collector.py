@@ -1,0 +1,177 @@
+"""The collector takes heartbeats and feedback: each once, checked by the table, and no more than is said."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mcptelemetry.collector import FEEDBACK_PATH, HEARTBEAT_PATH, SqliteStore, read_heartbeats, serve
+from mcptelemetry.testing import FakeClock, InProcessCollector
+
+FULL = json.loads((Path(__file__).parents[1] / "data" / "heartbeat" / "full.json").read_text())
+FEEDBACK = {
+    "app": "acme-mcp",
+    "category": "bug",
+    "message": "It does not start on Tuesdays.",
+    "email": "tim@acme.dev",
+    "context": {name: FULL[name] for name in ("version", "edition", "os", "arch", "server_count", "connected_server_count", "routing_mode")},
+}
+
+
+def post(url, path, document, headers=()):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **dict(headers)})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), answer.headers
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def collector():
+    with InProcessCollector() as running:
+        yield running
+
+
+def test_collector_stores_a_heartbeat_once(collector):
+    """The same heartbeat_id again is acknowledged and not stored again."""
+    assert post(collector.url, HEARTBEAT_PATH, FULL)[:2] == (202, {"stored": 1, "duplicates": 0})
+    assert post(collector.url, HEARTBEAT_PATH, FULL)[:2] == (202, {"stored": 0, "duplicates": 1})
+    assert collector.heartbeats() == [FULL]
+
+
+def test_collector_stores_a_later_version_without_its_new_fields_and_names_them(collector):
+    """A heartbeat of schema_version 4 is stored without what is new in it, and the answer names that."""
+    later = {**FULL, "schema_version": 4, "moon_phase": "full", "env_markers": {**FULL["env_markers"], "is_vm": True}}
+    status, answer, _ = post(collector.url, HEARTBEAT_PATH, later)
+    assert (status, answer) == (202, {"stored": 1, "duplicates": 0, "ignored_fields": ["env_markers.is_vm", "moon_phase"]})
+    assert collector.heartbeats() == [{**FULL, "schema_version": 4}]
+
+
+def test_collector_refuses_an_unknown_field_of_the_present_version_naming_it(collector):
+    """A heartbeat of version 3 with a field that is not in the table is refused by the field's name."""
+    status, answer, _ = post(collector.url, HEARTBEAT_PATH, {**FULL, "hostname": "tims-laptop"})
+    assert (status, answer) == (400, {"error": "unknown field hostname"})
+    assert collector.heartbeats() == []
+
+
+def test_collector_refuses_a_later_version_with_wrong_types(collector):
+    """A later version may have new fields, but the fields that are known must hold what they should."""
+    status, answer, _ = post(collector.url, HEARTBEAT_PATH, {**FULL, "schema_version": 4, "server_count": "many"})
+    assert status == 400
+    assert "server_count" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "an array"),
+        (b"\xff", "not UTF-8"),
+        (json.dumps(FULL).encode()[:-1] + b', "app": "twice"}', "'app' stands twice"),
+        (json.dumps(FULL).replace("81", "NaN").encode(), "NaN"),
+        (json.dumps(FULL).replace("81", "9" * 5000).encode(), "tool_count"),
+        (b"[" * 50_000, "nested too deeply"),
+    ],
+)
+@pytest.mark.parametrize("path", [HEARTBEAT_PATH, FEEDBACK_PATH])
+def test_collector_refuses_what_is_no_document(collector, path, body, named):
+    """Bytes that are no document are refused with a sentence, whatever they are."""
+    status, answer, _ = post(collector.url, path, body)
+    assert status == 400
+    if path == HEARTBEAT_PATH:
+        assert named in answer["error"]
+
+
+def test_collector_refuses_a_heartbeat_that_is_too_large(collector):
+    """No heartbeat has more than 64 KiB, whatever its version."""
+    status, answer, _ = post(collector.url, HEARTBEAT_PATH, {**FULL, "schema_version": 9, "new": "x" * 70_000})
+    assert status == 413
+    assert "65536 bytes" in answer["error"]
+
+
+def test_collector_stores_no_address(collector):
+    """Neither the table of heartbeats nor that of feedback has a place for where from."""
+    post(collector.url, HEARTBEAT_PATH, FULL, {"X-Forwarded-For": "203.0.113.7", "User-Agent": "canary-agent"})
+    post(collector.url, FEEDBACK_PATH, FEEDBACK, {"X-Forwarded-For": "203.0.113.7", "User-Agent": "canary-agent"})
+    content = Path(collector.store.path).read_bytes()
+    assert b"203.0.113.7" not in content
+    assert b"127.0.0.1" not in content
+    assert b"canary-agent" not in content
+
+
+def test_collector_stores_feedback(collector):
+    """What a person typed is stored with its context; an email only when one was given."""
+    anonymous = {name: value for name, value in FEEDBACK.items() if name not in ("email", "app")}
+    assert post(collector.url, FEEDBACK_PATH, FEEDBACK)[:2] == (202, {"success": True})
+    assert post(collector.url, FEEDBACK_PATH, {**anonymous, "message": "half a \ud83d character, ten more"})[0] == 202
+    first, second = collector.feedback()
+    assert {name: first[name] for name in FEEDBACK} == FEEDBACK
+    assert (second["app"], second["email"]) == (None, None)
+    assert second["message"] == "half a ? character, ten more"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"category": "praise"}, "category"),
+        ({"message": "short"}, "message"),
+        ({"message": "x" * 5001}, "message"),
+        ({"email": "nobody"}, "email"),
+        ({"context": {}}, "context.version"),
+        ({"context": {**FEEDBACK["context"], "hostname": "x"}}, "context.hostname"),
+        ({"phone": "1"}, "phone"),
+    ],
+)
+def test_collector_refuses_feedback_that_does_not_fit_naming_the_field(collector, change, named):
+    """What is unknown, missing or wrong in feedback is named."""
+    status, answer, _ = post(collector.url, FEEDBACK_PATH, {**FEEDBACK, **change})
+    assert status == 400
+    assert named in answer["error"]
+    assert collector.feedback() == []
+
+
+def test_collector_token_is_for_events_only(tmp_path):
+    """A collector that asks senders of events for a token takes heartbeats and feedback without."""
+    with InProcessCollector(token="s3cret") as collector:
+        assert post(collector.url, HEARTBEAT_PATH, FULL)[0] == 202
+        assert post(collector.url, FEEDBACK_PATH, FEEDBACK)[0] == 202
+        assert post(collector.url, "/api/telemetry/tool-invocations", {"events": []})[0] == 401
+
+
+def test_collector_refuses_heartbeats_of_web_pages(collector):
+    """What a web page sends is no application's heartbeat."""
+    assert post(collector.url, HEARTBEAT_PATH, FULL, {"Origin": "https://evil.example"})[0] == 403
+
+
+def test_collector_rate_of_heartbeats_is_bounded_and_does_not_hold_up_events(tmp_path):
+    """Over its rate a heartbeat is told to come later, and events have a rate of their own."""
+    with serve(SqliteStore(tmp_path / "c.db"), rate_limit=2, clock=FakeClock()) as server:
+        statuses = [post(server.url, HEARTBEAT_PATH, FULL)[0] for _ in range(2)]
+        status, _, headers = post(server.url, HEARTBEAT_PATH, FULL)
+        assert (statuses, status) == ([202, 202], 429)
+        assert int(headers["Retry-After"]) >= 1
+        assert post(server.url, "/api/telemetry/tool-invocations", {"events": []})[0] == 202
+
+
+def test_collector_database_of_an_older_version_takes_heartbeats(tmp_path):
+    """A database from before there were heartbeats is brought up to date, with its events."""
+    path = tmp_path / "c.db"
+    SqliteStore(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE heartbeats")
+        connection.execute("DROP TABLE feedback")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with InProcessCollector(path) as collector:
+        assert post(collector.url, HEARTBEAT_PATH, FULL)[0] == 202
+    assert read_heartbeats(SqliteStore(path, read_only=True)) == [FULL]
