@@ -5,10 +5,11 @@ from __future__ import annotations
 from ..errors import UploadError
 from ..vocabulary import TelemetryStatus
 from ..wire import TelemetryBatch, TelemetryEvent
+from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
 from ._endpoint import check_endpoint
-from ._pipeline import PipelineStats, TelemetryPipeline
+from ._pipeline import TelemetryPipeline
 from ._recorder import Recorder
 from ._target import EventsTarget, find_target
 from ._uploader import TelemetryAuth, TelemetryUploader

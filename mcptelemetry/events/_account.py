@@ -1,0 +1,104 @@
+"""
+What became of every event: the numbers that always add up.
+
+Each number is either counted in the very step that moves the events, or follows from the
+others. Nothing is added up twice, so nothing can disagree.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+from ..system import Tally
+from ._buffer import TelemetryBuffer
+
+__all__ = ["Account", "PipelineStats"]
+
+
+class PipelineStats(NamedTuple):
+    """
+    One consistent picture of every event recorded in this process.
+
+    Always recorded = delivered + dropped + rejected + spooled + buffered + in_flight.
+    *requeued* counts how often events went back, *invalid* the records that made no event;
+    *last_error* is one line or None, *last_success_at* Unix seconds or None.
+    """
+
+    recorded: int
+    delivered: int
+    dropped: int
+    rejected: int
+    spooled: int
+    buffered: int
+    in_flight: int
+    requeued: int
+    invalid: int
+    last_error: str | None
+    last_success_at: float | None
+
+
+class Account:
+    """The account of the events in *buffer*; safe from any thread."""
+
+    def __init__(self, buffer: TelemetryBuffer) -> None:
+        self._buffer = buffer
+        # Re-entrant: a signal handler may look while this thread is in here. A plain lock,
+        # which is taken in one step: an interruption in a Python method of its own, as a
+        # condition has it, could leave it held for ever.
+        self._lock = threading.RLock()
+        self._delivered = Tally()  # guarded by _lock, as is all that stats() shows
+        self._rejected = Tally()
+        self._requeued = 0
+        self._last_error: str | None = None
+        self._last_success_at: float | None = None
+
+    @property
+    def delivered(self) -> int:
+        """How many events were delivered so far."""
+        return self._delivered.value
+
+    def deliver(self, count: int, *, at: float) -> None:
+        """Settle the first *count* lent events as delivered *at* (Unix seconds)."""
+        with self._lock:
+            self._buffer.settle(count, self._delivered)
+            self._last_success_at = at
+
+    def reject(self, count: int, error: str) -> None:
+        """Settle the first *count* lent events as given up for good."""
+        with self._lock:
+            self._buffer.settle(count, self._rejected)
+            self._last_error = error
+
+    def requeue(self, error: str | None = None) -> None:
+        """Put what is lent back, in order."""
+        with self._lock:
+            if self._buffer.put_back():
+                self._requeued += 1
+            self._last_error = error or self._last_error
+
+    def drop_all(self, error: str) -> None:
+        """Drop what is lent and what waits."""
+        with self._lock:
+            self._buffer.put_back()
+            self._buffer.discard()
+            self._last_error = error
+
+    def stats(self) -> PipelineStats:
+        """Return one consistent picture."""
+        with self._lock:
+            counts = self._buffer.counts()
+            delivered, rejected = self._delivered.value, self._rejected.value
+            return PipelineStats(
+                recorded=counts.recorded,
+                delivered=delivered,
+                dropped=counts.recorded - delivered - rejected - counts.waiting - counts.lent,
+                rejected=rejected,
+                spooled=0,
+                buffered=counts.waiting,
+                in_flight=counts.lent,
+                requeued=self._requeued,
+                invalid=self._buffer.invalid,
+                last_error=self._last_error,
+                last_success_at=self._last_success_at,
+            )

@@ -1,0 +1,131 @@
+"""
+From waiting events to settled ones: one pass of the worker.
+
+Batches are lent by the buffer, encoded, sent, and settled by what came of it: the table
+of verdicts is followed here, with its two refinements (a batch that is too large goes in
+smaller parts, one that holds a credential goes without the guilty).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..privacy import Outcome, Verdict
+from ..system import Clock
+from ..wire import EventEncoder, EventRow
+from ._account import Account
+from ._buffer import TelemetryBuffer
+from ._formats import BodyOf
+from ._outage import OutageLog
+from ._schedule import Schedule
+from ._uploader import TelemetryUploader
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """
+    Sends what waits in *buffer*, *batch_size* events at a time; used by one thread at a time.
+
+    *secs_left* gives the seconds until the end of the process's patience, None when there is
+    no end in sight.
+    """
+
+    def __init__(
+        self,
+        buffer: TelemetryBuffer,
+        *,
+        uploader: TelemetryUploader,
+        account: Account,
+        schedule: Schedule,
+        outages: OutageLog,
+        body_of: BodyOf,
+        batch_size: int,
+        clock: Clock,
+        secs_left: Callable[[], float | None],
+    ) -> None:
+        self._buffer = buffer
+        self._uploader = uploader
+        self._account = account
+        self._schedule = schedule
+        self._outages = outages
+        self._body_of = body_of
+        self._batch_size = batch_size
+        self._clock = clock
+        self._secs_left = secs_left
+        self._encoder = EventEncoder()
+
+    def send_waiting(self) -> Outcome | None:
+        """Send as many events as wait now, batch by batch; return what ended it early, or None."""
+        self._schedule.begin_attempt()
+        left = len(self._buffer)
+        while left > 0:
+            rows = self._buffer.lend(min(self._batch_size, left))
+            if not rows:
+                return None
+            left -= len(rows)
+            outcome = self._send_lent(rows)
+            if outcome is not None:
+                return outcome
+        return None
+
+    def _send_lent(self, rows: list[EventRow]) -> Outcome | None:
+        """Send lent *rows*, in smaller parts when they are too large; as `send_waiting()`."""
+        size = len(rows)
+        while rows:
+            part = rows[:size]
+            outcome = self._send(part)
+            verdict = outcome.verdict
+            if verdict is Verdict.TOO_LARGE and len(part) > 1:
+                size = (len(part) + 1) // 2
+                continue
+            if verdict.is_retryable:
+                self._postpone(outcome)
+                return outcome
+            if verdict is Verdict.REFUSED:
+                # Saying yes again must not send what was recorded before.
+                self._account.drop_all(outcome.message)
+                self._outages.tell("refused", f"what was recorded is dropped, {outcome.message}")
+                return outcome
+            if verdict is Verdict.UNCLEAN and len(part) > 1:
+                clean = self._count_clean(part)
+                if 0 < clean < len(part):
+                    ended_by = self._send_lent(part[:clean])
+                    if ended_by is not None:
+                        return ended_by
+                    del rows[:clean]
+                    continue
+                # The first is guilty; or all are, together and none of them alone.
+                part = part[: clean or 1]
+            self._settle(len(part), outcome)
+            del rows[: len(part)]
+        return None
+
+    def _count_clean(self, rows: list[EventRow]) -> int:
+        """Return how many of *rows*, from the first on, may leave when each is searched alone."""
+        for number, text in enumerate(self._encoder.encode(rows, self._buffer.process)):
+            if self._uploader.find_guilt(text.encode("ascii")) is not None:
+                return number
+        return len(rows)
+
+    def _send(self, rows: list[EventRow]) -> Outcome:
+        secs_left = self._secs_left()
+        if secs_left is not None and secs_left <= 0:
+            return Outcome(Verdict.LATER, None, None, "no time was left before the end")
+        body = self._body_of(self._encoder.encode(rows, self._buffer.process))
+        return self._uploader.send(body, timeout_secs=secs_left)
+
+    def _settle(self, count: int, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.DELIVERED:
+            self._account.deliver(count, at=self._clock.time())
+            self._outages.end()
+        else:
+            self._account.reject(count, outcome.message)
+            self._outages.tell("rejected", f"{count} events were rejected and given up: {outcome.message}")
+        self._schedule.resume()
+
+    def _postpone(self, outcome: Outcome) -> None:
+        self._account.requeue(outcome.message)
+        self._schedule.postpone(outcome.retry_after_secs)
+        fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"
+        self._outages.tell(outcome.verdict.value, f"events are {fate}: {outcome.message}")
