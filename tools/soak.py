@@ -175,7 +175,7 @@ def be_host(url: str, secs: float, rate: int) -> int:
             stats = pipeline.stats()
             print(json.dumps([now - began_at, resident_kib(), stats.buffered + stats.in_flight]), flush=True)
         time.sleep(0.01)
-    host.flush_until_empty(pipeline, tries=500)
+    host.flush_until_empty(pipeline, secs=600)
     host.report(**host.account(pipeline))
     return 0
 

@@ -19,21 +19,20 @@ SCRIPT = Path(__file__).parents[1] / "data" / "scripts" / "signal_host.py"
 
 def send(url, scene, number, tmp_path, secs=30):
     """Run the host, send it signal *number* when it is ready; return status, output and errors."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(SCRIPT), url, scene],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
-    )
-    try:
-        line = process.stdout.readline()
-        assert line == "ready\n", process.communicate(timeout=secs)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=secs)
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            assert line == "ready\n", process.communicate(timeout=secs)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=secs)
+        finally:
+            process.kill()
     return process.returncode, out, err
 
 

@@ -56,14 +56,18 @@ def report(**facts):
     sys.stdout.flush()
 
 
-def flush_until_empty(pipeline, tries=200):
+def flush_until_empty(pipeline, secs=120):
     """Flush until nothing waits."""
+    import time
+
     from mcptelemetry.errors import UploadError
 
-    for _ in range(tries):
+    ends_at = time.monotonic() + secs
+    while time.monotonic() < ends_at:
         try:
             pipeline.flush(30)
         except UploadError:
+            time.sleep(0.02)  # the endpoint may have asked to be left alone
             continue
         if pipeline.buffer.is_empty() and not pipeline.stats().in_flight:
             return
