@@ -1,0 +1,265 @@
+"""What `Telemetry` counts, and what of it reaches the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from mcptelemetry import RegistrySnapshot, StartupOutcome, Surface, Telemetry
+from mcptelemetry.state import Memory
+from mcptelemetry.testing import FakeClock, ScriptedTransport
+from mcptelemetry.usage import ActivationState, ActivationStore, Windows
+
+YES = {"ACME_MCP_TELEMETRY": "1"}
+
+
+@pytest.fixture
+def make(tmp_path, own_surroundings):
+    """Return what makes a telemetry of an installation, which is shut down afterwards."""
+    made = []
+
+    def make(environ=None, **arguments):
+        given = {"heartbeat_endpoint": "http://127.0.0.1:9", "notice": lambda _text: True, **arguments}
+        telemetry = Telemetry(
+            "acme-mcp",
+            "1.4.0",
+            data_dir=str(tmp_path / "data"),
+            environ={"HOME": str(own_surroundings), **YES, **(environ or {})},
+            transport=ScriptedTransport(),
+            **given,
+        )
+        made.append(telemetry)
+        return telemetry
+
+    yield make
+    for telemetry in made:
+        telemetry.shutdown()
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Return where the installation's database is."""
+    return str(tmp_path / "data" / "telemetry.db")
+
+
+def stored(path, generation="|"):
+    """Return what the next heartbeat of the installation would carry."""
+    return Windows(Memory(path).database, clock=FakeClock(), generation=lambda: generation).state().snapshot
+
+
+def test_telemetry_counts_every_recorded_call_as_builtin_or_upstream(make, database):
+    """A declared tool without an upstream is built-in; every other recorded call is an upstream's."""
+    telemetry = make(tools=["search"])
+
+    @telemetry.tool
+    def fetch():
+        return 1
+
+    telemetry.start()
+    telemetry.record("search")
+    telemetry.record("search", "explicit_prefix", upstream="cloud")
+    telemetry.record("get_issues", "remote_only", upstream="cloud")
+    fetch()
+    with telemetry.invocation("search"):
+        pass
+    telemetry.record(["no tool"])
+    counted = telemetry.registry.snapshot()
+    assert counted.builtin_tool_calls == {"search": 2, "fetch": 1}
+    assert counted.upstream_tool_call_count == 2
+    telemetry.flush(5)
+    assert telemetry.registry.snapshot() == RegistrySnapshot()
+    assert stored(database) == counted
+
+
+def test_telemetry_with_an_endpoint_for_events_counts_the_same(make):
+    """Counting does not depend on whether events leave, too; what makes no event is not counted."""
+    telemetry = make(tools=["search"], events_endpoint="http://127.0.0.1:9")
+    telemetry.record("search")
+    telemetry.record("search", upstream="cloud")
+    telemetry.record("search", status="no such word")
+    snapshot = telemetry.registry.snapshot()
+    assert (snapshot.builtin_tool_calls, snapshot.upstream_tool_call_count) == ({"search": 1}, 1)
+    assert telemetry.pipeline.stats().recorded == 2
+
+
+def test_telemetry_counts_are_stored_when_it_ends(make, database):
+    """What was counted last is on the disk after `shutdown()`."""
+    with make(tools=["search"], error_categories=["cache_miss"], routes=["/mcp"]) as telemetry:
+        telemetry.record("search")
+        telemetry.registry.record_error("cache_miss")
+        telemetry.registry.record_rest_request("POST", "/mcp", "2xx")
+        telemetry.record_startup_outcome(StartupOutcome.PORT_CONFLICT)
+    found = stored(database)
+    assert found.builtin_tool_calls == {"search": 1}
+    assert found.error_category_counts == {"cache_miss": 1}
+    assert found.rest_endpoint_calls == {"POST /mcp": {"2xx": 1}}
+    assert Memory(database).look().last_startup_outcome is StartupOutcome.PORT_CONFLICT
+
+
+@pytest.mark.parametrize(("said", "outcome"), [("success", StartupOutcome.SUCCESS), ("on fire", StartupOutcome.OTHER_ERROR)])
+def test_telemetry_startup_outcome_is_a_closed_word(make, database, said, outcome):
+    """A word that is not known is other_error."""
+    with make() as telemetry:
+        telemetry.record_startup_outcome(said)
+    assert Memory(database).look().last_startup_outcome is outcome
+
+
+def test_telemetry_middleware_notes_clients_and_surface(make, database):
+    """The middleware notes each client by its sanitised name, however it introduces itself, and counts MCP requests."""
+    telemetry = make(tools=["search"])
+    telemetry.start()
+
+    async def listing(_ctx):
+        return {"tools": [{"name": "search"}]}
+
+    async def answer(_ctx):
+        return {}
+
+    def introduced(name, **extra):
+        return SimpleNamespace(client_params=SimpleNamespace(client_info=SimpleNamespace(name=name)), **extra)
+
+    async def serve():
+        middleware = telemetry.middleware
+        hello = {"clientInfo": {"name": "Visual Studio Code"}}
+        await middleware(SimpleNamespace(method="initialize", request_id=0, params=hello), answer)
+        await middleware(SimpleNamespace(method="tools/list", request_id=1, params={}), listing)
+        call = {"name": "search", "_meta": {"io.modelcontextprotocol/clientInfo": {"name": "/Users/alice/cli"}}}
+        await middleware(SimpleNamespace(method="tools/call", request_id=2, params=call), answer)
+        session = introduced("Cursor")
+        await middleware(SimpleNamespace(method="tools/call", request_id=3, params={"name": "search"}, session=session), answer)
+        await middleware.on_call_tool(
+            SimpleNamespace(message=SimpleNamespace(name="search"), fastmcp_context=SimpleNamespace(session=session)), answer
+        )
+
+    asyncio.run(serve())
+    telemetry.flush(5)
+    assert stored(database).surface_requests[Surface.MCP] == 3
+    assert stored(database).builtin_tool_calls == {"search": 3}
+    state = telemetry.activation.load()
+    assert state.first_mcp_client_ever is True
+    assert state.mcp_clients_seen_ever == ("vscode", "unknown", "cursor")
+
+
+def test_telemetry_counts_retrieve_tools_as_activation_too(make):
+    """A recorded call of retrieve_tools is a milestone and a gauge; nobody has to say it twice."""
+    telemetry = make(tools=["retrieve_tools"])
+    telemetry.start()
+    for _ in range(3):
+        telemetry.record("retrieve_tools")
+    telemetry.flush(5)
+    state = telemetry.activation.load()
+    assert (state.first_retrieve_tools_call_ever, state.retrieve_tools_calls_24h) == (True, 3)
+
+
+def test_telemetry_activation_is_noted_here_and_written_by_the_worker(make, database):
+    """A milestone touches no file on the host's thread, and is stored by the next flush."""
+    telemetry = make()
+    telemetry.activation.mark_first_connected_server()
+    telemetry.activation.add_tokens_saved(500)
+    assert not os.path.exists(database)
+    telemetry.start()
+    telemetry.flush(5)
+    state = ActivationStore(database).load()
+    assert (state.first_connected_server_ever, state.estimated_tokens_saved_24h_bucket) == (True, "100_1k")
+
+
+def test_telemetry_installer_flag_is_remembered(make, database):
+    """A process that the installer started leaves that for the next heartbeat to say."""
+    with make(environ={"ACME_MCP_LAUNCHED_BY": "installer"}):
+        pass
+    assert ActivationStore(database).is_installer_pending() is True
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"environ": {"ACME_MCP_TELEMETRY": "off"}},
+        {"environ": {"DO_NOT_TRACK": "1"}},
+        {"environ": {"CI": "true"}},
+        {"default": "off"},
+    ],
+)
+def test_telemetry_off_stores_nothing(make, tmp_path, arguments):
+    """Off, the counters are there and nothing of them, or of anything else, reaches the disk."""
+    telemetry = make(tools=["search"], **arguments)
+    with telemetry:
+        telemetry.record("search")
+        telemetry.registry.record_surface("cli")
+        telemetry.activation.mark_first_mcp_client()
+        telemetry.record_startup_outcome("success")
+        telemetry.flush(5)
+        assert telemetry.registry.snapshot().surface_requests["cli"] == 1
+        assert telemetry.activation.load() == ActivationState()
+    assert not list(tmp_path.iterdir())
+
+
+def test_telemetry_without_an_endpoint_for_heartbeats_stores_no_count(make, tmp_path):
+    """What no heartbeat can ever report is not kept."""
+    with make(heartbeat_endpoint=None, tools=["search"]) as telemetry:
+        telemetry.registry.record_builtin_tool("search")
+        telemetry.activation.mark_first_mcp_client()
+        telemetry.flush(5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_telemetry_local_counts_on_this_machine(make, database):
+    """In local mode counts are stored, to be shown here."""
+    with make(default="local", tools=["search"]) as telemetry:
+        telemetry.record("search")
+    assert stored(database).builtin_tool_calls == {"search": 1}
+
+
+def test_telemetry_that_was_not_started_stores_nothing_at_exit(tmp_path):
+    """Whoever only makes one leaves no file behind."""
+    program = (
+        "import sys; from mcptelemetry import Telemetry\n"
+        "telemetry = Telemetry('acme-mcp', '1.0.0', data_dir=sys.argv[1], heartbeat_endpoint='http://127.0.0.1:9',\n"
+        "                      tools=['search'], environ={'HOME': sys.argv[1]})\n"
+        "telemetry.registry.record_builtin_tool('search')\n"
+        "telemetry.activation.mark_first_mcp_client()\n"
+    )
+    place = tmp_path / "data"
+    subprocess.run([sys.executable, "-c", program, str(place)], check=True, timeout=60)
+    assert not place.exists()
+
+
+EXITS = {
+    "at its end": "",
+    "by an exception": "raise SystemExit(3)",
+    "in a fork": "import os\nif os.fork() == 0:\n    telemetry.record('search')\n    sys.exit(0)\nos.wait()",
+    "in a multiprocessing child": (
+        "import multiprocessing\nchild = multiprocessing.get_context('fork').Process(target=telemetry.record, args=('search',))\n"
+        "child.start()\nchild.join(30)"
+    ),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("way", EXITS)
+def test_telemetry_stores_what_was_counted_however_the_process_ends(tmp_path, way):
+    """A process that lives for a moment, and each of its children, stores what it counted, once."""
+    program = (
+        "import sys; from mcptelemetry import Telemetry\n"
+        "telemetry = Telemetry('acme-mcp', '1.0.0', data_dir=sys.argv[1], heartbeat_endpoint='http://127.0.0.1:9',\n"
+        "                      tools=['search'], environ={'HOME': sys.argv[1]}, notice=lambda text: False)\n"
+        "telemetry.start()\n"
+        "telemetry.record('search')\n" + EXITS[way]
+    )
+    expected = 2 if "child" in way or "fork" in way else 1
+    found = 0
+    # An exit may take a second and no longer; on a machine that is busier than that, once more.
+    for attempt in range(5):
+        place = tmp_path / str(attempt)
+        command = [sys.executable, "-W", "ignore", "-c", program, str(place)]
+        done = subprocess.run(command, timeout=60, capture_output=True)
+        assert (done.returncode, done.stderr) == (3 if way == "by an exception" else 0, b"")
+        found = stored(str(place / "telemetry.db")).builtin_tool_calls.get("search", 0)
+        assert found <= expected
+        if found == expected:
+            break
+    assert found == expected
