@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._decorator import instrument_callable, tool_name_of
-from ._invocation import Invocation, RecordCall
+from ._invocation import Invocation, RecordCall, record_nothing
 from ._middleware import McpMiddleware
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "McpMiddleware",
     "RecordCall",
     "instrument_callable",
+    "record_nothing",
     "tool_name_of",
 ]

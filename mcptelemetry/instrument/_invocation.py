@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ..vocabulary import ErrorType, TelemetryStatus
 
-__all__ = ["Invocation", "RecordCall"]
+__all__ = ["Invocation", "RecordCall", "record_nothing"]
 
 
 class RecordCall(Protocol):
@@ -144,3 +144,17 @@ def _error_type_of(kind: type[BaseException]) -> str | None:
 
 
 _CANCELLATIONS = (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled"))
+
+
+def record_nothing(
+    tool: str,
+    routing_decision: str = "local_only",
+    *,
+    upstream: str | None = None,
+    routing_detail: str | None = None,
+    status: str = TelemetryStatus.SUCCESS,
+    error_type: str | None = None,
+    latency_ms: int = 0,
+    was_fallback: bool = False,
+) -> None:
+    """Take what a silent client is told, and keep nothing of it."""

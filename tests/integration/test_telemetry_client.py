@@ -213,7 +213,7 @@ def test_settings_file_sets_the_pipeline_up(tmp_path, environ):
     config = telemetry.pipeline.config
     assert (config.batch_size, config.batch_interval_secs, config.offline_queue_max) == (7, 2.5, 50)
     assert config.compression == "gzip"
-    assert telemetry._target.auth.bearer_token == "s3cret"
+    assert telemetry._events.target.auth.bearer_token == "s3cret"
     assert "s3cret" not in repr(telemetry.status())
 
 

@@ -13,48 +13,39 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
-from .application import Application, home_directory, normalise_version
-from .config import Config, Mode, load_config
-from .environment import (
-    AutostartReader,
-    OsFileProber,
-    ParentPPIDChecker,
-    StdinTTYChecker,
-    current_os_name,
-    detect_env_kind,
-    detect_launch_source,
+from ..application import Application, home_directory, normalise_version
+from ..config import Mode
+from ..environment import detect_launch_source
+from ..errors import UploadError
+from ..events import Recorder, TelemetryPipeline, check_endpoint
+from ..instrument import (
+    Invocation,
+    McpMiddleware,
+    RecordCall,
+    instrument_callable,
+    record_nothing,
+    tool_name_of,
 )
-from .errors import ConfigError, UploadError
-from .events import EventsTarget, Recorder, TelemetryPipeline, check_endpoint, find_target
-from .instrument import Invocation, McpMiddleware, RecordCall, instrument_callable, tool_name_of
-from .privacy import (
-    Decision,
-    FirstRunNotice,
-    NoticeSink,
-    Stream,
-    Switches,
-    first_heartbeat_at,
-    has_been_noticed,
-    maybe_print_first_run_notice,
-)
-from .state import DATABASE_FILE, Memory, Picture, SentDocument, format_moment
-from .system import CORRUPT_SUFFIX, Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
-from .usage import ActivationNotes, CounterRegistry, Counting
-from .vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
-from .wire import FIELD_SHAPES, OPEN_MAP_ENTRIES_MAX
+from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_first_run_notice
+from ..state import DATABASE_FILE, Memory, SentDocument
+from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
+from ..usage import ActivationNotes, CounterRegistry, Counting
+from ..vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
+from ._checks import check_command, check_edition, check_flags, check_notice, check_version
+from ._events_stream import EventsStream
+from ._installation import Installation, path_in
+from ._status import describe_status
 
 if TYPE_CHECKING:
-    from .feedback import FeedbackRequest, FeedbackResponse, FeedbackService
-    from .matching import RoutingDecision
-    from .usage import HeartbeatService, RuntimeStats
+    from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
+    from ..matching import RoutingDecision
+    from ..usage import HeartbeatService, RuntimeStats
 
 __all__ = ["Telemetry"]
 
 _logger = logging.getLogger(__name__)
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 _FLUSH_ON_SIGNAL_SECS = 1.0
-_BUSY_SECS = 2.0  # a host waits for its start, but not for long
-_AUTOSTART_FILE = "tray-autostart.json"
 # What the last start leaves for the command line to know.
 _PROFILE_NAMES = frozenset({"default", "edition", "heartbeat_endpoint", "events_endpoint", "command"})
 
@@ -104,59 +95,56 @@ class Telemetry:
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
         transport: Transport | None = None,
     ) -> None:
-        if not isinstance(version, str):
-            msg = f"version must be a str such as '1.4.0', not {type(version).__name__}"
-            raise TypeError(msg)
-        if notice is not None and not callable(notice):
-            msg = f"notice must be a function that takes a text and returns a bool, not {type(notice).__name__}"
-            raise TypeError(msg)
-        if command is not None and not isinstance(command, str):
-            msg = f"command must be a str such as 'acme-mcp telemetry off', not {type(command).__name__}"
-            raise TypeError(msg)
-        self._edition = _check_edition(edition)
-        self._flags = _check_flags(flags)
+        self._version = normalise_version(check_version(version))
+        self._edition = check_edition(edition)
+        self._flags = check_flags(flags)
         self._stats = stats
-        self._heartbeat: HeartbeatService | None = None
-        self._feedback: FeedbackService | None = None
-        self._application = Application(app)
-        self._version = normalise_version(version)
-        self.environ: Mapping[str, str] = os.environ if environ is None else environ
-        """The environment that is looked at, anew each time."""
-        self._clock = as_clock(clock)
+        self._sink = check_notice(notice)
+        self._command = check_command(command)
         self._default = default
-        self._sink = notice
-        self._command = command
-        self._switches = Switches(
-            self._application,
-            environ=self.environ,
-            version=version,
-            default=default,
-            data_dir=data_dir,
-            clock=self._clock.time,
-        )
-        self._data_dir = os.path.dirname(self._switches.config_path)
-        self._memory: Memory | None = None
-        self._is_noticed = False
-        self._problem: ConfigError | None = None
+        self._transport = transport
+        self._events_endpoint = events_endpoint
         if heartbeat_endpoint is not None:
             check_endpoint(heartbeat_endpoint, argument="heartbeat_endpoint")
         self._heartbeat_endpoint = heartbeat_endpoint
-        self._events_endpoint = events_endpoint
-        self._config = Config()
-        self._target = self._find_target(events_endpoint, token)
-        self._stream = Stream.OPERATOR_EVENTS if self._target and self._target.is_operators else Stream.AUTHOR_EVENTS
-        self._generation = self._switches.generation()
-        self._transport = transport
-        self._pipeline: TelemetryPipeline | None = None
-        self._record: RecordCall = _record_nothing
+        self._clock = as_clock(clock)
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        """The environment that is looked at, anew each time."""
+        self._application = Application(app)
+        self._installation = Installation(
+            self._application,
+            version=version,
+            default=default,
+            data_dir=data_dir,
+            environ=self.environ,
+            clock=self._clock,
+        )
+        self._switches = self._installation.switches
+        self._events = EventsStream(
+            self._installation, endpoint=events_endpoint, token=token, version=self._version, transport=transport
+        )
         self._counting = Counting(tools=tools, error_categories=error_categories, routes=routes)
-        if self._heartbeat_url() is not None and self._problem is None and self._counting_generation() is not None:
-            self._counting.keep(self._open_memory(), clock=self._clock, permission=self._counting_generation)
-            self._record = self._counting.record_call_only
-        if self._target is not None and self._switches.decide(self._stream).may_send:
-            self._build_pipeline(self._target)
+        self._record = self._build_record()
+        # On this object the recorder itself, not the method that hands eight arguments on to
+        # it: that alone would be a fifth of what recording costs.
+        self.record = self._record  # type: ignore[method-assign]
+        self._heartbeat: HeartbeatService | None = None
+        self._feedback: FeedbackService | None = None
         self._middleware: McpMiddleware | None = None
         self._signals: SignalChain | None = None
+
+    def _build_record(self) -> RecordCall:
+        """Return what a finished invocation is told to: both streams, one of them, or nobody."""
+        record: RecordCall = record_nothing
+        is_told = self._heartbeat_url() is not None and self._installation.problem is None
+        if is_told and self._counting_generation() is not None:
+            memory = self._installation.open_memory()
+            self._counting.keep(memory, clock=self._clock, permission=self._counting_generation)
+            record = self._counting.record_call_only
+        if self.pipeline is not None:
+            count = self._counting.registry.record_call
+            record = Recorder(self.pipeline.buffer, self._clock.time, count).record
+        return record
 
     @classmethod
     def of_installation(
@@ -171,7 +159,7 @@ class Telemetry:
         """
         application = Application(app)
         home = application.data_directory(os.environ if environ is None else environ)
-        database = _path(home if data_dir is None else data_dir, DATABASE_FILE)
+        database = path_in(home if data_dir is None else data_dir, DATABASE_FILE)
         profile = dict(Memory(database).look().profile) if os.path.lexists(database) else {}
         version = profile.pop("version", None)
         shown = "1" if version is None else version
@@ -196,8 +184,7 @@ class Telemetry:
             maybe_print_first_run_notice(notice)
             if notice.heartbeat_endpoint is not None:
                 self.heartbeat_service().start()
-        if self._pipeline is not None and self._target is not None:
-            self._pipeline.start(self._target.auth)
+        self._events.start()
         if detect_launch_source(self.environ, None, None, None, app=self._application) is LaunchSource.INSTALLER:
             self._counting.activation.set_installer_pending(True)
         self._counting.start()
@@ -209,7 +196,7 @@ class Telemetry:
         Waits and raises as `TelemetryPipeline.flush` does.
         """
         self._counting.flush(1.0 if timeout is None else min(timeout, 1.0))
-        return 0 if self._pipeline is None else self._pipeline.flush(timeout)
+        return 0 if self.pipeline is None else self.pipeline.flush(timeout)
 
     def shutdown(self, timeout: float = 1.0) -> None:
         """Stop after one last attempt, in at most *timeout* seconds; may be called again."""
@@ -217,8 +204,8 @@ class Telemetry:
             self._heartbeat.stop(0)  # rings; its thread may be in the middle of a send, and is a daemon
         ends_at = SystemClock.monotonic() + timeout
         self._counting.stop_soon(timeout)
-        if self._pipeline is not None:
-            self._pipeline.shutdown(timeout)
+        if self.pipeline is not None:
+            self.pipeline.shutdown(timeout)
         self._counting.shutdown(ends_at - SystemClock.monotonic())
 
     def __enter__(self) -> Telemetry:
@@ -237,7 +224,7 @@ class Telemetry:
         Nothing touches a signal unless this is called; call it from the main thread. Does
         nothing when nothing may be sent.
         """
-        if (self._pipeline is not None or self._counting.is_kept) and self._signals is None:
+        if (self.pipeline is not None or self._counting.is_kept) and self._signals is None:
             self._signals = SignalChain(self._flush_on_signal)
             self._signals.install()
 
@@ -360,27 +347,24 @@ class Telemetry:
         usual = self._application.data_directory({"HOME": home_directory(self.environ)})
         return FirstRunNotice(
             application=self._application,
-            memory=self._open_memory(),
+            memory=self._installation.open_memory(),
             heartbeat_endpoint=heartbeat,
             events_endpoint=events,
             sink=self._sink,
             command=self._command,
-            data_dir=None if usual == self._data_dir else self._data_dir,
+            data_dir=None if usual == self._installation.data_dir else self._installation.data_dir,
             may_show=lambda: any(self._noticed_endpoints()),
         )
 
     def _noticed_endpoints(self) -> tuple[str | None, str | None]:
         """Return where the heartbeat and the author's events would go now, None where they would not."""
-        if self._problem is not None:
+        if self._installation.problem is not None:
             return None, None
         heartbeat = self._heartbeat_url() if self._switches.decide(Stream.HEARTBEAT).may_send else None
-        events = None
-        if self._target is not None and self._stream is Stream.AUTHOR_EVENTS and self._pipeline is not None:
-            events = self._target.settings.endpoint if self._switches.decide(self._stream).may_send else None
-        return heartbeat, events
+        return heartbeat, self._events.endpoint_to_notice()
 
     def _heartbeat_url(self) -> str | None:
-        return self._config.telemetry.endpoint or self._heartbeat_endpoint
+        return self._installation.config.telemetry.endpoint or self._heartbeat_endpoint
 
     def _remember_setup(self, memory: Memory) -> bool:
         """Return whether it could be done; if not, the host has waited long enough."""
@@ -395,12 +379,6 @@ class Telemetry:
             "command": self._command,
         }
         return memory.note_profile({name: value for name, value in values.items() if value is not None})
-
-    def _open_memory(self) -> Memory:
-        """Return the installation's memory; making it touches no file."""
-        if self._memory is None:
-            self._memory = Memory(_path(self._data_dir, DATABASE_FILE), clock=self._clock, busy_secs=_BUSY_SECS)
-        return self._memory
 
     # -- counting ---------------------------------------------------------------------
 
@@ -437,19 +415,19 @@ class Telemetry:
     def heartbeat_service(self) -> HeartbeatService:
         """Return the same service, also when there is no endpoint: then it only previews."""
         if self._heartbeat is None:
-            from .usage import build_heartbeat_service  # it loads sqlite3
+            from ..usage import build_heartbeat_service  # it loads sqlite3
 
             self._heartbeat = build_heartbeat_service(
                 self._application,
                 version=self._version,
                 edition=self._edition,
-                endpoint=None if self._problem is not None else self._heartbeat_url(),
-                memory=self._open_memory(),
+                endpoint=None if self._installation.problem is not None else self._heartbeat_url(),
+                memory=self._installation.open_memory(),
                 switches=self._switches,
                 environ=self.environ,
                 clock=self._clock,
                 transport=self._transport,
-                network=self._network,
+                network=self._installation.config.network,
                 stats=self._stats,
                 flags=self._flags,
                 flush=self._counting.flush,
@@ -459,7 +437,7 @@ class Telemetry:
 
     def sent_documents(self) -> list[SentDocument] | Trouble:
         """Return the last heartbeats that were sent and answered, oldest first, word for word."""
-        return self._open_memory().sent_documents()
+        return self._installation.open_memory().sent_documents()
 
     def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
         """
@@ -473,7 +451,7 @@ class Telemetry:
     def feedback_service(self) -> FeedbackService:
         """Return the service behind `submit_feedback()`; `FeedbackError` without an endpoint."""
         if self._feedback is None:
-            from .feedback import build_feedback_service
+            from ..feedback import build_feedback_service
 
             self._feedback = build_feedback_service(
                 app=self._application.name,
@@ -481,7 +459,7 @@ class Telemetry:
                 environ=self.environ,
                 clock=self._clock,
                 transport=self._transport,
-                network=self._network,
+                network=self._installation.config.network,
                 describe=lambda: self.heartbeat_service().build_payload(),
             )
         return self._feedback
@@ -506,7 +484,7 @@ class Telemetry:
     @property
     def pipeline(self) -> TelemetryPipeline | None:
         """The events pipeline, None without an endpoint or when nothing may be sent."""
-        return self._pipeline
+        return self._events.pipeline
 
     def status(self) -> dict[str, Any]:
         """
@@ -516,130 +494,9 @@ class Telemetry:
         say the same of their streams with endpoint and owner, *storage* whether this machine
         can remember anything. Changes nothing.
         """
-        decision = self._switches.decide(Stream.HEARTBEAT)
-        memory = self._open_memory()
-        picture = memory.look()
-        return {
-            "app": self._application.name,
-            "version": self._version or None,
-            "mode": str(decision.mode),
-            "reason": decision.reason,
-            "row": decision.row,
-            "files": {
-                "settings": self._switches.config_path,
-                "mode": self._switches.state_path,
-                "person": self._switches.person_path,
-                "memory": memory.path,
-                "autostart": _path(self._data_dir, _AUTOSTART_FILE),
-            },
-            "heartbeat": self._heartbeat_status(decision, picture),
-            "events": self._events_status(),
-            "storage": _storage_status(memory),
-            **_memory_status(picture),
-            **self._surroundings(),
-        }
-
-    def _heartbeat_status(self, decision: Decision, picture: Picture) -> dict[str, Any]:
-        endpoint = self._heartbeat_url()
-        owner = "person" if self._config.telemetry.endpoint else "author"
-        is_built = endpoint is not None and self._problem is None
-        return {
-            "mode": str(decision.mode) if is_built else "off",
-            "reason": decision.reason if is_built else str(self._problem or "no endpoint is configured"),
-            "endpoint": endpoint,
-            "owner": None if endpoint is None else owner,
-            "not_before": _moment(first_heartbeat_at(picture.notice)),
-        }
-
-    def _surroundings(self) -> dict[str, Any]:
-        uid = os.getuid() if hasattr(os, "getuid") else None
-        terminal = StdinTTYChecker()
-        kind, markers = detect_env_kind(self.environ, OsFileProber(), current_os_name(), terminal, uid=uid)
-        source = detect_launch_source(self.environ, None, ParentPPIDChecker(), terminal, app=self._application)
-        autostart = AutostartReader(_path(self._data_dir, _AUTOSTART_FILE), self._clock.time)
-        return {
-            "env_kind": str(kind),
-            "env_markers": markers.to_dict(),
-            "launch_source": str(source),
-            "autostart_enabled": autostart.read() if self._data_dir else None,
-        }
-
-    def _events_status(self) -> dict[str, Any]:
-        if self._problem is not None:
-            return {"mode": "off", "reason": str(self._problem), "endpoint": None, "owner": None, "stats": None}
-        if self._target is None:
-            reason = "no endpoint is configured"
-            return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
-        decision: Decision = self._switches.decide(self._stream)
-        stats = None if self._pipeline is None else self._pipeline.stats()._asdict()
-        return {
-            "mode": str(decision.mode),
-            "reason": decision.reason,
-            "endpoint": self._target.settings.endpoint,
-            "owner": "operator" if self._target.is_operators else "author",
-            "stats": stats,
-        }
-
-    # -- putting together -------------------------------------------------------------
-
-    def _find_target(self, code_endpoint: str | None, code_token: str | None) -> EventsTarget | None:
-        config = Config()
-        try:
-            config = load_config(self._switches.config_path)
-            for warning in config.warnings:
-                _logger.warning("%s", warning)
-            self._config = config
-            self._network = config.network
-            if config.telemetry.endpoint is not None:
-                _check_own_endpoint(config.telemetry.endpoint, self._switches.config_path)
-            return find_target(
-                self._application,
-                environ=self.environ,
-                config=config,
-                config_path=self._switches.config_path,
-                code_endpoint=code_endpoint,
-                code_token=code_token,
-            )
-        except ConfigError as error:
-            self._problem = error
-            self._network = config.network
-            _logger.error("telemetry is off for this run: %s", error)  # noqa: TRY400  one line, no traceback
-            return None
-
-    def _build_pipeline(self, target: EventsTarget) -> None:
-        self._pipeline = TelemetryPipeline(
-            target.settings,
-            app=self._application.name,
-            version=self._version or None,
-            environ=self.environ,
-            clock=self._clock,
-            transport=self._transport,
-            network=self._network,
-            refusal=self._refusal,
+        return describe_status(
+            self._installation, self._events, version=self._version, heartbeat_endpoint=self._heartbeat_url()
         )
-        self._record = Recorder(
-            self._pipeline.buffer, self._clock.time, self._counting.registry.record_call
-        ).record
-        # On this object the recorder itself, not the method that hands eight arguments on to
-        # it: that alone would be a fifth of what recording costs.
-        self.record = self._record  # type: ignore[method-assign]
-
-    def _refusal(self) -> str | None:
-        """Return why events may not leave now, or None: what the gate asks before each send."""
-        refusal = self._switches.refusal(self._stream)
-        if refusal is not None or self._stream is Stream.OPERATOR_EVENTS:
-            return refusal
-        generation = self._switches.generation()
-        if generation != self._generation:
-            self._generation = generation
-            return "it was recorded before the mode was last changed"
-        return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
-
-    def _has_notice_been_shown(self) -> bool:
-        endpoint = None if self._target is None else self._target.settings.endpoint
-        if not self._is_noticed and endpoint is not None:
-            self._is_noticed = has_been_noticed(self._open_memory().look().notice, (endpoint,))
-        return self._is_noticed
 
     def _flush_on_signal(self) -> None:
         try:
@@ -648,89 +505,5 @@ class Telemetry:
             _logger.debug("the flush before the signal was not complete: %s", error)
 
     def _count_invalid(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.buffer.count_invalid()
-
-
-def _check_edition(edition: object) -> str:
-    if not isinstance(edition, str):
-        msg = f"edition must be a str such as 'personal', not {type(edition).__name__}"
-        raise TypeError(msg)
-    if not FIELD_SHAPES["edition"].accepts(edition):
-        msg = f"edition={edition!r} is not usable: use 1 to 32 lower-case letters, digits, '_' and '-'"
-        raise ValueError(msg)
-    return edition
-
-
-def _check_flags(flags: Any) -> Any:  # noqa: ANN401  a mapping or a function, unknown until here
-    if flags is None or callable(flags):
-        return flags
-    if not isinstance(flags, Mapping):
-        msg = f"flags must be a mapping of names to booleans, or a function, not {type(flags).__name__}"
-        raise TypeError(msg)
-    for name, flag in flags.items():
-        if not isinstance(name, str) or not FIELD_SHAPES["flags"].accepts_key(name):
-            msg = f"flags holds {name!r}, which is not usable: use lower-case identifiers of 1 to 64 characters"
-            raise ValueError(msg)
-        if not isinstance(flag, bool):
-            msg = f"flags[{name!r}] must be True or False, not {type(flag).__name__}"
-            raise TypeError(msg)
-    if len(flags) > OPEN_MAP_ENTRIES_MAX:
-        msg = f"flags holds {len(flags)} names; at most {OPEN_MAP_ENTRIES_MAX} can be reported"
-        raise ValueError(msg)
-    return flags
-
-
-def _path(directory: str, name: str) -> str:
-    return os.path.join(os.path.abspath(directory), name) if directory else ""
-
-
-def _check_own_endpoint(endpoint: str, path: str) -> None:
-    try:
-        check_endpoint(endpoint, argument="[telemetry] endpoint")
-    except ValueError as error:
-        msg = f"{path}: {error}"
-        raise ConfigError(msg) from None
-
-
-def _storage_status(memory: Memory) -> dict[str, Any]:
-    trouble = memory.storage_trouble()
-    aside = memory.path + CORRUPT_SUFFIX
-    return {
-        "degraded": trouble is not None,
-        "trouble": None if trouble is None else trouble.text,
-        "set_aside": aside if memory.path and os.path.lexists(aside) else None,
-    }
-
-
-def _memory_status(picture: Picture) -> dict[str, Any]:
-    identity, mark, outcome = picture.identity, picture.notice, picture.last_startup_outcome
-    notice = None
-    if mark is not None:
-        notice = {"shown_at": _moment(mark.shown_at), "how": mark.how, "endpoints": sorted(mark.destinations)}
-    return {
-        "identity": None if identity is None else identity._asdict(),
-        "notice": notice,
-        "last_reported_version": picture.last_reported_version,
-        "last_startup_outcome": None if outcome is None else str(outcome),
-        "last_success_at": _moment(picture.last_success_at),
-        "last_error": picture.last_error,
-    }
-
-
-def _moment(secs: float | None) -> str | None:
-    return None if secs is None else format_moment(secs)
-
-
-def _record_nothing(
-    tool: str,
-    routing_decision: str = "local_only",
-    *,
-    upstream: str | None = None,
-    routing_detail: str | None = None,
-    status: str = TelemetryStatus.SUCCESS,
-    error_type: str | None = None,
-    latency_ms: int = 0,
-    was_fallback: bool = False,
-) -> None:
-    """Take what a silent client is told, and keep nothing of it."""
+        if self.pipeline is not None:
+            self.pipeline.buffer.count_invalid()

@@ -1,0 +1,114 @@
+"""
+The events of one application: whose they are, whether they may leave, and the pipeline.
+
+An operator's events ask two switches; the author's ask all of them, wait for the notice,
+and never outlive a change of the mode.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConfigError
+from ..events import TelemetryPipeline, find_target
+from ..privacy import Stream, has_been_noticed
+from ..system import Transport
+from ._installation import Installation
+
+__all__ = ["EventsStream"]
+
+
+class EventsStream:
+    """
+    The events stream of *installation*; *pipeline* is None when nothing may be sent.
+
+    Raises `ValueError` or `TypeError` for what the author gave; what an operator set wrongly
+    switches the installation off.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        endpoint: str | None,
+        token: str | None,
+        version: str,
+        transport: Transport | None,
+    ) -> None:
+        self._installation = installation
+        self._switches = installation.switches
+        self._generation = self._switches.generation()
+        self._is_noticed = False
+        try:
+            self.target = find_target(
+                installation.application,
+                environ=installation.environ,
+                config=installation.config,
+                config_path=self._switches.config_path,
+                code_endpoint=endpoint,
+                code_token=token,
+            )
+        except ConfigError as error:
+            installation.switch_off(error)
+        if installation.problem is not None:
+            self.target = None
+        is_operators = self.target is not None and self.target.is_operators
+        self.stream = Stream.OPERATOR_EVENTS if is_operators else Stream.AUTHOR_EVENTS
+        self.pipeline: TelemetryPipeline | None = None
+        if self.target is not None and self._switches.decide(self.stream).may_send:
+            self.pipeline = TelemetryPipeline(
+                self.target.settings,
+                app=installation.application.name,
+                version=version or None,
+                environ=installation.environ,
+                clock=installation.clock,
+                transport=transport,
+                network=installation.config.network,
+                refusal=self._refusal,
+            )
+
+    def start(self) -> None:
+        """Begin to deliver; see `TelemetryPipeline.start`."""
+        if self.pipeline is not None and self.target is not None:
+            self.pipeline.start(self.target.auth)
+
+    def endpoint_to_notice(self) -> str | None:
+        """Return the endpoint that a person must be told of first, None when there is none."""
+        if self.target is None or self.pipeline is None or self.stream is not Stream.AUTHOR_EVENTS:
+            return None
+        return self.target.settings.endpoint if self._switches.decide(self.stream).may_send else None
+
+    def describe(self) -> dict[str, Any]:
+        """Return mode, reason, endpoint, owner and account, for a person."""
+        silent = {"mode": "off", "endpoint": None, "owner": None, "stats": None}
+        if self._installation.problem is not None:
+            return {**silent, "reason": str(self._installation.problem)}
+        if self.target is None:
+            return {**silent, "reason": "no endpoint is configured"}
+        decision = self._switches.decide(self.stream)
+        return {
+            "mode": str(decision.mode),
+            "reason": decision.reason,
+            "endpoint": self.target.settings.endpoint,
+            "owner": "operator" if self.target.is_operators else "author",
+            "stats": None if self.pipeline is None else self.pipeline.stats()._asdict(),
+        }
+
+    def _refusal(self) -> str | None:
+        """Return why events may not leave now, or None: what the gate asks before each send."""
+        refusal = self._switches.refusal(self.stream)
+        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
+            return refusal
+        generation = self._switches.generation()
+        if generation != self._generation:
+            # The pipeline lets go of all that it holds when it hears this.
+            self._generation = generation
+            return "it was recorded before the mode was last changed"
+        return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
+
+    def _has_notice_been_shown(self) -> bool:
+        endpoint = None if self.target is None else self.target.settings.endpoint
+        if not self._is_noticed and endpoint is not None:
+            notice = self._installation.open_memory().look().notice
+            self._is_noticed = has_been_noticed(notice, (endpoint,))
+        return self._is_noticed

@@ -1,0 +1,116 @@
+"""
+What is on and why, as one mapping that is also JSON.
+
+Looking changes nothing: no file is made, and every answer is that of this moment.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..environment import (
+    AutostartReader,
+    OsFileProber,
+    ParentPPIDChecker,
+    StdinTTYChecker,
+    current_os_name,
+    detect_env_kind,
+    detect_launch_source,
+)
+from ..privacy import Decision, Stream, first_heartbeat_at
+from ..state import Memory, Picture, format_moment
+from ..system import CORRUPT_SUFFIX
+from ._events_stream import EventsStream
+from ._installation import Installation, path_in
+
+__all__ = ["describe_status"]
+
+_AUTOSTART_FILE = "tray-autostart.json"
+
+
+def describe_status(
+    installation: Installation, events: EventsStream, *, version: str, heartbeat_endpoint: str | None
+) -> dict[str, Any]:
+    """Return the mapping of `Telemetry.status()`."""
+    switches = installation.switches
+    decision = switches.decide(Stream.HEARTBEAT)
+    memory = installation.open_memory()
+    picture = memory.look()
+    return {
+        "app": installation.application.name,
+        "version": version or None,
+        "mode": str(decision.mode),
+        "reason": decision.reason,
+        "row": decision.row,
+        "files": {
+            "settings": switches.config_path,
+            "mode": switches.state_path,
+            "person": switches.person_path,
+            "memory": memory.path,
+            "autostart": path_in(installation.data_dir, _AUTOSTART_FILE),
+        },
+        "heartbeat": _heartbeat(installation, decision, picture, heartbeat_endpoint),
+        "events": events.describe(),
+        "storage": _storage(memory),
+        **_memory(picture),
+        **_surroundings(installation),
+    }
+
+
+def _heartbeat(
+    installation: Installation, decision: Decision, picture: Picture, endpoint: str | None
+) -> dict[str, Any]:
+    owner = "person" if installation.config.telemetry.endpoint else "author"
+    is_built = endpoint is not None and installation.problem is None
+    return {
+        "mode": str(decision.mode) if is_built else "off",
+        "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
+        "endpoint": endpoint,
+        "owner": None if endpoint is None else owner,
+        "not_before": _moment(first_heartbeat_at(picture.notice)),
+    }
+
+
+def _storage(memory: Memory) -> dict[str, Any]:
+    trouble = memory.storage_trouble()
+    aside = memory.path + CORRUPT_SUFFIX
+    return {
+        "degraded": trouble is not None,
+        "trouble": None if trouble is None else trouble.text,
+        "set_aside": aside if memory.path and os.path.lexists(aside) else None,
+    }
+
+
+def _memory(picture: Picture) -> dict[str, Any]:
+    identity, mark, outcome = picture.identity, picture.notice, picture.last_startup_outcome
+    notice = None
+    if mark is not None:
+        notice = {"shown_at": _moment(mark.shown_at), "how": mark.how, "endpoints": sorted(mark.destinations)}
+    return {
+        "identity": None if identity is None else identity._asdict(),
+        "notice": notice,
+        "last_reported_version": picture.last_reported_version,
+        "last_startup_outcome": None if outcome is None else str(outcome),
+        "last_success_at": _moment(picture.last_success_at),
+        "last_error": picture.last_error,
+    }
+
+
+def _surroundings(installation: Installation) -> dict[str, Any]:
+    environ = installation.environ
+    uid = os.getuid() if hasattr(os, "getuid") else None
+    terminal = StdinTTYChecker()
+    kind, markers = detect_env_kind(environ, OsFileProber(), current_os_name(), terminal, uid=uid)
+    source = detect_launch_source(environ, None, ParentPPIDChecker(), terminal, app=installation.application)
+    autostart = AutostartReader(path_in(installation.data_dir, _AUTOSTART_FILE), installation.clock.time)
+    return {
+        "env_kind": str(kind),
+        "env_markers": markers.to_dict(),
+        "launch_source": str(source),
+        "autostart_enabled": autostart.read() if installation.data_dir else None,
+    }
+
+
+def _moment(secs: float | None) -> str | None:
+    return None if secs is None else format_moment(secs)
