@@ -47,6 +47,7 @@ _logger = logging.getLogger(__name__)
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 _FLUSH_ON_SIGNAL_SECS = 1.0
 # What the last start leaves for the command line to know.
+_LOOK_AGAIN_SECS = 300.0  # nothing of the heartbeat was built: its notice could not be shown
 _PROFILE_NAMES = frozenset({"default", "edition", "heartbeat_endpoint", "events_endpoint", "command"})
 
 
@@ -125,9 +126,10 @@ class Telemetry:
         )
         self._counting = Counting(tools=tools, error_categories=error_categories, routes=routes)
         self._record = self._build_record()
-        # On this object the recorder itself, not the method that hands eight arguments on to
-        # it: that alone would be a fifth of what recording costs.
-        self.record = self._record  # type: ignore[method-assign]
+        if type(self).record is Telemetry.record:
+            # On this object the recorder itself, not the method that hands eight arguments on
+            # to it: that alone would be a fifth of what recording costs.
+            self.record = self._record  # type: ignore[method-assign]
         self._heartbeat: HeartbeatService | None = None
         self._feedback: FeedbackService | None = None
         self._middleware: McpMiddleware | None = None
@@ -139,7 +141,12 @@ class Telemetry:
         is_told = self._heartbeat_url() is not None and self._installation.problem is None
         if is_told and self._counting_generation() is not None:
             memory = self._installation.open_memory()
-            self._counting.keep(memory, clock=self._clock, permission=self._counting_generation)
+            self._counting.keep(
+                memory,
+                clock=self._clock,
+                permission=self._counting_generation,
+                chores=(self._take_heartbeat_turn,),
+            )
             record = self._counting.record_call_only
         if self.pipeline is not None:
             count = self._counting.registry.record_call
@@ -183,7 +190,7 @@ class Telemetry:
         if notice is not None and self._remember_setup(notice.memory):
             maybe_print_first_run_notice(notice)
             if notice.heartbeat_endpoint is not None:
-                self.heartbeat_service().start()
+                self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
         self._events.start()
         if detect_launch_source(self.environ, None, None, None, app=self._application) is LaunchSource.INSTALLER:
             self._counting.activation.set_installer_pending(True)
@@ -201,7 +208,7 @@ class Telemetry:
     def shutdown(self, timeout: float = 1.0) -> None:
         """Stop after one last attempt, in at most *timeout* seconds; may be called again."""
         if self._heartbeat is not None:
-            self._heartbeat.stop(0)  # rings; its thread may be in the middle of a send, and is a daemon
+            self._heartbeat.stop(0)  # its turns are the worker's, which is ended below
         ends_at = SystemClock.monotonic() + timeout
         self._counting.stop_soon(timeout)
         if self.pipeline is not None:
@@ -434,6 +441,10 @@ class Telemetry:
                 on_violation=self._counting.registry.record_anonymity_violation,
             )
         return self._heartbeat
+
+    def _take_heartbeat_turn(self) -> float:
+        """Do what is due of the heartbeat, in the worker of usage; return the seconds until something is again."""
+        return _LOOK_AGAIN_SECS if self._heartbeat is None else self._heartbeat.turn()
 
     def sent_documents(self) -> list[SentDocument] | Trouble:
         """Return the last heartbeats that were sent and answered, oldest first, word for word."""
