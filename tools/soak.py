@@ -163,9 +163,14 @@ def be_host(url: str, secs: float, rate: int) -> int:
     pipeline, record = host.make_pipeline(
         url, batch_size=500, batch_interval_secs=1, offline_queue_max=500_000, compression="gzip"
     )
-    began_at = time.monotonic()
-    next_sample_at = began_at
-    recorded = 0
+    # First as much as half a minute's outage leaves waiting: the memory that a queue once
+    # needed stays with the process, and must not look like growth when an outage comes late.
+    recorded = 30 * rate
+    for number in range(recorded):
+        record(f"tool_{number % 40}", latency_ms=number % 1000)
+    began_at = time.monotonic() - 30
+    secs += 30
+    next_sample_at = began_at + 30
     while (now := time.monotonic()) < began_at + secs:
         for _ in range(int((now - began_at) * rate) - recorded):
             record(f"tool_{recorded % 40}", latency_ms=recorded % 1000)
