@@ -24,6 +24,7 @@ FLUSH_INTERVAL_SECS = 30.0
 _TRY_AGAIN_SECS = 5.0  # another process holds the database
 _EXIT_SECS = 1.0
 _EXIT_SECS_MIN = 0.05
+_WORKERS_SHARE = 0.75  # of the time at the end, until somebody else stores what was counted
 
 Chore = Callable[[], float]
 """Something else to do in turn: does what is due and returns the seconds until something is again."""
@@ -141,10 +142,11 @@ class UsageWorker:
 
     def _finish(self) -> None:
         left = max(_EXIT_SECS_MIN, (self._stops_at or 0.0) - read_monotonic())
-        if self._worker.is_running:
-            self._worker.join(left)
-        else:
+        if not self._worker.is_running:
             self._flusher.flush(left)
+        elif not self._worker.join(left * _WORKERS_SHARE):
+            # It is in the middle of a chore, such as a heartbeat that nobody answers.
+            self._flusher.flush(left * (1 - _WORKERS_SHARE))
         self._is_closed = True
         self._registry.attend(None)
         self._notes.attend(None)
