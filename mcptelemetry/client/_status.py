@@ -21,6 +21,7 @@ from ..environment import (
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX
+from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
 
@@ -55,6 +56,7 @@ def describe_status(
         "storage": _storage(memory),
         **_memory(picture),
         **_surroundings(installation),
+        "activation": _activation(installation),
     }
 
 
@@ -69,7 +71,27 @@ def _heartbeat(
         "endpoint": endpoint,
         "owner": None if endpoint is None else owner,
         "not_before": _moment(first_heartbeat_at(picture.notice)),
+        **_windows(installation),
     }
+
+
+def _windows(installation: Installation) -> dict[str, Any]:
+    """Return when the next heartbeat is due, and what became of those before."""
+    memory, clock = installation.open_memory(), installation.clock
+    state = Windows(memory.database, clock=clock.time, generation=installation.switches.generation).state()
+    return {
+        "due_at": _moment(clock.time() + state.due_in_secs),
+        "failed_attempts": state.attempts,
+        "accepted_count": state.settled_count,
+        "given_up_count": state.given_up_count,
+    }
+
+
+def _activation(installation: Installation) -> dict[str, Any] | None:
+    """Return how far the installation has come, None when that cannot be read."""
+    store = ActivationStore(installation.open_memory().path, installation.clock)
+    state = store.load()
+    return None if store.trouble is not None else state.to_dict()
 
 
 def _storage(memory: Memory) -> dict[str, Any]:

@@ -439,6 +439,7 @@ class Telemetry:
                 flags=self._flags,
                 flush=self._counting.flush,
                 on_violation=self._counting.registry.record_anonymity_violation,
+                notice=self.first_run_notice,
             )
         return self._heartbeat
 

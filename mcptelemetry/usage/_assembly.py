@@ -24,6 +24,7 @@ from ..environment import (
 )
 from ..privacy import (
     BlockedValue,
+    FirstRunNotice,
     Stream,
     Switches,
     collect_blocked_values,
@@ -60,6 +61,7 @@ def build_heartbeat_service(
     flags: Flags = None,
     flush: Callable[[], object] = lambda: None,
     on_violation: Callable[[], object] = lambda: None,
+    notice: Callable[[], FirstRunNotice | None] = lambda: None,
 ) -> HeartbeatService:
     """
     Return the service of *application*; see `HeartbeatService` for what is handed through.
@@ -103,6 +105,7 @@ def build_heartbeat_service(
         blocked_values=lambda: blocked_values_of(environ),
         flush=flush,
         on_violation=on_violation,
+        notice=notice,
         clock=clock,
     )
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from ..privacy import AnonymityViolation, BlockedValue, Gate, Outcome, Verdict, scan_for_pii
+from ..privacy import AnonymityViolation, BlockedValue, FirstRunNotice, Gate, Outcome, Verdict, scan_for_pii
 from ..state import Memory, SentDocument, format_moment, keep_sent, write_value
 from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock
 from ..vocabulary import LaunchSource
@@ -57,7 +57,8 @@ class HeartbeatService:
     place this is. *refusal* says why nothing may leave now, or None; *first_at* when, in Unix
     seconds, the first heartbeat may leave, None as long as no notice was shown. *flush* is
     called before each look and brings counts to the disk, *on_violation* for each document
-    that held what must not leave, which *blocked_values* names anew each time. Without an *endpoint* (None) nothing is ever sent.
+    that held what must not leave, which *blocked_values* names anew each time. *notice* is
+    what `first_run_notice()` returns. Without an *endpoint* (None) nothing is ever sent.
 
     Safe from any thread and across forks; nothing is raised for what the disk, the network
     or the application do.
@@ -79,6 +80,7 @@ class HeartbeatService:
         blocked_values: Callable[[], Iterable[BlockedValue]] = tuple,
         flush: Callable[[], object] = lambda: None,
         on_violation: Callable[[], object] = lambda: None,
+        notice: Callable[[], FirstRunNotice | None] = lambda: None,
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
     ) -> None:
         self._endpoint = endpoint
@@ -94,6 +96,7 @@ class HeartbeatService:
         self._blocked_values = blocked_values
         self._flush = flush
         self._on_violation = on_violation
+        self._notice = notice
         self._clock = as_clock(clock)
         self._began_at = self._clock.monotonic()
         self._gate = Gate(transport, refusal=refusal, clock=self._clock, scan=self._search)
@@ -108,6 +111,7 @@ class HeartbeatService:
         self._is_stopped = False
         self._has_told_trouble = False
         self._is_prepared = False
+        self._accepted_count = 0  # guarded by _sending
 
     @property
     def endpoint(self) -> str | None:
@@ -118,6 +122,10 @@ class HeartbeatService:
     def url(self) -> str | None:
         """Where heartbeats go, None without an endpoint."""
         return self._url
+
+    def first_run_notice(self) -> FirstRunNotice | None:
+        """Return what has to be said before anything leaves: for `maybe_print_first_run_notice`."""
+        return self._notice()
 
     # -- the life of it ---------------------------------------------------------------
 
@@ -142,9 +150,12 @@ class HeartbeatService:
         hours old and no other process is at it. Waits for the answer, at most some 10 seconds
         a step.
         """
+        accepted_before = self._accepted_count
         if not self._sending.acquire(timeout=_TIMEOUT_SECS):
             return False
         try:
+            if self._accepted_count != accepted_before:
+                return True  # by the worker, while this thread waited for it
             self._flush()
             self._prepare()
             return self._wait_secs() <= 0 and self._send_window()
@@ -223,6 +234,7 @@ class HeartbeatService:
     def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: Outcome) -> None:
         if outcome.verdict is Verdict.DELIVERED:
             self._has_told_trouble = False
+            self._accepted_count += 1
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)

@@ -468,3 +468,101 @@ def test_heartbeat_service_without_an_endpoint_only_previews(tmp_path):
     assert not installation.service.send_now()
     check(installation.service.build_payload().to_dict())
     assert installation.files() == {}
+
+
+# -- through Telemetry -----------------------------------------------------------------
+
+
+def telemetry_on(tmp_path, url, **more):
+    from mcptelemetry import Telemetry
+
+    environ = {"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1", **more.pop("environ", {})}
+    return Telemetry("acme-mcp", "1.4.0", heartbeat_endpoint=url, environ=environ, notice=lambda text: True, **more)
+
+
+def noticed_telemetry(tmp_path, url, **more):
+    """A telemetry whose notice was shown and whose worker is not started: a test takes the turns itself."""
+    from mcptelemetry.privacy import maybe_print_first_run_notice
+
+    telemetry = telemetry_on(tmp_path, url, **more)
+    assert maybe_print_first_run_notice(telemetry)
+    return telemetry
+
+
+def test_telemetry_status_says_when_the_next_heartbeat_is_due_and_how_far_activation_is(tmp_path, collector):
+    """The status holds the due time, what became of those before, and the activation funnel."""
+    clock = FakeClock()
+    telemetry = noticed_telemetry(tmp_path, collector.url, clock=clock)
+    telemetry.activation.record_mcp_client("Claude Desktop")
+    clock.advance(300)
+    assert telemetry.heartbeat.send_now()
+    status = telemetry.status()
+    assert status["heartbeat"]["accepted_count"] == 1
+    assert status["heartbeat"]["given_up_count"] == status["heartbeat"]["failed_attempts"] == 0
+    assert status["heartbeat"]["due_at"] == "2023-11-15T22:18:20Z"
+    assert status["activation"]["mcp_clients_seen_ever"] == ["claude-desktop"]
+    json.dumps(status)
+
+
+def test_telemetry_counts_what_is_recorded_into_its_heartbeat(tmp_path, collector):
+    """Every recorded call is counted as a built-in tool's or as some upstream's, with no name of the latter."""
+    clock = FakeClock()
+    telemetry = noticed_telemetry(
+        tmp_path, collector.url, clock=clock, tools=("get_issues",), edition="server", flags={"beta": True}
+    )
+    telemetry.record("get_issues")
+    telemetry.record("MY-CANARY-TOOL", "remote_only", upstream="MY-CANARY-SERVER")
+    clock.advance(300)
+    assert telemetry.heartbeat.send_now()
+    (document,) = collector.heartbeats()
+    assert document["builtin_tool_calls"] == {"get_issues": 1}
+    assert document["upstream_tool_call_count_bucket"] == "1-10"
+    assert (document["edition"], document["flags"]) == ("server", {"beta": True})
+    assert "CANARY" not in json.dumps(document).upper()
+
+
+def test_telemetry_service_can_be_shown_the_notice(tmp_path, collector):
+    """`maybe_print_first_run_notice` takes the heartbeat service as well as the telemetry."""
+    from mcptelemetry.privacy import maybe_print_first_run_notice
+
+    telemetry = telemetry_on(tmp_path, collector.url)
+    assert maybe_print_first_run_notice(telemetry.heartbeat)
+    assert not maybe_print_first_run_notice(telemetry)
+
+
+def test_telemetry_without_an_endpoint_has_no_heartbeat(tmp_path):
+    """Without an endpoint there is no service, and feedback says so."""
+    from mcptelemetry import FeedbackError, FeedbackRequest
+
+    telemetry = telemetry_on(tmp_path, None)
+    assert telemetry.heartbeat is None
+    with pytest.raises(FeedbackError, match="no endpoint"):
+        telemetry.submit_feedback(FeedbackRequest("bug", "It does not start."))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"edition": "My Edition"}, ValueError),
+        ({"edition": 3}, TypeError),
+        ({"flags": ["beta"]}, TypeError),
+        ({"flags": {"Beta": True}}, ValueError),
+        ({"flags": {"beta": "yes"}}, TypeError),
+        ({"flags": {f"f{n}": True for n in range(51)}}, ValueError),
+    ],
+)
+def test_telemetry_refuses_what_could_never_be_reported(tmp_path, arguments, error):
+    """A bad edition or flag is refused at construction, by the argument's name."""
+    with pytest.raises(error, match=next(iter(arguments))):
+        telemetry_on(tmp_path, None, **arguments)
+
+
+def test_telemetry_submits_feedback_while_off(tmp_path, collector):
+    """Feedback asks no switch: typing it is the consent."""
+    from mcptelemetry import FeedbackRequest
+
+    telemetry = telemetry_on(tmp_path, collector.url, environ={"DO_NOT_TRACK": "1"})
+    assert telemetry.submit_feedback(FeedbackRequest("feature", "Please add a dark mode.")).success
+    (stored,) = collector.feedback()
+    assert (stored["app"], stored["message"]) == ("acme-mcp", "Please add a dark mode.")
+    assert collector.heartbeats() == []
