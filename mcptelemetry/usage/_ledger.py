@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ._snapshot import COUNT_MAX, CounterKey, Counts, Kind
+from ._templates import UNMATCHED
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["FROZEN", "OPEN", "add_counts", "erase_counts", "freeze_counts", "has_counts", "read_counts", "settle_counts"]
+__all__ = ["COUNTERS_MAX", "FROZEN", "OPEN", "add_counts", "erase_counts", "freeze_counts", "has_counts", "read_counts", "settle_counts"]
 
 OPEN, FROZEN = 0, 1
+COUNTERS_MAX = 2_000
+"""How many counters one sum may have before routes and checks are put together."""
+_OTHER = "other"
 
 _SOUND_COUNT = f"CASE WHEN typeof(count) = 'integer' AND count BETWEEN 0 AND {COUNT_MAX} THEN count ELSE 0 END"
 _NAMES = {
@@ -35,7 +39,13 @@ _NO_DETAIL = re.compile("")
 
 
 def add_counts(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -> None:
-    """Add *counts* to the open sum; a sum ends at `COUNT_MAX`."""
+    """
+    Add *counts* to the open sum; a sum ends at `COUNT_MAX`.
+
+    Beyond `COUNTERS_MAX` counters a new route counts as ``UNMATCHED`` and a new check as
+    ``other``: each process is bounded, but there may be any number of them.
+    """
+    counts = _bounded(connection, counts)
     # Two statements that every version of SQLite knows, instead of one that only newer ones do.
     connection.executemany(
         "INSERT OR IGNORE INTO usage_counters (sum, kind, name, detail, count) VALUES (0, ?, ?, ?, 0)",
@@ -46,6 +56,21 @@ def add_counts(connection: sqlite3.Connection, counts: Mapping[CounterKey, int])
         " WHERE sum = 0 AND kind = ? AND name = ? AND detail = ?",
         [(min(count, COUNT_MAX), kind, name, detail) for (kind, name, detail), count in counts.items()],
     )
+
+
+def _bounded(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -> Mapping[CounterKey, int]:
+    stored = connection.execute("SELECT count(*) FROM usage_counters WHERE sum = 0").fetchone()[0]
+    if stored + len(counts) <= COUNTERS_MAX:
+        return counts
+    known = read_counts(connection, OPEN)
+    folded: Counts = {}
+    for key, count in counts.items():
+        if key not in known and key.kind == Kind.REST:
+            key = key._replace(name=f"{key.name.split()[0]} {UNMATCHED}")  # noqa: PLW2901  the same count
+        elif key not in known and key.kind == Kind.DOCTOR:
+            key = key._replace(name=_OTHER)  # noqa: PLW2901  likewise
+        folded[key] = folded.get(key, 0) + count
+    return folded
 
 
 def read_counts(connection: sqlite3.Connection, which: int) -> Counts:

@@ -263,3 +263,51 @@ def test_telemetry_stores_what_was_counted_however_the_process_ends(tmp_path, wa
         if found == expected:
             break
     assert found == expected
+
+
+def test_counting_on_the_hosts_thread_opens_nothing(tmp_path):
+    """Whatever is counted or noted, only the worker's thread opens a file or a database."""
+    program = """
+import sys, threading
+from mcptelemetry import Telemetry
+telemetry = Telemetry("acme-mcp", "1.0.0", data_dir=sys.argv[1], heartbeat_endpoint="http://127.0.0.1:9",
+                      tools=["search"], environ={"HOME": sys.argv[1]}, notice=lambda text: False)
+telemetry.start()
+opened = []
+def watch(event, args):
+    if threading.get_ident() == main and event in ("open", "sqlite3.connect", "os.mkdir", "socket.connect"):
+        opened.append((event, str(args)))
+main = threading.get_ident()
+sys.addaudithook(watch)
+pause = threading.Event()
+for _ in range(300):  # the worker stores in between
+    telemetry.record("search")
+    telemetry.record("other", upstream="cloud")
+    telemetry.registry.record_rest_request("GET", "/x", "2xx")
+    telemetry.registry.record_surface("cli")
+    telemetry.activation.mark_first_mcp_client()
+    telemetry.activation.record_mcp_client("Cursor")
+    telemetry.activation.add_tokens_saved(7)
+    telemetry.activation.increment_retrieve_tools_call()
+    telemetry.record_startup_outcome("success")
+    pause.wait(0.005)
+    if not telemetry.registry.snapshot().builtin_tool_calls:
+        break
+print(opened)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_telemetry_that_is_off_loads_no_database(tmp_path):
+    """With telemetry off, counting loads neither sqlite3 nor a thread."""
+    program = (
+        "import sys, threading; from mcptelemetry import Telemetry\n"
+        "telemetry = Telemetry('acme-mcp', '1.0.0', data_dir=sys.argv[1], heartbeat_endpoint='http://127.0.0.1:9',\n"
+        "                      environ={'HOME': sys.argv[1], 'DO_NOT_TRACK': '1'})\n"
+        "telemetry.start(); telemetry.record('search'); telemetry.activation.mark_first_mcp_client()\n"
+        "print('sqlite3' in sys.modules, threading.active_count())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, capture_output=True, text=True)
+    assert done.stdout == "False 1\n"

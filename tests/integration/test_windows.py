@@ -380,6 +380,28 @@ def test_flusher_sums_end_at_what_json_can_say(installation):
     assert calls(installation.windows().state()) == 2**53 - 1
 
 
+def test_flusher_puts_routes_and_checks_together_when_there_are_too_many(installation):
+    """However many processes count routes of their own, the database stays small and no count is lost."""
+    letters = "abcdefghij"
+    for first in letters:
+        process = installation.process()
+        for second in letters:
+            for third in letters + "klmnopqrst":
+                process.registry.record_rest_request("GET", f"/{first}/{second}{third}", "2xx")
+        process.registry.record_doctor_run(
+            [SimpleNamespace(name=f"{first}_{second}{third}", passed=True) for second in letters for third in letters]
+        )
+        installation.count(1, process)
+    snapshot = installation.windows().state().snapshot
+    rest = snapshot.rest_endpoint_calls
+    assert sum(count["2xx"] for count in rest.values()) == 2_000
+    assert sum(check.passed for check in snapshot.doctor_checks.values()) == 1_000
+    assert len(rest) + len(snapshot.doctor_checks) <= 2_003
+    assert rest["GET UNMATCHED"]["2xx"] > 0
+    assert snapshot.doctor_checks["other"].passed > 0
+    assert snapshot.builtin_tool_calls == {"search": 10}
+
+
 def test_worker_turn_stores_after_a_second_and_then_every_thirty(installation):
     """The first count is stored one second after it, later ones every 30 s."""
     process = installation.process()
