@@ -39,8 +39,13 @@ def test_client_name_in_finds_it_wherever_a_server_keeps_it(ctx):
 @pytest.mark.parametrize(
     "ctx",
     [None, 7, Thing(), Thing(params=None), Thing(params={"clientInfo": "Cursor"}), Thing(params={"clientInfo": {"name": 7}}),
-     Thing(params={"clientInfo": {"name": ""}}), Broken(), Thing(session=Broken()), Thing(params={"_meta": [1]})],
+     Thing(params={"clientInfo": {"name": ""}}), Thing(session=Broken()), Thing(params={"_meta": [1]})],
 )  # fmt: skip
 def test_client_name_in_is_empty_when_there_is_none(ctx):
     """What holds no name, or breaks when looked at, gives an empty one."""
     assert client_name_in(ctx) == ""
+
+
+def test_client_name_in_survives_a_context_that_breaks():
+    """A context that raises whenever it is looked at has no name."""
+    assert client_name_in(Broken()) == ""
