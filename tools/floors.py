@@ -82,7 +82,7 @@ def _is_below(room: str, other: str, floor_of: dict[str, int]) -> bool:
 
 def _imports(path: pathlib.Path, module: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...] | None]]:
     """Yield the line and the target, from the package's root, of each import of our own."""
-    package = module[:-1] if path.name != "__init__.py" else module[:-1]
+    package = module[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             if any(alias.name.split(".")[0] == "mcptelemetry" for alias in node.names):

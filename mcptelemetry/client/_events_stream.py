@@ -7,6 +7,7 @@ and never outlive a change of the mode.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ..errors import ConfigError
@@ -91,7 +92,7 @@ class EventsStream:
             "reason": decision.reason,
             "endpoint": self.target.settings.endpoint,
             "owner": "operator" if self.target.is_operators else "author",
-            "stats": None if self.pipeline is None else self.pipeline.stats()._asdict(),
+            "stats": None if self.pipeline is None else dataclasses.asdict(self.pipeline.stats()),
         }
 
     def _refusal(self) -> str | None:

@@ -46,8 +46,8 @@ __all__ = ["Telemetry"]
 _logger = logging.getLogger(__name__)
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 _FLUSH_ON_SIGNAL_SECS = 1.0
-# What the last start leaves for the command line to know.
 _LOOK_AGAIN_SECS = 300.0  # nothing of the heartbeat was built: its notice could not be shown
+# What the last start leaves for the command line to know.
 _PROFILE_NAMES = frozenset({"default", "edition", "heartbeat_endpoint", "events_endpoint", "command"})
 
 

@@ -8,7 +8,7 @@ others. Nothing is added up twice, so nothing can disagree.
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ..system import Tally
 from ._buffer import TelemetryBuffer
@@ -16,7 +16,8 @@ from ._buffer import TelemetryBuffer
 __all__ = ["Account", "PipelineStats"]
 
 
-class PipelineStats(NamedTuple):
+@dataclass(frozen=True)
+class PipelineStats:
     """
     One consistent picture of every event recorded in this process.
 

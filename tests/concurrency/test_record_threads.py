@@ -217,7 +217,7 @@ record = Recorder(pipeline.buffer, time.time).record
 def report(**more):
     pipeline.flush(60)
     sent = [e for r in transport.requests for e in json.loads(r.body)["events"]]
-    stats = pipeline.stats()._asdict()
+    stats = vars(pipeline.stats())
     pipeline.shutdown(5)
     ids = len({e["id"] for e in sent})
     print(json.dumps({**more, "sent": len(sent), "ids": ids, "stats": stats}))

@@ -194,7 +194,7 @@ def test_jsonl_that_does_not_fit_is_taken_back_and_retried(tmp_path):
         except UploadError as error:
             seen["error"] = str(error)
         seen["text"] = open({str(path)!r}).read()
-        seen["stats"] = pipeline.stats()._asdict()
+        seen["stats"] = vars(pipeline.stats())
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         seen["delivered later"] = pipeline.flush(30)
         pipeline.shutdown(5)

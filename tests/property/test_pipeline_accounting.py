@@ -73,7 +73,7 @@ def test_account_adds_up_after_any_answers(answers, steps, batch_size, is_gzip):
         asked_before = len(transport.requests)
         stats = pipeline.stats()
         assert stats.recorded == recorded
-        assert min(stats[:8]) >= 0
+        assert min(value for value in vars(stats).values() if type(value) is int) >= 0
         assert recorded == (
             stats.delivered
             + stats.dropped
