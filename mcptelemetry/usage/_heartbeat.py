@@ -19,7 +19,7 @@ from ..state import Memory, SentDocument, format_moment, keep_sent, write_value
 from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock
 from ..vocabulary import LaunchSource
 from ..wire import FIELD_SHAPES, HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload, check
-from ._activation import ActivationStore, clear_installer_pending
+from ._activation import ActivationState, ActivationStore, clear_installer_pending
 from ._payload import Program, Remembered, Surroundings, build_payload
 from ._snapshot import RegistrySnapshot
 from ._stats import StatsReader
@@ -186,8 +186,12 @@ class HeartbeatService:
             notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
         elif not state.heartbeat_id:
             notes.append("heartbeat_id is zeros: none has been drawn since the mode was last changed")
-        heartbeat_id = state.heartbeat_id or ZERO_ID
-        return Preview(self._build(self._remembered(heartbeat_id), state.snapshot), tuple(notes))
+        # Without an id, what is stored was counted before the mode was last changed: it never leaves.
+        is_present = bool(state.heartbeat_id)
+        remembered = self._remembered(state.heartbeat_id or ZERO_ID)
+        if not is_present:
+            remembered = remembered._replace(is_installer_pending=False)
+        return Preview(self._build(remembered, state.snapshot, is_present=is_present), tuple(notes))
 
     # -- sending ----------------------------------------------------------------------
 
@@ -273,8 +277,12 @@ class HeartbeatService:
 
     # -- building ---------------------------------------------------------------------
 
-    def _build(self, remembered: Remembered, counts: RegistrySnapshot) -> HeartbeatPayload:
+    def _build(
+        self, remembered: Remembered, counts: RegistrySnapshot, *, is_present: bool = True
+    ) -> HeartbeatPayload:
         activation = self._activation.load()
+        if not is_present:
+            activation = ActivationState()
         return build_payload(
             self._program,
             remembered,

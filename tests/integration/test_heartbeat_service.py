@@ -374,6 +374,36 @@ def test_hundred_previews_change_no_file(tmp_path):
     assert fresh.service.preview().notes == ()
 
 
+def test_preview_and_heartbeat_forget_what_was_counted_before_a_no(tmp_path):
+    """After off and on again, neither the preview nor the next heartbeat holds anything from before."""
+    from mcptelemetry.config import Mode, write_mode
+
+    with ScriptedServer() as server:
+        installation = Installation(tmp_path, server.url)
+        installation.notice()
+        installation.registry.record_builtin_tool("get_issues")
+        installation.notes.record_mcp_client("cursor")
+        installation.notes.set_installer_pending(True)
+        installation.service.send_now()  # the notice's delay
+        shown = installation.service.build_payload()
+        assert shown.builtin_tool_calls == {"get_issues": 1}
+        assert shown.activation["mcp_clients_seen_ever"] == ["cursor"]
+        assert shown.launch_source == "installer"
+        for mode in (Mode.OFF, Mode.ON):
+            installation.clock.advance(150)
+            write_mode(installation.switches.state_path, mode, clock=installation.clock.time)
+        preview = installation.service.preview()
+        again = Installation(tmp_path, server.url, clock=installation.clock)
+        assert again.service.send_now()
+        sent = json.loads(server.requests[0].body)
+    shown = preview.payload.to_dict()
+    assert any("since the mode was last changed" in note for note in preview.notes)
+    assert {**shown, "heartbeat_id": ""} == {**sent, "heartbeat_id": ""}
+    assert "builtin_tool_calls" not in sent
+    assert sent["activation"]["mcp_clients_seen_ever"] == []
+    assert sent["launch_source"] != "installer"
+
+
 def test_preview_works_while_off(tmp_path, collector):
     """A preview needs no permission: it shows what would leave."""
     installation = Installation(tmp_path, collector.url, environ={"DO_NOT_TRACK": "1"})
