@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING
 from ._version import VERSION as __version__  # noqa: N811  the usual name
 
 if TYPE_CHECKING:
+    from .cli import add_telemetry_commands as add_telemetry_commands
     from .client import Telemetry as Telemetry
     from .config import Mode as Mode
+    from .environment import AutostartReader as AutostartReader
+    from .environment import EnvMarkers as EnvMarkers
+    from .environment import FileProber as FileProber
+    from .environment import HandshakeChecker as HandshakeChecker
+    from .environment import PPIDChecker as PPIDChecker
+    from .environment import TTYChecker as TTYChecker
+    from .environment import detect_env_kind as detect_env_kind
+    from .environment import detect_env_kind_once as detect_env_kind_once
+    from .environment import detect_launch_source as detect_launch_source
+    from .environment import detect_launch_source_once as detect_launch_source_once
     from .errors import ConfigError as ConfigError
     from .errors import FeedbackError as FeedbackError
     from .errors import TelemetryError as TelemetryError
@@ -32,6 +43,8 @@ if TYPE_CHECKING:
     from .feedback import RateLimiter as RateLimiter
     from .feedback import validate_category as validate_category
     from .feedback import validate_message as validate_message
+    from .instrument import SurfaceMiddleware as SurfaceMiddleware
+    from .instrument import surface_headers as surface_headers
     from .matching import MatchReport as MatchReport
     from .matching import RoutingConfig as RoutingConfig
     from .matching import RoutingDecision as RoutingDecision
@@ -45,6 +58,7 @@ if TYPE_CHECKING:
     from .privacy import BlockedValue as BlockedValue
     from .privacy import collect_blocked_values as collect_blocked_values
     from .privacy import is_disabled_by_env as is_disabled_by_env
+    from .privacy import maybe_print_first_run_notice as maybe_print_first_run_notice
     from .privacy import scan_for_pii as scan_for_pii
     from .usage import MAX_MCP_CLIENTS_SEEN as MAX_MCP_CLIENTS_SEEN
     from .usage import MCPPROXY_TOOLS as MCPPROXY_TOOLS
@@ -92,8 +106,21 @@ __all__ = [  # what a newcomer needs to know; the rest is documented in its room
 _ROOM_OF_NAME = {
     name: room
     for room, names in {
+        "cli": ("add_telemetry_commands",),
         "client": ("Telemetry",),
         "config": ("Mode",),
+        "environment": (
+            "AutostartReader",
+            "EnvMarkers",
+            "FileProber",
+            "HandshakeChecker",
+            "PPIDChecker",
+            "TTYChecker",
+            "detect_env_kind",
+            "detect_env_kind_once",
+            "detect_launch_source",
+            "detect_launch_source_once",
+        ),
         "errors": ("ConfigError", "FeedbackError", "TelemetryError", "UploadError"),
         "events": (
             "PipelineConfig",
@@ -111,6 +138,7 @@ _ROOM_OF_NAME = {
             "validate_category",
             "validate_message",
         ),
+        "instrument": ("SurfaceMiddleware", "surface_headers"),
         "matching": (
             "MatchReport",
             "RoutingConfig",
@@ -127,6 +155,7 @@ _ROOM_OF_NAME = {
             "BlockedValue",
             "collect_blocked_values",
             "is_disabled_by_env",
+            "maybe_print_first_run_notice",
             "scan_for_pii",
         ),
         "usage": (

@@ -21,6 +21,7 @@ __all__ = [
     "StartupOutcome",
     "Surface",
     "TelemetryStatus",
+    "parse_client_surface",
 ]
 
 
@@ -86,6 +87,20 @@ class Surface(Word):
     WEBUI = "webui"
     TRAY = "tray"
     UNKNOWN = "unknown"
+
+
+_SURFACE_OF_WORD: dict[str, Surface] = {surface.value: surface for surface in Surface}
+
+
+def parse_client_surface(header: str | None) -> Surface:
+    """
+    Return the surface that *header* names before its ``/``, in any case: ``cli/1.2`` is `Surface.CLI`.
+
+    Whatever is not one of the closed words is `Surface.UNKNOWN`: a header is a stranger's text.
+    """
+    if not isinstance(header, str):
+        return Surface.UNKNOWN
+    return _SURFACE_OF_WORD.get(header.partition("/")[0].strip().lower(), Surface.UNKNOWN)
 
 
 class ErrorCategory(Word):

@@ -22,8 +22,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("privacy",),
     ("events", "usage", "feedback", "instrument", "wrap", "collector"),
     ("client",),
-    ("__init__", "testing"),
     ("cli",),
+    ("__init__", "testing"),
     ("__main__",),
 )
 # Rooms of one floor are peers and must not know each other, but for the ground floor's own order.

@@ -5,12 +5,15 @@ from __future__ import annotations
 from ._decorator import instrument_callable, tool_name_of
 from ._invocation import Invocation, RecordCall, record_nothing
 from ._middleware import McpMiddleware
+from ._wsgi import SurfaceMiddleware, surface_headers
 
 __all__ = [
     "Invocation",
     "McpMiddleware",
     "RecordCall",
+    "SurfaceMiddleware",
     "instrument_callable",
     "record_nothing",
+    "surface_headers",
     "tool_name_of",
 ]

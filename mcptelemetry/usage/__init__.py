@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..vocabulary import parse_client_surface
 from ._activation import (
     MAX_MCP_CLIENTS_SEEN,
     ActivationState,
@@ -21,7 +22,6 @@ from ._notes import ActivationNotes
 from ._registry import MCPPROXY_TOOLS, CounterRegistry
 from ._snapshot import DoctorCounts, RegistrySnapshot
 from ._stats import RuntimeStats
-from ._surfaces import parse_client_surface
 from ._window import FrozenWindow, Windows, WindowState
 from ._worker import UsageWorker
 
