@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import sys
 import threading
 import time
@@ -51,6 +52,16 @@ def own_surroundings(monkeypatch, tmp_path_factory):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
     return home
+
+
+# -- signals are as a process finds them ------------------------------------------------
+
+# Whoever started the tests may have had signals ignored (nohup, a shell's background job);
+# that is inherited, also by the processes that the tests start.
+for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL), ("SIGQUIT", signal.SIG_DFL)):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 # -- the network ends at this machine --------------------------------------------------
