@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 
-from ..system import Clock, Database, Trouble, as_clock
+from ..system import Clock, Database, Trouble, as_clock, draw_uuid4
 from ..vocabulary import StartupOutcome
 from ._counters import COUNTER_TABLES
 from ._identity import Identity, renew_identity
@@ -86,7 +85,7 @@ class Memory:
         path: str,
         *,
         clock: Clock | Callable[[], float] | None = None,
-        draw_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        draw_id: Callable[[], str] = draw_uuid4,
         busy_secs: float = 5.0,
     ) -> None:
         self.database = Database(path, _MIGRATIONS, busy_secs=busy_secs)

@@ -9,6 +9,7 @@ from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import ExitHook, around_fork
 from ._http import HttpTransport, NetworkSettings, is_loopback_host
+from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._signals import SignalChain
 from ._tally import Tally
@@ -36,7 +37,9 @@ __all__ = [
     "Worker",
     "around_fork",
     "as_clock",
+    "draw_uuid4",
     "is_loopback_host",
+    "is_uuid",
     "make_private_directory",
     "package_logger",
     "read_small_file",

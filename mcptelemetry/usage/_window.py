@@ -9,11 +9,10 @@ next date. What happens between is only sending, and may happen twice: the name 
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ..system import Database, Trouble
+from ..system import Database, Trouble, draw_uuid4, is_uuid
 from . import _ledger as ledger
 from ._activation import ACTIVATION
 from ._facts import FactTable
@@ -110,7 +109,7 @@ class Windows:
         clock: Callable[[], float],
         generation: Callable[[], str | None],
         uniform: Callable[[float, float], float] = random.uniform,
-        draw_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        draw_id: Callable[[], str] = draw_uuid4,
     ) -> None:
         self._database = database
         self.trouble: Trouble | None = None
@@ -288,10 +287,7 @@ def _is_frozen(connection: sqlite3.Connection) -> bool:
 
 def _stored_id(connection: sqlite3.Connection) -> str | None:
     text = _FACTS.text(connection, _HEARTBEAT_ID)
-    try:
-        return text if text is not None and str(uuid.UUID(text)) == text else None
-    except ValueError:
-        return None
+    return text if is_uuid(text) else None
 
 
 def _wait_secs(connection: sqlite3.Connection, name: str, most_secs: float, now: float) -> float:
