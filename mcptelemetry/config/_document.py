@@ -67,7 +67,7 @@ def read_document(path: str) -> Document | None:
         if stamp_of(path) is None:
             return None
         content = read_small_file(path, limit_bytes=_LIMIT_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         # There a moment ago: removed meanwhile, or a link that leads nowhere.
         if not os.path.islink(path):
             return None

@@ -33,14 +33,15 @@ def stamp_of(path: str) -> FileStamp | None:
     Beside the time of the last change, size and inode, it holds the time at which the
     permissions changed, so that a file that can no longer be read is not taken for the one
     that could. A link to a file that is missing is there: somebody put it there to say
-    something. Raises `OSError` when it cannot be found out.
+    something. Below what is no directory (a HOME of ``/dev/null``) there is nothing either.
+    Raises `OSError` when it cannot be found out.
     """
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         try:
             found = os.lstat(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
     return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns, found.st_dev)
 

@@ -385,6 +385,14 @@ def test_switches_without_a_home_send_nothing_that_must_be_recorded(missing: dic
     assert asked.decide(Stream.OPERATOR_EVENTS).mode is Mode.ON
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such device there")
+def test_switches_read_a_home_that_is_no_directory_as_one_without_files() -> None:
+    """With a HOME of /dev/null no file says no, so an operator's events go."""
+    asked = Switches(APP, environ={"HOME": os.devnull}, version="1.0", is_under_test=False)
+    assert asked.decide(Stream.OPERATOR_EVENTS)[::2] == (Mode.ON, 0)
+    assert asked.generation() == "|"
+
+
 def test_switches_touch_nothing_when_they_look(tmp_path: Path) -> None:
     """Looking creates no file and no directory, on or off."""
     for environ in ({}, {"DO_NOT_TRACK": "1"}):

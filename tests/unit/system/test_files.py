@@ -129,3 +129,12 @@ def test_stamp_of_tells_contents_and_rights_apart(tmp_path: Path) -> None:
     write_atomically(str(path), b"two")
     second = stamp_of(str(path))
     assert len({dangling, first, second}) == 3
+
+
+@posix_only
+def test_stamp_of_finds_nothing_below_what_is_no_directory(tmp_path: Path) -> None:
+    """A path through a file leads nowhere; a link that leads through a file is there all the same."""
+    (tmp_path / "file").write_text("no directory")
+    assert stamp_of(str(tmp_path / "file" / "a")) is None
+    (tmp_path / "link").symlink_to(tmp_path / "file" / "a")
+    assert stamp_of(str(tmp_path / "link")) is not None
