@@ -84,7 +84,7 @@ class Installation:
 
     def _check_own_endpoint(self, endpoint: str) -> None:
         try:
-            check_endpoint(endpoint, argument="[telemetry] endpoint")
+            check_endpoint(endpoint, may_be_file=False, argument="[telemetry] endpoint")
         except ValueError as error:
             msg = f"{self.switches.config_path}: {error}"
             raise ConfigError(msg) from None

@@ -106,7 +106,9 @@ class Telemetry:
         self._transport = transport
         self._events_endpoint = events_endpoint
         if heartbeat_endpoint is not None:
-            check_endpoint(heartbeat_endpoint, argument="heartbeat_endpoint")
+            check_endpoint(heartbeat_endpoint, may_be_file=False, argument="heartbeat_endpoint")
+        if events_endpoint is not None:
+            check_endpoint(events_endpoint, argument="events_endpoint")
         self._heartbeat_endpoint = heartbeat_endpoint
         self._clock = as_clock(clock)
         self.environ: Mapping[str, str] = os.environ if environ is None else environ

@@ -112,9 +112,11 @@ def test_unknown_word_of_an_invocation_is_an_exception(environ):
         ({"app": 7}, "app must be a str"),
         ({"version": None}, "version must be a str"),
         ({"default": "maybe"}, "default='maybe'"),
-        ({"events_endpoint": "ftp://acme.dev"}, "endpoint='ftp://acme.dev'"),
-        ({"events_endpoint": "http://acme.dev/t"}, "in the clear"),
-        ({"events_endpoint": 5}, "endpoint"),
+        ({"events_endpoint": "ftp://acme.dev"}, "events_endpoint='ftp://acme.dev'"),
+        ({"events_endpoint": "http://acme.dev/t"}, "in the clear; use https://"),
+        ({"events_endpoint": 5}, "events_endpoint must be a str"),
+        ({"heartbeat_endpoint": "http://acme.dev/t"}, "heartbeat_endpoint='http://acme.dev/t'"),
+        ({"heartbeat_endpoint": "file:///var/tmp/h"}, "must begin with https:// or http:// (this machine only)"),
         ({"events_endpoint": "https://a.dev/", "token": 5}, "bearer_token must be a str"),
         ({"events_endpoint": "https://a.dev/", "token": "two\nlines"}, "bearer_token"),
         ({"clock": 5}, "clock must"),
@@ -127,6 +129,15 @@ def test_bad_argument_is_an_error_at_construction(arguments, complaint, tmp_path
         Telemetry(**given)
     assert complaint in str(caught.value)
     assert "two\nlines" not in str(caught.value)
+    assert "allow_insecure" not in str(caught.value), "no argument of Telemetry is called so"
+
+
+def test_file_cannot_take_the_heartbeat(environ, tmp_path):
+    """`[telemetry] endpoint` with a file, which takes events only, switches off for this run and says why."""
+    (tmp_path / "telemetry.toml").write_text('[telemetry]\nendpoint = "file:///var/tmp/h"\n')
+    status = Telemetry("acme-mcp", "1.4.0", environ=environ, data_dir=str(tmp_path)).status()
+    assert status["heartbeat"]["mode"] == "off"
+    assert "[telemetry] endpoint='file:///var/tmp/h' is not usable" in status["heartbeat"]["reason"]
 
 
 @pytest.mark.parametrize("said", [{"DO_NOT_TRACK": "1"}, {"ACME_MCP_TELEMETRY": "off"}])

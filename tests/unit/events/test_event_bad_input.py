@@ -183,6 +183,14 @@ def test_uploader_may_send_in_the_clear_when_it_was_told_to():
     assert uploader.endpoint == "http://t.acme.dev/e"
 
 
+def test_mend_of_a_clear_endpoint_names_only_arguments_that_exist():
+    """`allow_insecure` is suggested by the uploader, which has it, and not by the settings, which have not."""
+    with pytest.raises(ValueError, match="allow_insecure=True"):
+        TelemetryUploader("http://t.acme.dev/e")
+    with pytest.raises(ValueError, match="use https://$"):
+        PipelineConfig(endpoint="http://t.acme.dev/e")
+
+
 @pytest.mark.parametrize("value", [None, 5, "get_issues", {"tool": "a"}, object()])
 def test_record_counts_what_is_no_event_and_never_raises(value):
     """A value that is no event is counted as invalid; nothing is raised and nothing waits."""
