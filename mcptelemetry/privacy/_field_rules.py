@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..vocabulary import EnvKind, ErrorCategory, LaunchSource, StartupOutcome, Surface
+from ..wire import COUNT_MAX, ROUTING_MODES
 
 __all__ = ["HEARTBEAT_RULES", "FieldRule"]
 
@@ -82,8 +83,10 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_count(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value <= COUNT_MAX and value == int(value)
 
 
 def _is_flag(value: object) -> bool:
@@ -112,7 +115,7 @@ def _list_of(values: FieldRule) -> _Rule:
     return _Rule("open", lambda value: isinstance(value, list), values=values)
 
 
-_COUNT = _Rule("closed", _is_number)
+_COUNT = _Rule("closed", _is_count)
 _FLAG = _Rule("closed", _is_flag)
 _FLAG_OR_NULL = _Rule("closed", lambda value: value is None or _is_flag(value))
 _OPEN = _Rule("open", _is_text)
@@ -136,7 +139,8 @@ HEARTBEAT_RULES: Mapping[str, FieldRule] = {
     "connected_server_count": _COUNT,
     "tool_count": _COUNT,
     "uptime_hours": _COUNT,
-    "routing_mode": _OPEN,
+    # Open for a host that has other words than ours; ours are never taken for a name.
+    "routing_mode": _Rule("open", _is_text, frozenset(ROUTING_MODES)),
     "quarantine_enabled": _FLAG,
     "timestamp": _MOMENT,
     "schema_version": _COUNT,

@@ -23,6 +23,7 @@ from mcptelemetry.privacy._scanner import (
     scan_text_for_pii,
 )
 from mcptelemetry.privacy._spellings import ANONYMITY_BLOCKED_PREFIXES
+from mcptelemetry.wire import ROUTING_MODES
 
 FULL = json.loads((Path(__file__).parents[2] / "data" / "scanner" / "heartbeat.json").read_text())
 SECRET = "s3cr3t/Value+42=="
@@ -197,6 +198,12 @@ def test_scan_for_pii_refuses_their_names_as_a_word_of_an_open_value(name: str) 
     scan_for_pii(with_field("routing_mode", f"x{name}x"), blocked)
 
 
+@pytest.mark.parametrize("mode", ROUTING_MODES)
+def test_scan_for_pii_never_takes_a_routing_mode_for_a_name(mode: str) -> None:
+    """A machine or a person called like a way of routing still gets a heartbeat."""
+    scan_for_pii({"routing_mode": mode}, collect_blocked_values(mode, f"/home/{mode}", {}))
+
+
 def test_scan_for_pii_searches_a_long_name_as_a_part_too() -> None:
     """A name of eight characters or more is no accident inside a word."""
     blocked = collect_blocked_values("buildhost", "", {})
@@ -365,6 +372,9 @@ def test_scan_for_pii_passes_a_version_like_an_address(name: str) -> None:
         ("os", "plan9"),
         ("tool_count", "7"),
         ("tool_count", True),
+        ("tool_count", -1),
+        ("tool_count", 1.5),
+        ("uptime_hours", 2**53),
         ("quarantine_enabled", 1),
         ("surface_requests", []),
         ("surface_requests", {"cli": "7"}),
