@@ -110,6 +110,9 @@ class Switches:
             raise ValueError(msg)
         prepare_reader()  # here, in the host's thread: the worker's may be forked over
         environ = os.environ if environ is None else environ
+        # The password file may know a home that the environment does not: refusals are
+        # looked for there, but nothing is recorded where a shell would not look for it.
+        has_place = data_dir is not None or application is None or _names_a_place(environ, application)
         if data_dir is None:
             data_dir = application.data_directory(environ) if application is not None else ""
         person = person_directory(environ) if person_dir is None else person_dir
@@ -122,7 +125,7 @@ class Switches:
         self._said_so_far = Facts(
             environ,
             application,
-            has_home=bool(person and (data_dir or application is None)),
+            has_home=bool(has_place and person and (data_dir or application is None)),
             is_released=is_released_version(version),
             is_under_test=is_test_runner() if is_under_test is None else is_under_test,
             default=Mode(default),
@@ -153,6 +156,12 @@ class Switches:
         generation, and nothing that is stored may be taken for old either.
         """
         return self.look().generation
+
+
+def _names_a_place(environ: Mapping[str, str], application: Application) -> bool:
+    """Return whether *environ* says where the files of *application* are."""
+    variables = (f"{application.env_prefix}_HOME", "HOME", "USERPROFILE")
+    return any(environ.get(variable, "").strip() for variable in variables)
 
 
 def _path(directory: str, name: str) -> str:

@@ -385,6 +385,26 @@ def test_switches_without_a_home_send_nothing_that_must_be_recorded(missing: dic
     assert asked.decide(Stream.OPERATOR_EVENTS).mode is Mode.ON
 
 
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": " ", "ACME_MCP_HOME": " "}])
+def test_switches_send_nothing_that_must_be_recorded_when_home_is_missing(environ: dict[str, str]) -> None:
+    """A HOME that is not set keeps the heartbeat here, whatever the password file knows; the operator's events go."""
+    asked = Switches(APP, environ=environ, version="1.0", is_under_test=False)
+    assert asked.decide(Stream.HEARTBEAT)[::2] == (Mode.OFF, 0)
+    assert asked.decide(Stream.HEARTBEAT).reason.startswith("no home directory")
+    assert asked.decide(Stream.OPERATOR_EVENTS).mode is Mode.ON
+
+
+@pytest.mark.parametrize("given", [{"ACME_MCP_HOME": "own"}, {"HOME": "home"}, {"USERPROFILE": "home"}, {}])
+def test_switches_need_one_place_for_the_files(given: dict[str, str], tmp_path: Path) -> None:
+    """A directory named by the environment, or else by the caller, is enough."""
+    environ = {name: str(tmp_path / folder) for name, folder in given.items()}
+    data_dir = None if given else str(tmp_path)
+    asked = Switches(
+        APP, environ=environ, data_dir=data_dir, person_dir=str(tmp_path), version="1.0", is_under_test=False
+    )
+    assert asked.decide(Stream.HEARTBEAT).mode is Mode.ON
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such device there")
 def test_switches_read_a_home_that_is_no_directory_as_one_without_files() -> None:
     """With a HOME of /dev/null no file says no, so an operator's events go."""
