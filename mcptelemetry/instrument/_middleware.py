@@ -50,7 +50,9 @@ class McpMiddleware:
     async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
         """Pass the message on; the signature is that of `mcp` 2.x's server middleware."""
         method = getattr(ctx, "method", None)
-        if method == "tools/call" and getattr(ctx, "request_id", None) is not None:
+        # None is a notification, which nobody answers; a context without the attribute cannot
+        # tell the two apart, and a call it is.
+        if method == "tools/call" and getattr(ctx, "request_id", True) is not None:
             return await self._call(_name_in(getattr(ctx, "params", None)), ctx, call_next)
         result = await call_next(ctx)
         if method == "tools/list":

@@ -92,6 +92,16 @@ def test_other_messages_pass_unrecorded(bench, method, request_id):
     assert bench.calls == []
 
 
+def test_context_that_knows_no_request_ids_is_a_request(bench):
+    """A framework whose context has no such attribute makes calls all the same; they are recorded."""
+
+    async def call_next(_context):
+        return {}
+
+    asyncio.run(bench.middleware(SimpleNamespace(method="tools/call", params={"name": "x"}), call_next))
+    assert bench.calls == [("x", None)]
+
+
 @pytest.mark.parametrize("result", [{"resultType": "input_required"}, SimpleNamespace(resultType="input_required")])
 def test_half_a_call_is_not_recorded(bench, result):
     """A call that asks back is recorded when it has been answered, not before."""
