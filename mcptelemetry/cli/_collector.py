@@ -37,6 +37,11 @@ def _configure_collect(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="show the report only with the token in this variable (default: to this machine only)",
     )
+    parser.add_argument(
+        "--report-token",
+        metavar="TOKEN",
+        help="the same, given here, where other users of this machine can see it",
+    )
 
 
 def _configure_report(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +59,11 @@ def _port(text: str) -> int:
 def _run_collect(args: argparse.Namespace, console: Console) -> int:
     token = _read_token("--token-env", args.token_env, console)
     report_token = _read_token("--report-token-env", args.report_token_env, console)
+    if args.report_token is not None:
+        if report_token is not None:
+            msg = "--report-token and --report-token-env are two words for one thing: leave one out"
+            raise WrongUse(msg)
+        report_token = args.report_token
     # The signals first: whoever has read the address may send one.
     with _signals() as wait_for_signal, _warnings_on(console):
         try:

@@ -121,6 +121,19 @@ def test_collect_asks_for_tokens(tmp_path: Path) -> None:
             assert client.get(url + "/api/report", headers=headers, timeout=10).json()["totals"]["calls"] == 1
 
 
+def test_collect_takes_the_report_token_itself(tmp_path: Path) -> None:
+    """`--report-token TOKEN` is asked of readers; empty, or beside the variable, it is wrong use."""
+    with collecting("--db", str(tmp_path / "c.db"), "--report-token", "r3ader") as (_, url), requests.Session() as client:
+        client.trust_env = False
+        assert client.get(url + "/api/report", timeout=10).status_code == 401
+        headers = {"Authorization": "Bearer r3ader"}
+        assert client.get(url + "/api/report", headers=headers, timeout=10).status_code == 200
+    with pytest.raises(WrongUse, match="report_token"):
+        run("collect", "--db", str(tmp_path / "c.db"), "--report-token", "")
+    with pytest.raises(WrongUse, match="--report-token-env"):
+        run("collect", "--db", str(tmp_path / "c.db"), "--report-token", "a", "--report-token-env", "R", environ={"R": "b"})
+
+
 def test_collect_says_that_its_store_fails(tmp_path: Path) -> None:
     """When the database is damaged under it, the person at the terminal is told, once."""
     path = tmp_path / "c.db"
