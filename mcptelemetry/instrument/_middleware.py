@@ -48,12 +48,12 @@ class McpMiddleware:
         self._known_clients: set[str] = set()
 
     async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
-        """Pass the message on; the signature is that of `mcp` 2.x's server middleware."""
+        """Pass the message on; `mcp` 2.x calls its server middleware so, and fastmcp the whole of its own."""
         method = getattr(ctx, "method", None)
         # None is a notification, which nobody answers; a context without the attribute cannot
         # tell the two apart, and a call it is.
         if method == "tools/call" and getattr(ctx, "request_id", True) is not None:
-            return await self._call(_name_in(getattr(ctx, "params", None)), ctx, call_next)
+            return await self._call(_called_name(ctx), ctx, call_next)
         result = await call_next(ctx)
         if method == "tools/list":
             self._learn(result)
@@ -63,7 +63,7 @@ class McpMiddleware:
 
     async def on_call_tool(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
         """Pass a call on; the signature is that of fastmcp's middleware."""
-        return await self._call(_name_in(getattr(context, "message", None)), context, call_next)
+        return await self._call(_called_name(context), context, call_next)
 
     async def on_list_tools(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
         """Pass a listing on and remember the names declared in it, for fastmcp."""
@@ -106,6 +106,11 @@ class McpMiddleware:
     def _remember(self, name: str) -> None:
         if len(self._known_names) < _KNOWN_NAMES_MAX:
             self._known_names.add(name)
+
+
+def _called_name(ctx: object) -> str:
+    """Return the tool's name in a context: `mcp` keeps the parameters in `params`, fastmcp in `message`."""
+    return _name_in(getattr(ctx, "params", None)) or _name_in(getattr(ctx, "message", None))
 
 
 def _name_in(params: object) -> str:

@@ -102,6 +102,22 @@ def test_context_that_knows_no_request_ids_is_a_request(bench):
     assert bench.calls == [("x", None)]
 
 
+def test_fastmcp_may_be_given_the_object_itself(bench):
+    """fastmcp calls its middleware as a whole, with the parameters as the context's `message`; names are seen there."""
+
+    def pass_on(method, message, result):
+        async def call_next(_context):
+            return result
+
+        context = SimpleNamespace(method=method, message=message, type="request", source="client")
+        asyncio.run(bench.middleware(context, call_next=call_next))
+
+    pass_on("tools/list", SimpleNamespace(), [SimpleNamespace(name="listed")])
+    pass_on("tools/call", SimpleNamespace(name="listed", arguments={}), SimpleNamespace(is_error=True))
+    pass_on("tools/call", SimpleNamespace(name="other", arguments={}), SimpleNamespace(content=[]))
+    assert bench.calls == [("listed", "tool_error"), ("other", None)]
+
+
 @pytest.mark.parametrize("result", [{"resultType": "input_required"}, SimpleNamespace(resultType="input_required")])
 def test_half_a_call_is_not_recorded(bench, result):
     """A call that asks back is recorded when it has been answered, not before."""
