@@ -7,6 +7,7 @@ ports, and only the two `_once` forms look at the real process.
 
 from __future__ import annotations
 
+from ..vocabulary import EnvKind, LaunchSource
 from ._autostart import AutostartReader
 from ._env_kind import detect_env_kind
 from ._facts import EnvMarkers, FileProber, HandshakeChecker, PPIDChecker, TTYChecker
@@ -16,9 +17,11 @@ from ._probes import OsFileProber, ParentPPIDChecker, StdinTTYChecker, current_o
 
 __all__ = [
     "AutostartReader",
+    "EnvKind",
     "EnvMarkers",
     "FileProber",
     "HandshakeChecker",
+    "LaunchSource",
     "OsFileProber",
     "PPIDChecker",
     "ParentPPIDChecker",

@@ -7,6 +7,7 @@ values, a report and decisions go out as values.
 
 from __future__ import annotations
 
+from ..vocabulary import RoutingReason, RoutingStrategy
 from ._matcher import build_report
 from ._policy import ROUTING_KEYS, ROUTING_RULE_KEYS, RoutingConfig, RoutingRule
 from ._report import MatchReport, ToolMatch
@@ -19,7 +20,9 @@ __all__ = [
     "RoutingConfig",
     "RoutingDecision",
     "RoutingEngine",
+    "RoutingReason",
     "RoutingRule",
+    "RoutingStrategy",
     "RoutingTarget",
     "ToolMatch",
     "build_report",

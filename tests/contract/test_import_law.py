@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import subprocess
@@ -94,6 +95,24 @@ def test_every_name_of_the_front_door_can_be_had():
         assert getattr(mcptelemetry, name) is not None
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = mcptelemetry.no_such_name
+
+
+@pytest.mark.parametrize(
+    ("room", "names"),
+    [
+        ("matching", ("RoutingReason", "RoutingStrategy")),
+        ("environment", ("EnvKind", "LaunchSource")),
+        ("events", ("TelemetryBatch", "TelemetryEvent", "TelemetryStatus", "UploadError")),
+    ],
+)
+def test_words_that_a_room_speaks_stand_at_its_door(room, names):
+    """What a room's functions take and return can be imported where they are, and is the same thing."""
+    import mcptelemetry
+
+    door = importlib.import_module(f"mcptelemetry.{room}")
+    for name in names:
+        assert name in door.__all__
+        assert getattr(door, name) is getattr(mcptelemetry, name)
 
 
 def test_every_public_name_is_documented():
