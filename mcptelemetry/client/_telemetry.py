@@ -332,13 +332,10 @@ class Telemetry:
         """A whole MCP server in one line: ``server.middleware.append(telemetry.middleware)``."""
         if self._middleware is None:
             counting = self._counting
-            self._middleware = (
-                McpMiddleware(
-                    self.invocation, on_client=counting.meet_client, on_request=counting.record_request
-                )
-                if counting.is_kept
-                else McpMiddleware(self.invocation)
-            )
+            told: dict[str, Any] = {"is_declared": counting.registry.is_builtin_tool}
+            if counting.is_kept:
+                told.update(on_client=counting.meet_client, on_request=counting.record_request)
+            self._middleware = McpMiddleware(self.invocation, **told)
         return self._middleware
 
     # -- the notice -------------------------------------------------------------------

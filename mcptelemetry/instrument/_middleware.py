@@ -26,11 +26,16 @@ def _ignore(*_told: object) -> None:
     """Take what nobody wants to know."""
 
 
+def _deny(_name: str) -> bool:
+    return False
+
+
 class McpMiddleware:
     """
     Records every ``tools/call`` that passes; changes nothing.
 
-    *begin* makes the `Invocation` of a tool's name. *on_client* is told the name of each
+    *begin* makes the `Invocation` of a tool's name. *is_declared* says of a name whether the
+    application declared it, beside what a listing or a success has shown. *on_client* is told the name of each
     client once, unsanitised, and *on_request* of every call.
     """
 
@@ -38,10 +43,12 @@ class McpMiddleware:
         self,
         begin: Callable[[str], Invocation],
         *,
+        is_declared: Callable[[str], bool] = _deny,
         on_client: Callable[[str], object] = _ignore,
         on_request: Callable[[], object] = _ignore,
     ) -> None:
         self._begin = begin
+        self._is_declared = is_declared
         self._on_client = on_client
         self._on_request = on_request
         self._known_names: set[str] = set()
@@ -74,7 +81,8 @@ class McpMiddleware:
     async def _call(self, name: str, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
         self._meet(ctx)
         self._on_request()
-        invocation = self._begin(name if name in self._known_names else UNKNOWN_TOOL)
+        is_known = name in self._known_names or self._is_declared(name)
+        invocation = self._begin(name if is_known else UNKNOWN_TOOL)
         with invocation:
             result = await call_next(ctx)
             if result_type(result) == "input_required":

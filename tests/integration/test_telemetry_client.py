@@ -300,6 +300,25 @@ def test_middleware_serves_fastmcp_too(environ):
     assert (event.tool, event.error_type) == ("search", "tool_error")
 
 
+def test_middleware_knows_the_tools_that_the_application_declared(environ):
+    """A declared tool that fails before any listing is recorded by its name; a stranger's is not."""
+
+    class Context:
+        method = "tools/call"
+        request_id = 1
+
+        def __init__(self, name):
+            self.params = {"name": name}
+
+    async def fail(_context):
+        return {"isError": True}
+
+    telemetry = Telemetry("acme-mcp", "1.4.0", environ=environ, tools=["search"])
+    for name in ("search", "/home/alice"):
+        asyncio.run(telemetry.middleware(Context(name), fail))
+    assert [event.tool for event in telemetry.pipeline.buffer.drain(5)] == ["search", "unknown_tool"]
+
+
 def test_config_error_is_importable_for_the_command_line():
     """The package's errors come from its front door."""
     assert issubclass(ConfigError, Exception)
