@@ -135,6 +135,10 @@ def _person_wide(facts: Facts) -> _Verdict:
     found = facts.person
     if not isinstance(found, ModeRecord) or found.mode is Mode.ON:
         return None  # a person-wide yes lifts no other refusal
+    if found.mode is Mode.LOCAL:
+        own = _settings(facts) or _state(facts)
+        if own is not None and own[0] is Mode.OFF:
+            return None  # local wins over a yes; it does not soften an application's no
     return found.mode, found.doubt or f"{found.mode} for all applications, in {facts.names[1]}"
 
 

@@ -112,6 +112,7 @@ CASES = (
     Case("person-wide on lifts no state", "local local on 6", person=mode("on"), state=mode("local")),
     Case("person-wide off against a state that says on", "off off on 4", person=mode("off"), state=mode("on")),
     Case("person-wide off against settings that say on", "off off on 4", person=mode("off"), toml=toml_mode("on")),
+    Case("person-wide local softens no state that says off", "off off on 6", person=mode("local"), state=mode("off")),
     Case("person-wide local against a state that says on", "local local on 4", person=mode("local"), state=mode("on")),
     Case("person-wide unknown mode", "off off on 4", person=mode("paused")),
     Case("person-wide ON in capitals is not known", "off off on 4", person=mode("ON")),
