@@ -10,7 +10,6 @@ that a vendor made longer, is one still.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["TOKEN_SHAPES", "TokenShape", "find_token_shape"]
@@ -36,6 +35,7 @@ class TokenShape(NamedTuple):
 
     def compiled(self) -> re.Pattern[str]:
         """Return the expression; its look-behind stands after the literal, which is searched for first."""
+        # When it is needed, which for most rows is never; the engine keeps what it compiled.
         literal = re.escape(self.literal)
         begins = f"(?<![A-Za-z0-9]{literal})" if self.is_start else ""
         return re.compile(f"{literal}{begins}{self.rest}")
@@ -82,7 +82,7 @@ TOKEN_SHAPES: tuple[TokenShape, ...] = (
     TokenShape("Azure shared access key", "SharedAccessKey=", r"[A-Za-z0-9+/]{40}", "Azure: connection strings"),
     TokenShape("Azure shared access signature", "sig=", r"(?:[A-Za-z0-9+/]|%[0-9A-Fa-f]{2}){40}", "Azure: service SAS"),
     TokenShape("Azure DevOps token", "AZDO", rf"(?<={_A}{{76}}AZDO){_A}{{4}}", "Azure DevOps: token format", is_start=False),
-    TokenShape("Microsoft Entra secret", "Q~", rf"(?<=[\w~.-]{{3}}[0-9]Q~)[\w~.-]{{31}}", "Entra: secrets", is_start=False),
+    TokenShape("Microsoft Entra secret", "Q~", r"(?<=[\w~.-]{3}[0-9]Q~)[\w~.-]{31}", "Entra: secrets", is_start=False),
     TokenShape("DigitalOcean token", "do", rf"[opr]_v1_{_HEX}{{32}}", "DigitalOcean: token prefixes"),
     TokenShape("Alibaba Cloud key", "LTAI", rf"{_A}{{16}}", "Alibaba Cloud: AccessKey pairs"),
     TokenShape("Heroku key", "HRKU-", rf"{_W}{{32}}", "Heroku: API key prefix"),
@@ -94,7 +94,7 @@ TOKEN_SHAPES: tuple[TokenShape, ...] = (
     TokenShape("Vercel Blob token", "vercel_blob_rw_", rf"{_W}{{20}}", "Vercel: Blob"),
     TokenShape("Netlify token", "nfp_", rf"{_A}{{32}}", "Netlify: personal access tokens"),
     TokenShape("Supabase token", "sb", rf"(?:p_{_HEX}{{32}}|_secret_{_W}{{20}})", "Supabase: API keys"),
-    TokenShape("PlanetScale token", "pscale_", rf"(?:tkn|pw|oauth)_[\w.=-]{{32}}", "PlanetScale: token prefixes"),
+    TokenShape("PlanetScale token", "pscale_", r"(?:tkn|pw|oauth)_[\w.=-]{32}", "PlanetScale: token prefixes"),
     TokenShape("Databricks token", "dapi", rf"{_HEX}{{32}}", "Databricks: personal access tokens"),
     TokenShape("Tailscale key", "tskey-", rf"[a-z]{{3,10}}-{_W}{{16}}", "Tailscale: keys"),
     # -- secrets and infrastructure
@@ -114,7 +114,7 @@ TOKEN_SHAPES: tuple[TokenShape, ...] = (
     TokenShape("New Relic licence key", "NRAL", rf"(?<={_HEX}{{32}}NRAL)", "New Relic: API keys", is_start=False),
     TokenShape("New Relic browser key", "NRJS-", rf"{_HEX}{{16}}", "New Relic: API keys"),
     TokenShape("Sentry DSN", "://", rf"{_HEX}{{32}}(?::{_HEX}{{32}})?@[a-z0-9.-]{{1,128}}/[0-9]", "Sentry: DSN", is_start=False),
-    TokenShape("Sentry token", "sntry", rf"[su]_[A-Za-z0-9+/=_-]{{32}}", "Sentry: auth tokens"),
+    TokenShape("Sentry token", "sntry", r"[su]_[A-Za-z0-9+/=_-]{32}", "Sentry: auth tokens"),
     TokenShape("Grafana token", "gl", rf"(?:sa_{_A}{{32}}|c_[A-Za-z0-9+/=]{{32}})", "Grafana: service accounts"),
     TokenShape("PagerDuty key", "u+", rf"{_W}{{18}}(?!{_W})", "PagerDuty: API access keys"),
     TokenShape("PagerDuty OAuth token", "pd", rf"us\+_[A-Z0-9]{{8}}_{_W}{{16}}", "PagerDuty: scoped OAuth"),
@@ -138,9 +138,9 @@ TOKEN_SHAPES: tuple[TokenShape, ...] = (
     TokenShape("Okta token", "00", rf"{_W}{{40}}(?!{_W})", "Okta: create an API token"),
     # -- mail, telephone, money
     TokenShape("Twilio key", "SK", rf"{_HEX}{{32}}", "Twilio: API keys"),
-    TokenShape("Twilio account", "AC", rf"[0-9a-f]{{32}}", "Twilio: what is a SID"),
+    TokenShape("Twilio account", "AC", r"[0-9a-f]{32}", "Twilio: what is a SID"),
     TokenShape("SendGrid key", "SG.", rf"{_W}{{16,24}}\.{_W}{{32}}", "SendGrid: API keys"),
-    TokenShape("Mailgun key", "key-", rf"[0-9a-zA-Z]{{32}}", "Mailgun: API keys"),
+    TokenShape("Mailgun key", "key-", r"[0-9a-zA-Z]{32}", "Mailgun: API keys"),
     TokenShape("Mailchimp key", "-us", rf"(?<={_HEX}{{32}}-us)[0-9]{{1,2}}", "Mailchimp: API keys", is_start=False),
     TokenShape("Brevo key", "xkeysib-", rf"{_HEX}{{32}}", "Brevo: API keys"),
     TokenShape("Stripe key", "k", r"(?<=[srp]k)(?<![A-Za-z0-9][srp]k)_(?:live|test)_[A-Za-z0-9]{10}", "Stripe: API keys", is_start=False),
@@ -160,15 +160,8 @@ TOKEN_SHAPES: tuple[TokenShape, ...] = (
 """The table; a token that fits several rows is called after the first."""
 
 
-
-@lru_cache(maxsize=None)
-def _compiled(shape: TokenShape) -> re.Pattern[str]:
-    # When first needed: most processes never see one, and all of them take ten milliseconds.
-    return shape.compiled()
-
-
 def find_token_shape(text: str) -> str | None:
     """Return what kind of well-known token stands in *text*, None when there is none."""
     return next(
-        (shape.name for shape in TOKEN_SHAPES if shape.literal in text and _compiled(shape).search(text)), None
+        (shape.name for shape in TOKEN_SHAPES if shape.literal in text and shape.compiled().search(text)), None
     )
