@@ -66,6 +66,7 @@ class EventsStream:
                 transport=transport,
                 network=installation.config.network,
                 refusal=self._refusal,
+                is_authors=self.stream is Stream.AUTHOR_EVENTS,
             )
 
     def start(self) -> None:

@@ -62,8 +62,8 @@ class TelemetryPipeline:
 
     Safe from any thread and across forks. *app* and *version* go with every batch; with
     *app* its opt-out variable is obeyed too. *environ*, *clock*, *transport*, *network*,
-    *uniform* (as `random.uniform`) and *refusal* default to the real ones. A bad argument is
-    a `ValueError` or `TypeError`.
+    *uniform* (as `random.uniform`) and *refusal* default to the real ones. *is_authors* as for
+    `TelemetryUploader`. A bad argument is a `ValueError` or `TypeError`.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class TelemetryPipeline:
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
         refusal: Callable[[], str | None] | None = None,
+        is_authors: bool = False,
     ) -> None:
         if app is not None:
             Application(app)
@@ -101,6 +102,7 @@ class TelemetryPipeline:
             transport=transport,
             network=network,
             refusal=refusal,
+            is_authors=is_authors,
             compression=config.compression,
         )
         self._uploader: TelemetryUploader | None = None

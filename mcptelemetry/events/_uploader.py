@@ -8,16 +8,16 @@ Whether to try again, and when, is the pipeline's affair; here an attempt ends i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Union
 from urllib.parse import urlsplit
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
+from ..privacy import Gate, NameJudge, Outcome, Verdict, standing_refusal
 from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
-from ..wire import TelemetryBatch
+from ..wire import EventShape, TelemetryBatch
 from ._endpoint import check_endpoint
 
 __all__ = ["TelemetryAuth", "TelemetryUploader", "upload_error"]
@@ -49,7 +49,8 @@ class TelemetryUploader:
 
     *timeout* is seconds for connecting, sending and reading each. *compression* ``"gzip"``
     compresses bodies over 1 KiB. ``http://`` to another machine needs *allow_insecure*. With
-    *app*, the application's opt-out variable is obeyed beside ``DO_NOT_TRACK``; *environ*,
+    *app*, the application's opt-out variable is obeyed beside ``DO_NOT_TRACK``. Where
+    *is_authors*, names are searched for paths and addresses beside credentials; *environ*,
     *clock*, *transport*, *network* and *refusal* default to the real ones. Bad arguments
     raise `ValueError` or `TypeError`. Used by one thread at a time.
     """
@@ -68,6 +69,7 @@ class TelemetryUploader:
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
+        is_authors: bool = False,
     ) -> None:
         self.endpoint = check_endpoint(endpoint, allow_insecure=allow_insecure)
         if auth is not None and not isinstance(auth, TelemetryAuth):
@@ -93,40 +95,39 @@ class TelemetryUploader:
         self._token = (auth or TelemetryAuth()).bearer_token
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
+        self._names = NameJudge(surroundings, are_authors=is_authors)
         self._gate = Gate(
             transport or _transport_for(self.endpoint, surroundings, network),
             refusal=refusal or (lambda: standing_refusal(surroundings, application)),
             clock=as_clock(clock),
-            scan=self.find_guilt,
+            scan=self._names.find_guilt,
         )
-        self._environ = surroundings
 
     def __repr__(self) -> str:
         return f"TelemetryUploader({self.endpoint!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""
-        outcome = self.send(batch.to_json())
+        outcome = self.send(batch.to_json(), {event.shape for event in batch.events})
         if outcome.verdict is not Verdict.DELIVERED:
             raise upload_error(outcome)
 
-    def send(self, body: bytes, *, timeout_secs: float | None = None) -> Outcome:
-        """Send one encoded body, in at most *timeout_secs* a step; return what it came to."""
+    def send(
+        self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None
+    ) -> Outcome:
+        """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
         headers = {"Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        plain = body
         if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=plain)
+        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=shapes)
 
-    def find_guilt(self, body: bytes) -> str | None:
-        """Return why *body* must not leave, None when it holds no credential of this machine's."""
-        # Neither host nor person: a tool may be called like either.
-        found = find_credential(body.decode("utf-8", "replace"), collect_blocked_values("", "", self._environ))
-        return None if found is None else f"it holds a credential ({found.label})"
+    def find_guilt(self, shape: EventShape) -> str | None:
+        """Return why an event of *shape* must not leave, None when nothing speaks against it."""
+        return self._names.find_guilt((shape,))
 
     def renew(self) -> None:
         """Forget the parent's connections, in a forked child."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ._batch import TelemetryBatch, wrap_events
 from ._encoding import EventEncoder, EventRow
-from ._event import EVENT_FIELDS, EventShape, TelemetryEvent, check_shape
+from ._event import (
+    EVENT_FIELDS,
+    NAME_KEPT_MAX_CHARACTERS,
+    EventShape,
+    TelemetryEvent,
+    as_recorded,
+    check_shape,
+    cut_names,
+    free_names,
+)
 from ._feedback import (
     FEEDBACK,
     FEEDBACK_CATEGORIES,
@@ -47,6 +56,7 @@ __all__ = [
     "FIELDS",
     "FIELD_SHAPES",
     "HEARTBEAT_BYTES_MAX",
+    "NAME_KEPT_MAX_CHARACTERS",
     "OAUTH_PROVIDERS",
     "OPEN_MAP_ENTRIES_MAX",
     "OS_WORDS",
@@ -62,12 +72,15 @@ __all__ = [
     "Shape",
     "TelemetryBatch",
     "TelemetryEvent",
+    "as_recorded",
     "cap_counts",
     "cap_entries",
     "check",
     "check_feedback",
     "check_shape",
+    "cut_names",
     "encode_feedback",
+    "free_names",
     "heartbeat_json_schema",
     "render_fields",
     "render_fields_markdown",

@@ -15,7 +15,16 @@ from typing import Any, NamedTuple, Optional
 
 from ..vocabulary import ErrorType, TelemetryStatus
 
-__all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
+__all__ = [
+    "EVENT_FIELDS",
+    "NAME_KEPT_MAX_CHARACTERS",
+    "EventShape",
+    "TelemetryEvent",
+    "as_recorded",
+    "check_shape",
+    "cut_names",
+    "free_names",
+]
 
 EVENT_FIELDS = (
     "tool",
@@ -33,10 +42,13 @@ EVENT_FIELDS = (
 
 # tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback.
 # An exact tuple of plain strings: the collector of garbage stops tracking those, so a
-# long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
+# long queue costs it nothing (a subclass, or an enumeration's member, stays tracked). Its
+# names are as recorded, up to NAME_KEPT_MAX_CHARACTERS; they leave cut, see cut_names().
 EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
 
 _NAME_MAX_CHARACTERS = 128
+NAME_KEPT_MAX_CHARACTERS = 512
+"""How much of a name is kept for the search before it leaves: a credential must not hide in the cut."""
 _NUMBER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 # Control characters, line separators, and surrogates, which no UTF-8 text can hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -132,7 +144,7 @@ class TelemetryEvent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form, without fields that are None and without a false `was_fallback`."""
-        values = (*self._shape[:6], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
+        values = (*cut_names(self._shape)[:6], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
         return {
             name: value
             for name, value in zip(EVENT_FIELDS, values)
@@ -141,28 +153,28 @@ class TelemetryEvent:
 
     @property
     def shape(self) -> EventShape:
-        """The half of the event that recurs, as a flat tuple of plain values."""
+        """The half of the event that recurs, as a flat tuple of plain values; names not yet cut."""
         return self._shape
 
     @property
     def tool(self) -> str:
         """The tool's name without any upstream's prefix."""
-        return self._shape[0]
+        return self._shape[0][:_NAME_MAX_CHARACTERS]
 
     @property
     def routing_decision(self) -> str:
         """The label of the routing decision."""
-        return self._shape[1]
+        return self._shape[1][:_NAME_MAX_CHARACTERS]
 
     @property
     def routing_detail(self) -> str | None:
         """The pattern that matched, for an ``override_rule``."""
-        return self._shape[2]
+        return _cut(self._shape[2])
 
     @property
     def upstream(self) -> str | None:
         """The upstream's prefix when the call went remote."""
-        return self._shape[3]
+        return _cut(self._shape[3])
 
     @property
     def status(self) -> TelemetryStatus:
@@ -181,7 +193,7 @@ class TelemetryEvent:
         return self._shape[6]
 
     def _key(self) -> tuple[object, ...]:
-        return (self._shape, self.latency_ms, self.timestamp_secs, self.id)
+        return (cut_names(self._shape), self.latency_ms, self.timestamp_secs, self.id)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TelemetryEvent):
@@ -204,7 +216,7 @@ class TelemetryEvent:
         raise AttributeError(msg)
 
     def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
-        return (TelemetryEvent._of, self._key())
+        return (TelemetryEvent._of, (self._shape, self.latency_ms, self.timestamp_secs, self.id))
 
 
 class _NameField(NamedTuple):
@@ -259,6 +271,30 @@ def check_shape(
     )
 
 
+def as_recorded(text: str) -> str:
+    """Return *text* as a name keeps it: control characters and half characters replaced."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def free_names(shape: EventShape) -> tuple[str, ...]:
+    """Return what a stranger may have named in an event of *shape*, as recorded."""
+    tool, decision, detail, upstream, *_ = shape
+    return tuple(name for name in (tool, decision, detail, upstream) if name is not None)
+
+
+def cut_names(shape: EventShape) -> EventShape:
+    """Return *shape* as it leaves: every name at most 128 characters long."""
+    if max(map(len, free_names(shape))) <= _NAME_MAX_CHARACTERS:
+        return shape
+    tool, decision, detail, upstream, status, error_type, was_fallback = shape
+    decision = decision[:_NAME_MAX_CHARACTERS]
+    return (tool[:_NAME_MAX_CHARACTERS], decision, _cut(detail), _cut(upstream), status, error_type, was_fallback)
+
+
+def _cut(name: str | None) -> str | None:
+    return None if name is None else name[:_NAME_MAX_CHARACTERS]
+
+
 def _clean_name(field: _NameField, value: object) -> str | None:
     if value is None and not field.is_required:
         return None
@@ -268,7 +304,7 @@ def _clean_name(field: _NameField, value: object) -> str | None:
     if not value:
         msg = f"{field.name} must not be empty"
         raise ValueError(msg)
-    return _UNPRINTABLE.sub("\ufffd", str(value[:_NAME_MAX_CHARACTERS]))
+    return as_recorded(str(value[:NAME_KEPT_MAX_CHARACTERS]))
 
 
 def _check_number(name: str, value: object) -> int:
