@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._blocked_values import BlockedValue, collect_blocked_values
+from ._credentials import find_token
 from ._event_names import NameJudge
 from ._gate import Gate, Outcome, Verdict
 from ._notice import (
@@ -31,6 +32,7 @@ __all__ = [
     "Verdict",
     "collect_blocked_values",
     "find_blocked_prefix",
+    "find_token",
     "first_heartbeat_at",
     "has_been_noticed",
     "is_disabled_by_env",

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import Union
 
 from ._blocked_values import BlockedValue, as_blocked_values
+from ._spellings import Layers
 from ._token_shapes import find_token_shape
 
-__all__ = ["find_credential"]
+__all__ = ["find_credential", "find_token"]
 
 
 def find_credential(text: str, blocked: Iterable[Union[BlockedValue, str]]) -> BlockedValue | None:
@@ -29,3 +30,16 @@ def find_credential(text: str, blocked: Iterable[Union[BlockedValue, str]]) -> B
             return value
     name = find_token_shape(text)
     return None if name is None else BlockedValue(f"token:{name}", name)
+
+
+def find_token(text: str) -> str | None:
+    """
+    Return what kind of well-known token stands in *text*, None when there is none.
+
+    *text* is searched as it stands and with its escapes taken away, as often as can be.
+    """
+    layers = Layers(text)
+    kind = next(filter(None, map(find_token_shape, layers)), None)
+    if kind is None:
+        layers.check_end()
+    return kind

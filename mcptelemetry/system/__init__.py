@@ -11,6 +11,7 @@ from ._fork import ExitHook, around_fork
 from ._http import HttpTransport, NetworkSettings, is_loopback_host
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
+from ._printable import printable
 from ._signals import SignalChain
 from ._tally import Tally
 from ._transport import Answer, NoAnswer, Request, Transport
@@ -42,6 +43,7 @@ __all__ = [
     "is_uuid",
     "make_private_directory",
     "package_logger",
+    "printable",
     "read_small_file",
     "stamp_of",
     "write_atomically",
