@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..events import check_endpoint
 from ..privacy import Switches
 from ..state import DATABASE_FILE, Memory
-from ..system import Clock
+from ..system import Clock, printable
 
 __all__ = ["Installation", "path_in"]
 
@@ -68,13 +68,13 @@ class Installation:
     def switch_off(self, problem: ConfigError) -> None:
         """Remember why nothing leaves in this run, and say it in one line."""
         self.problem = problem
-        _logger.error("telemetry is off for this run: %s", problem)
+        _logger.error("telemetry is off for this run: %s", printable(str(problem)))
 
     def _load_config(self) -> Config:
         try:
             config = load_config(self.switches.config_path)
             for warning in config.warnings:
-                _logger.warning("%s", warning)
+                _logger.warning("%s", printable(warning))
             if config.telemetry.endpoint is not None:
                 self._check_own_endpoint(config.telemetry.endpoint)
         except ConfigError as error:

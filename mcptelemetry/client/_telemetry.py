@@ -28,7 +28,7 @@ from ..instrument import (
 )
 from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_first_run_notice
 from ..state import DATABASE_FILE, Memory, SentDocument
-from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
+from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock, printable
 from ..usage import ActivationNotes, CounterRegistry, Counting
 from ..vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
@@ -513,7 +513,7 @@ class Telemetry:
         try:
             self.flush(_FLUSH_ON_SIGNAL_SECS)
         except UploadError as error:
-            _logger.debug("the flush before the signal was not complete: %s", error)
+            _logger.debug("the flush before the signal was not complete: %s", printable(str(error)))
 
     def _count_invalid(self) -> None:
         if self.pipeline is not None:

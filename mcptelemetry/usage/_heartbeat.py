@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Union
 
 from ..privacy import AnonymityViolation, BlockedValue, FirstRunNotice, Gate, Outcome, Verdict, scan_for_pii
 from ..state import Memory, SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock
+from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock, printable
 from ..vocabulary import LaunchSource
 from ..wire import FIELD_SHAPES, HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload, check
 from ._activation import ActivationState, ActivationStore, clear_installer_pending
@@ -249,9 +249,9 @@ class HeartbeatService:
             self._windows.postpone(window, retry_after_secs=_DAY_SECS)
             self._memory.note_error(outcome.message)
             self._on_violation()
-            _logger.error("the heartbeat was not sent: %s", outcome.message)
+            _logger.error("the heartbeat was not sent: %s", printable(outcome.message))
         elif outcome.verdict is Verdict.REFUSED:
-            _logger.debug("the heartbeat was not sent: %s", outcome.message)  # its lease will run out
+            _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
             self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
             self._memory.note_error(outcome.message)
@@ -273,7 +273,7 @@ class HeartbeatService:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
         if not self._has_told_trouble:
             self._has_told_trouble = True
-            _logger.log(level, "%s", text)
+            _logger.log(level, "%s", printable(text))
 
     # -- building ---------------------------------------------------------------------
 
