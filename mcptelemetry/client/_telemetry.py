@@ -29,7 +29,7 @@ from ..instrument import (
 from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_first_run_notice
 from ..state import DATABASE_FILE, Memory, SentDocument
 from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock, printable
-from ..usage import ActivationNotes, CounterRegistry, Counting
+from ..usage import ActivationNotes, CounterRegistry, Counting, blocked_values_of
 from ..vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
 from ._events_stream import EventsStream
@@ -147,6 +147,7 @@ class Telemetry:
                 memory,
                 clock=self._clock,
                 permission=self._counting_generation,
+                blocked_values=lambda: blocked_values_of(self.environ),
                 chores=(self._take_heartbeat_turn,),
             )
             record = self._counting.record_call_only

@@ -8,8 +8,11 @@ table; of the rest only what looks like a product's short name is kept.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-__all__ = ["UNKNOWN_CLIENT", "sanitize_client_name"]
+from ..privacy import BlockedValue, find_token, may_keep_client_name
+
+__all__ = ["UNKNOWN_CLIENT", "keep_client_name", "sanitize_client_name"]
 
 UNKNOWN_CLIENT = "unknown"
 """What stands for a name that does not look like one."""
@@ -65,6 +68,9 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "windsurf": ("windsurf", "codeium", "windsurf client", "windsurf editor", "codeium windsurf"),
     "zed": ("zed", "zed editor", "zed industries"),
 }
+# What follows a name is not told apart from it: "cursor/1.2", "claude-code 2.0.1", "zed@v0.2".
+_VERSION = re.compile(r"[\s/@]{1,3}v?[0-9][0-9a-z.+_-]{0,31}")
+_GAPS = re.compile(r"[\s/@]+")
 _NAME_OF_SPELLING = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings}
 _SEPARATORS = re.compile(r"[\s_-]+")
 
@@ -73,15 +79,40 @@ def sanitize_client_name(raw: object) -> str:
     """
     Return the name under which the client *raw* is kept.
 
-    A well-known client has one name, however it spells itself: ``Visual Studio Code`` is
-    ``vscode``. Any other is trimmed and lower-cased, and must then be 1 to 64 letters,
-    digits, dots, hyphens and underscores, begin with a letter or digit and hold no ``..``;
-    else it is ``unknown``.
+    A version behind the name is left out. A well-known client has one name, however it
+    spells itself: ``Visual Studio Code`` is ``vscode``. Any other is trimmed and lower-cased, and must then be 1 to 64 letters,
+    digits, dots, hyphens and underscores, begin with a letter or digit and hold no ``..``
+    and no token; else it is ``unknown``.
     """
     if not isinstance(raw, str) or len(raw) > _LONGEST:
         return UNKNOWN_CLIENT
-    name = raw.strip().lower()
+    name = _without_version(raw.strip().lower())
     known = _NAME_OF_SPELLING.get(_SEPARATORS.sub(" ", name))
     if known is not None:
         return known
-    return name if _NAME.fullmatch(name) is not None and ".." not in name else UNKNOWN_CLIENT
+    if _NAME.fullmatch(name) is None or ".." in name:
+        return UNKNOWN_CLIENT
+    # As it was written: in lower case, a token is not known again.
+    return UNKNOWN_CLIENT if find_token(raw.strip()[: len(name)]) is not None else name
+
+
+def keep_client_name(name: str, blocked_values: Iterable[BlockedValue] | None) -> str:
+    """
+    Return the sanitised *name*, or ``unknown`` when it tells of this machine or a person.
+
+    A stranger chooses it: what could never leave must not stand between us and every later
+    heartbeat. The names of the closed table tell of nobody; of *blocked_values* that are not
+    known (None), any other may be one.
+    """
+    if name in _SPELLINGS:
+        return name
+    if blocked_values is not None and may_keep_client_name(name, blocked_values):
+        return name
+    return UNKNOWN_CLIENT
+
+
+def _without_version(name: str) -> str:
+    for gap in _GAPS.finditer(name):
+        if gap.start() and _VERSION.fullmatch(name, gap.start()) is not None:
+            return name[: gap.start()]
+    return name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from ..privacy import BlockedValue
 from ..state import Memory
 from ..system import Clock
 from ..vocabulary import StartupOutcome, Surface, TelemetryStatus
@@ -46,15 +47,17 @@ class Counting:
         *,
         clock: Clock,
         permission: Callable[[], str | None],
+        blocked_values: Callable[[], Iterable[BlockedValue]] = tuple,
         chores: Sequence[Chore] = (),
     ) -> None:
         """
         Store what is counted in *memory* from `start()` on.
 
         *permission* gives the generation under which something may be stored, None when
-        nothing may be; *chores* are done by the same thread.
+        nothing may be; *blocked_values* what no client may be called after; *chores* are done by
+        the same thread.
         """
-        self.activation = ActivationNotes(ActivationStore(memory.path, clock))
+        self.activation = ActivationNotes(ActivationStore(memory.path, clock), blocked_values)
         flusher = CounterFlusher(
             self.registry, self.activation, memory, clock=clock.time, permission=permission
         )
