@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._blocked_values import BlockedValue, collect_blocked_values
 from ._client_names import may_keep_client_name
-from ._credentials import find_token
+from ._credentials import find_token, refuse_token
 from ._event_names import NameJudge
 from ._gate import Gate, Outcome, Verdict
 from ._notice import (
@@ -39,6 +39,7 @@ __all__ = [
     "is_disabled_by_env",
     "may_keep_client_name",
     "maybe_print_first_run_notice",
+    "refuse_token",
     "scan_for_pii",
     "scan_text_for_pii",
     "standing_refusal",

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import Union
 
 from ._blocked_values import BlockedValue, as_blocked_values
-from ._spellings import Layers
+from ._spellings import Layers, TooManyLayersError
 from ._token_shapes import find_token_shape
 
-__all__ = ["find_credential", "find_token"]
+__all__ = ["find_credential", "find_token", "refuse_token"]
 
 
 def find_credential(text: str, blocked: Iterable[Union[BlockedValue, str]]) -> BlockedValue | None:
@@ -43,3 +43,19 @@ def find_token(text: str) -> str | None:
     if kind is None:
         layers.check_end()
     return kind
+
+
+def refuse_token(argument: str, text: str) -> None:
+    """
+    Raise `ValueError` when *text*, which the author gives as *argument*, holds a well-known token.
+
+    What is declared in code leaves with every document, so it is looked at once, where it is
+    given. The error names the argument and the kind of token, never the text.
+    """
+    try:
+        kind = find_token(text)
+    except TooManyLayersError:
+        kind = "hidden in escapes"
+    if kind is not None:
+        msg = f"{argument} holds a token ({kind}; it is not shown): what is declared here is sent, so leave it out"
+        raise ValueError(msg)

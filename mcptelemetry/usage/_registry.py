@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..privacy import find_token, refuse_token
 from ..system import Tally, around_fork
 from ..vocabulary import ErrorCategory, Surface
 from ._snapshot import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind, RegistrySnapshot
@@ -110,7 +111,7 @@ class CounterRegistry:
 
     def declare_tool(self, name: str) -> bool:
         """Add a built-in tool; return whether *name* can be a tool's name."""
-        if not isinstance(name, str) or _TOOL_NAME.fullmatch(name) is None:
+        if not isinstance(name, str) or _TOOL_NAME.fullmatch(name) is None or find_token(name) is not None:
             return False
         name = str(name)
         self._tools[name] = None
@@ -314,6 +315,7 @@ def _checked(names: Iterable[str], pattern: re.Pattern[str], argument: str, allo
         if not isinstance(name, str):
             msg = f"{argument} must hold str, not {type(name).__name__}"
             raise TypeError(msg)
+        refuse_token(argument, name)
         if pattern.fullmatch(name) is None:
             msg = f"{argument} holds {name!r}, which is not usable: use {allowed}"
             raise ValueError(msg)
