@@ -13,8 +13,8 @@ from typing import Any, Optional
 from ..wire import NAME_KEPT_MAX_CHARACTERS, EventShape, as_recorded, free_names
 from ._addresses import find_address
 from ._blocked_values import BlockedValue, collect_blocked_values
-from ._credentials import find_credential
 from ._spellings import Layers
+from ._token_shapes import find_token_shape
 
 __all__ = ["NameJudge"]
 
@@ -38,6 +38,7 @@ class NameJudge:
         self._are_authors = are_authors
         self._seen: Optional[dict[Any, Any]] = None
         self._credentials: tuple[BlockedValue, ...] = ()
+        self._unlike_recorded: list[tuple[BlockedValue, str]] = []
         self._verdicts: dict[EventShape, Optional[str]] = {}
 
     def find_guilt(self, shapes: Iterable[EventShape]) -> str | None:
@@ -62,6 +63,9 @@ class NameJudge:
             # Neither host nor person: a tool may be called like either.
             found = collect_blocked_values("", "", self._environ)
             self._credentials = tuple(value for value in found if value.is_credential)
+            # With line ends and other control characters replaced, as they are in the names.
+            recorded = [(value, as_recorded(value.value)) for value in self._credentials]
+            self._unlike_recorded = [(value, text) for value, text in recorded if text != value.value]
             self._verdicts = {}
             self._seen = seen
 
@@ -82,9 +86,9 @@ class NameJudge:
         if prefix is not None:
             return f"a name holds a path ({prefix})"
         for text in layers:
-            found = find_credential(text, self._credentials)
-            if found is not None:
-                return f"a name holds a credential ({found.label})"
+            token = find_token_shape(text)
+            if token is not None:
+                return f"a name holds a credential (token:{token})"
             address = find_address(text, is_version=False) if self._are_authors else None
             if address is not None:
                 return f"a name holds what reaches a person or a machine ({address})"
@@ -97,11 +101,11 @@ class NameJudge:
     def _find_cut(self, names: tuple[str, ...]) -> BlockedValue | None:
         """Return a credential of which a name, kept in part, holds the beginning or another piece."""
         kept_in_part = [name for name in names if len(name) >= NAME_KEPT_MAX_CHARACTERS]
-        for value in self._credentials:
-            recorded = as_recorded(value.value)
-            # With line ends and other control characters replaced, as they are in the names.
-            if recorded != value.value and any(recorded in name for name in names):
+        for value, recorded in self._unlike_recorded:
+            if any(recorded in name for name in names):
                 return value
+        for value in self._credentials if kept_in_part else ():
+            recorded = as_recorded(value.value)
             if any(_ends_with_beginning(name, recorded) for name in kept_in_part):
                 return value
         return None
