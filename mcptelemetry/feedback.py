@@ -29,6 +29,7 @@ from .privacy import (
     scan_text_for_pii,
 )
 from .system import Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from .vocabulary import FeedbackCategoryWord
 from .wire import (
     FEEDBACK_CATEGORIES,
     FEEDBACK_CHARACTERS_MAX,
@@ -86,7 +87,7 @@ class FeedbackRequest:
     if they want an answer, *email*.
     """
 
-    category: str
+    category: FeedbackCategoryWord
     message: str
     email: str | None = None
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 
 from ..application import Application
-from ..config import Config, load_config
+from ..config import Config, Mode, ModeWord, load_config
 from ..errors import ConfigError
 from ..events import check_endpoint
 from ..privacy import Switches
@@ -37,7 +37,7 @@ class Installation:
         application: Application,
         *,
         version: str,
-        default: str,
+        default: Mode | ModeWord,
         data_dir: str | None,
         environ: Mapping[str, str],
         clock: Clock,

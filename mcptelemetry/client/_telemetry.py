@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import Application, home_directory, normalise_version
-from ..config import Mode
+from ..config import Mode, ModeWord
 from ..environment import detect_launch_source
 from ..errors import UploadError
 from ..events import Recorder, TelemetryPipeline, check_endpoint
@@ -30,7 +30,15 @@ from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_
 from ..state import DATABASE_FILE, Memory, SentDocument
 from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
 from ..usage import ActivationNotes, CounterRegistry, Counting
-from ..vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
+from ..vocabulary import (
+    ErrorType,
+    ErrorTypeWord,
+    LaunchSource,
+    StartupOutcome,
+    StartupOutcomeWord,
+    TelemetryStatus,
+    TelemetryStatusWord,
+)
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
@@ -83,7 +91,7 @@ class Telemetry:
         heartbeat_endpoint: str | None = None,
         events_endpoint: str | None = None,
         token: str | None = None,
-        default: str = "on",
+        default: Mode | ModeWord = "on",
         tools: Iterable[str] = (),
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
@@ -246,8 +254,8 @@ class Telemetry:
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
         latency_ms: int = 0,
         was_fallback: bool = False,
     ) -> None:
@@ -402,7 +410,7 @@ class Telemetry:
         """
         return self._counting.activation
 
-    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+    def record_startup_outcome(self, outcome: StartupOutcome | StartupOutcomeWord) -> None:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         self._counting.record_startup_outcome(outcome)
 

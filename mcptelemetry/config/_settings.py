@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..system import NetworkSettings
+from ..vocabulary import CompressionWord, FormatWord
 from ._document import Document, read_document
 from ._modes import Mode
 
@@ -56,8 +57,8 @@ class ProxySettings:
     batch_interval_secs: float = 30
     offline_queue_max: int = 10_000
     token_key: str | None = None
-    format: str = "json"
-    compression: str | None = None
+    format: FormatWord = "json"
+    compression: CompressionWord | None = None
     spool: bool = False
 
 

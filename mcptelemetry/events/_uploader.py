@@ -17,6 +17,7 @@ from ..application import Application
 from ..errors import UploadError
 from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
 from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from ..vocabulary import CompressionWord
 from ..wire import TelemetryBatch
 from ._endpoint import check_endpoint
 
@@ -61,7 +62,7 @@ class TelemetryUploader:
         *,
         timeout: float = 15.0,
         allow_insecure: bool = False,
-        compression: str | None = None,
+        compression: CompressionWord | None = None,
         app: str | None = None,
         environ: Mapping[str, str] | None = None,
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9

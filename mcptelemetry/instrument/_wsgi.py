@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ..application import Application
-from ..vocabulary import Surface, parse_client_surface
+from ..vocabulary import Surface, SurfaceWord, parse_client_surface
 
 __all__ = ["SurfaceMiddleware", "surface_headers"]
 
@@ -54,7 +54,7 @@ class SurfaceMiddleware:
         app: _WsgiApp,
         telemetry: _Host,
         *,
-        surface: Surface | str | None = None,
+        surface: Surface | SurfaceWord | None = None,
         route: Callable[[Mapping[str, Any]], str | None] | None = None,
     ) -> None:
         for name, value in (("app", app), ("route", route)):
@@ -103,7 +103,7 @@ class SurfaceMiddleware:
         return template if isinstance(template, str) else _UNMATCHED
 
 
-def surface_headers(app: str, surface: Surface | str, version: str) -> dict[str, str]:
+def surface_headers(app: str, surface: Surface | SurfaceWord, version: str) -> dict[str, str]:
     """
     Return the header by which a client of *app* says where its requests come from.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..vocabulary import RoutingStrategy
+from ..vocabulary import RoutingStrategy, RoutingStrategyWord
 
 __all__ = ["ROUTING_KEYS", "ROUTING_RULE_KEYS", "RoutingConfig", "RoutingRule"]
 
@@ -38,6 +39,10 @@ class RoutingRule:
     pattern: str
     strategy: RoutingStrategy
 
+    if TYPE_CHECKING:  # a word is taken, a member is what it becomes
+
+        def __init__(self, pattern: str, strategy: RoutingStrategy | RoutingStrategyWord) -> None: ...
+
     def __post_init__(self) -> None:
         if not isinstance(self.pattern, str):
             msg = f"pattern must be a str such as 'get_*', not {type(self.pattern).__name__}"
@@ -62,6 +67,15 @@ class RoutingConfig:
     strategy: RoutingStrategy = RoutingStrategy.REMOTE
     fallback_on_error: bool = True
     tool_overrides: tuple[RoutingRule, ...] = ()
+
+    if TYPE_CHECKING:  # as in `RoutingRule`; any iterable of rules becomes a tuple
+
+        def __init__(
+            self,
+            strategy: RoutingStrategy | RoutingStrategyWord = RoutingStrategy.REMOTE,
+            fallback_on_error: bool = True,  # noqa: FBT001, FBT002  the second field of the dataclass
+            tool_overrides: Iterable[RoutingRule] = (),
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", _strategy(self.strategy))

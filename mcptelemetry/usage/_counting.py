@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..state import Memory
 from ..system import Clock
-from ..vocabulary import StartupOutcome, Surface, TelemetryStatus
+from ..vocabulary import (
+    ErrorType,
+    ErrorTypeWord,
+    StartupOutcome,
+    StartupOutcomeWord,
+    Surface,
+    TelemetryStatus,
+    TelemetryStatusWord,
+)
 from ._activation import ActivationStore
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
@@ -95,7 +103,7 @@ class Counting:
         self.activation.mark_first_mcp_client()
         self.activation.record_mcp_client(name)
 
-    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+    def record_startup_outcome(self, outcome: StartupOutcome | StartupOutcomeWord) -> None:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         try:
             known = StartupOutcome(outcome)
@@ -110,8 +118,8 @@ class Counting:
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,  # noqa: ARG002  likewise
-        status: str = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
-        error_type: str | None = None,  # noqa: ARG002  likewise
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
+        error_type: ErrorType | ErrorTypeWord | None = None,  # noqa: ARG002  likewise
         latency_ms: int = 0,  # noqa: ARG002  likewise
         was_fallback: bool = False,  # noqa: ARG002  likewise
     ) -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from ..vocabulary import ErrorType, TelemetryStatus
+from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 
 __all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
 
@@ -75,8 +75,8 @@ class TelemetryEvent:
         *,
         routing_detail: str | None = None,
         upstream: str | None = None,
-        status: TelemetryStatus | str = TelemetryStatus.SUCCESS,
-        error_type: ErrorType | str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
         latency_ms: int = 0,
         timestamp_secs: int | None = None,
         was_fallback: bool = False,
