@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import Application, home_directory, normalise_version
-from ..config import Mode, ModeWord
+from ..config import Config, Mode, ModeWord, load_config
 from ..environment import detect_launch_source
 from ..errors import UploadError
 from ..events import Recorder, TelemetryPipeline, check_endpoint
@@ -504,6 +504,14 @@ class Telemetry:
     def pipeline(self) -> TelemetryPipeline | None:
         """The events pipeline, None without an endpoint or when nothing may be sent."""
         return self._events.pipeline
+
+    def settings(self) -> Config:
+        """
+        Return what the person's `telemetry.toml` says now; a missing file is all defaults.
+
+        Raises `ConfigError` when it cannot be used.
+        """
+        return load_config(self._switches.config_path)
 
     def status(self) -> dict[str, Any]:
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
 from ..vocabulary import RoutingStrategy, RoutingStrategyWord
@@ -21,6 +21,16 @@ ROUTING_KEYS = ("strategy", "fallback_on_error", "tool_overrides")
 
 ROUTING_RULE_KEYS = ("pattern", "strategy")
 """The keys of one `[[proxy.routing.tool_overrides]]`; both must be given."""
+
+
+class _Settings(Protocol):
+    @property
+    def routing(self) -> Mapping[str, object]: ...
+
+
+class _HasSettings(Protocol):
+    def settings(self) -> _Settings: ...
+
 
 _LONGEST_SHOWN = 80
 _TABLE = "[proxy.routing]"
@@ -92,6 +102,17 @@ class RoutingConfig:
                 msg = f"tool_overrides must hold RoutingRule, not {type(rule).__name__}"
                 raise TypeError(msg)
         object.__setattr__(self, "tool_overrides", rules)
+
+    @classmethod
+    def from_settings(cls, telemetry: _HasSettings) -> RoutingConfig:
+        """
+        Return the configuration that the person's `telemetry.toml` spells out under `[proxy.routing]`.
+
+        *telemetry* is a `Telemetry`, which knows where the file is; it is read anew. No file,
+        and a file without that table, are all defaults. A file that cannot be used, there or
+        anywhere else, is a `ConfigError` naming the file, the key and what is allowed.
+        """
+        return cls.from_mapping(telemetry.settings().routing)
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, object]) -> RoutingConfig:
