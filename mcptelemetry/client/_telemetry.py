@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 from ..application import Application, home_directory, normalise_version
 from ..config import Config, Mode, ModeWord, load_config
 from ..environment import detect_launch_source
-from ..errors import UploadError
+from ..errors import StorageError, UploadError
 from ..events import Recorder, TelemetryPipeline, check_endpoint
 from ..instrument import (
     Invocation,
@@ -454,9 +454,17 @@ class Telemetry:
         """Do what is due of the heartbeat, in the worker of usage; return the seconds until something is again."""
         return _LOOK_AGAIN_SECS if self._heartbeat is None else self._heartbeat.turn()
 
-    def sent_documents(self) -> list[SentDocument] | Trouble:
-        """Return the last heartbeats that were sent and answered, oldest first, word for word."""
-        return self._installation.open_memory().sent_documents()
+    def sent_documents(self) -> list[SentDocument]:
+        """
+        Return the last heartbeats that were sent and answered, oldest first, word for word.
+
+        Empty when there are none. Raises `StorageError` when they cannot be read.
+        """
+        found = self._installation.open_memory().sent_documents()
+        if isinstance(found, Trouble):
+            msg = f"what was sent cannot be read: {found.text}"
+            raise StorageError(msg)
+        return found
 
     def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
         """

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from ..errors import StorageError
 from ..state import Memory
 from ..system import Clock, Trouble, as_clock
 from ._buckets import TOKEN_BUCKETS, bucket_tokens
@@ -88,7 +89,7 @@ class ActivationStore:
     def __init__(self, path: str | os.PathLike[str], clock: Clock | Callable[[], float] = time.time) -> None:
         self._database = Memory(os.fspath(path)).database
         self._clock = as_clock(clock).time
-        self.trouble: Trouble | None = None
+        self.trouble: StorageError | None = None
 
     def load(self) -> ActivationState:
         """Return what is stored; what is missing or damaged reads as zero."""
@@ -140,11 +141,11 @@ class ActivationStore:
 
     def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
         found = self._database.change(work)
-        self.trouble = found if isinstance(found, Trouble) else None
+        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
 
     def _read(self, work: Callable[[sqlite3.Connection], _Result], missing: _Result) -> _Result:
         found = self._database.read(work)
-        self.trouble = found if isinstance(found, Trouble) else None
+        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
         return missing if found is None or isinstance(found, Trouble) else found
 
 
