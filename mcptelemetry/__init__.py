@@ -107,7 +107,20 @@ _ROOM_OF_NAME = {
     name: room
     for room, names in {
         "cli": ("add_telemetry_commands",),
-        "client": ("Telemetry",),
+        "client": (
+            "ActivationStatus",
+            "EnvMarkersStatus",
+            "EventsAccount",
+            "EventsStatus",
+            "FilesStatus",
+            "HeartbeatStatus",
+            "IdentityStatus",
+            "NoticeStatus",
+            "NoticeWord",
+            "Status",
+            "StorageStatus",
+            "Telemetry",
+        ),
         "config": ("Mode",),
         "environment": (
             "AutostartReader",

@@ -7,7 +7,7 @@ Looking changes nothing: no file is made, and every answer is that of this momen
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import cast
 
 from ..environment import (
     AutostartReader,
@@ -24,6 +24,18 @@ from ..system import CORRUPT_SUFFIX
 from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
+from ._status_shape import (
+    ActivationStatus,
+    EnvMarkersStatus,
+    HeartbeatStatus,
+    MemoryStatus,
+    NoticeStatus,
+    NoticeWord,
+    Status,
+    StorageStatus,
+    SurroundingsStatus,
+    WindowsStatus,
+)
 
 __all__ = ["describe_status"]
 
@@ -32,7 +44,7 @@ _AUTOSTART_FILE = "tray-autostart.json"
 
 def describe_status(
     installation: Installation, events: EventsStream, *, version: str, heartbeat_endpoint: str | None
-) -> dict[str, Any]:
+) -> Status:
     """Return the mapping of `Telemetry.status()`."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
@@ -41,7 +53,7 @@ def describe_status(
     return {
         "app": installation.application.name,
         "version": version or None,
-        "mode": str(decision.mode),
+        "mode": decision.mode.value,
         "reason": decision.reason,
         "row": decision.row,
         "files": {
@@ -62,20 +74,19 @@ def describe_status(
 
 def _heartbeat(
     installation: Installation, decision: Decision, picture: Picture, endpoint: str | None
-) -> dict[str, Any]:
-    owner = "person" if installation.config.telemetry.endpoint else "author"
+) -> HeartbeatStatus:
     is_built = endpoint is not None and installation.problem is None
     return {
-        "mode": str(decision.mode) if is_built else "off",
+        "mode": decision.mode.value if is_built else "off",
         "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
         "endpoint": endpoint,
-        "owner": None if endpoint is None else owner,
+        "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
         "not_before": _moment(first_heartbeat_at(picture.notice)),
         **_windows(installation),
     }
 
 
-def _windows(installation: Installation) -> dict[str, Any]:
+def _windows(installation: Installation) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
     memory, clock = installation.open_memory(), installation.clock
     state = Windows(memory.database, clock=clock.time, generation=installation.switches.generation).state()
@@ -87,14 +98,14 @@ def _windows(installation: Installation) -> dict[str, Any]:
     }
 
 
-def _activation(installation: Installation) -> dict[str, Any] | None:
+def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
     store = ActivationStore(installation.open_memory().path, installation.clock)
     state = store.load()
-    return None if store.trouble is not None else state.to_dict()
+    return None if store.trouble is not None else cast("ActivationStatus", state.to_dict())
 
 
-def _storage(memory: Memory) -> dict[str, Any]:
+def _storage(memory: Memory) -> StorageStatus:
     trouble = memory.storage_trouble()
     aside = memory.path + CORRUPT_SUFFIX
     return {
@@ -104,22 +115,28 @@ def _storage(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _memory(picture: Picture) -> dict[str, Any]:
+def _memory(picture: Picture) -> MemoryStatus:
     identity, mark, outcome = picture.identity, picture.notice, picture.last_startup_outcome
-    notice = None
+    notice: NoticeStatus | None = None
     if mark is not None:
-        notice = {"shown_at": _moment(mark.shown_at), "how": mark.how, "endpoints": sorted(mark.destinations)}
+        notice = {
+            "shown_at": format_moment(mark.shown_at),
+            "how": cast("NoticeWord", mark.how),
+            "endpoints": sorted(mark.destinations),
+        }
     return {
-        "identity": None if identity is None else identity._asdict(),
+        "identity": None
+        if identity is None
+        else {"anonymous_id": identity.anonymous_id, "created_at": identity.created_at},
         "notice": notice,
         "last_reported_version": picture.last_reported_version,
-        "last_startup_outcome": None if outcome is None else str(outcome),
+        "last_startup_outcome": None if outcome is None else outcome.value,
         "last_success_at": _moment(picture.last_success_at),
         "last_error": picture.last_error,
     }
 
 
-def _surroundings(installation: Installation) -> dict[str, Any]:
+def _surroundings(installation: Installation) -> SurroundingsStatus:
     environ = installation.environ
     uid = os.getuid() if hasattr(os, "getuid") else None
     terminal = StdinTTYChecker()
@@ -127,9 +144,9 @@ def _surroundings(installation: Installation) -> dict[str, Any]:
     source = detect_launch_source(environ, None, ParentPPIDChecker(), terminal, app=installation.application)
     autostart = AutostartReader(path_in(installation.data_dir, _AUTOSTART_FILE), installation.clock.time)
     return {
-        "env_kind": str(kind),
-        "env_markers": markers.to_dict(),
-        "launch_source": str(source),
+        "env_kind": kind.value,
+        "env_markers": cast("EnvMarkersStatus", markers.to_dict()),
+        "launch_source": source.value,
         "autostart_enabled": autostart.read() if installation.data_dir else None,
     }
 

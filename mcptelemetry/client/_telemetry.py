@@ -43,6 +43,7 @@ from ._checks import check_command, check_edition, check_flags, check_notice, ch
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
 from ._status import describe_status
+from ._status_shape import Status
 
 if TYPE_CHECKING:
     from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
@@ -521,7 +522,7 @@ class Telemetry:
         """
         return load_config(self._switches.config_path)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """
         Return what is on and why, as a mapping that is also JSON.
 
