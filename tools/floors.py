@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "vocabulary", "errors", "application", "wire", "system"),
     ("config", "state", "environment", "matching"),
     ("privacy",),
-    ("events", "usage", "feedback", "instrument", "wrap", "collector"),
+    ("events", "usage", "feedback", "instrument", "wrap", "collector", "status"),
     ("client",),
     ("cli",),
     ("__init__", "testing"),

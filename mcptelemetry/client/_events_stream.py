@@ -8,14 +8,16 @@ and never outlive a change of the mode.
 from __future__ import annotations
 
 import dataclasses
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
 from ..events import TelemetryPipeline, find_target
 from ..privacy import Stream, has_been_noticed
 from ..system import Transport
 from ._installation import Installation
-from ._status_shape import EventsAccount, EventsStatus
+
+if TYPE_CHECKING:
+    from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
 

@@ -7,7 +7,7 @@ Looking changes nothing: no file is made, and every answer is that of this momen
 from __future__ import annotations
 
 import os
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..environment import (
     AutostartReader,
@@ -24,18 +24,20 @@ from ..system import CORRUPT_SUFFIX
 from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
-from ._status_shape import (
-    ActivationStatus,
-    EnvMarkersStatus,
-    HeartbeatStatus,
-    MemoryStatus,
-    NoticeStatus,
-    NoticeWord,
-    Status,
-    StorageStatus,
-    SurroundingsStatus,
-    WindowsStatus,
-)
+
+if TYPE_CHECKING:
+    from ..status import (
+        ActivationStatus,
+        EnvMarkersStatus,
+        HeartbeatStatus,
+        MemoryStatus,
+        NoticeStatus,
+        NoticeWord,
+        Status,
+        StorageStatus,
+        SurroundingsStatus,
+        WindowsStatus,
+    )
 
 __all__ = ["describe_status"]
 

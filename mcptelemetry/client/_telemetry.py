@@ -43,11 +43,11 @@ from ._checks import check_command, check_edition, check_flags, check_notice, ch
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
 from ._status import describe_status
-from ._status_shape import Status
 
 if TYPE_CHECKING:
     from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
     from ..matching import RoutingDecision
+    from ..status import Status
     from ..usage import HeartbeatService, RuntimeStats
 
 __all__ = ["Telemetry"]

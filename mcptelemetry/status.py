@@ -2,15 +2,16 @@
 What `Telemetry.status()` returns, key by key: for editors, type checkers and readers of `--json`.
 
 Plain values only. Moments are RFC 3339 in UTC; what is not known, or does not exist, is None.
-A test holds the real mapping against these types, in every mode.
+A test holds the real mapping against these types, in every mode. A room of its own because
+nothing of it is needed at run time: it is loaded only for who asks for the types.
 """
 
 from __future__ import annotations
 
 from typing import Literal, Optional, TypedDict
 
-from ..config import ModeWord
-from ..vocabulary import EnvKindWord, LaunchSourceWord, StartupOutcomeWord
+from .config import ModeWord
+from .vocabulary import EnvKindWord, LaunchSourceWord, StartupOutcomeWord
 
 __all__ = [
     "ActivationStatus",
