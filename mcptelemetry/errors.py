@@ -53,9 +53,9 @@ class UploadError(TelemetryError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
-        self.retryable = retryable
-        self.retry_after = retry_after
+        self.status: int | None = status
+        self.retryable: bool = retryable
+        self.retry_after: float | None = retry_after
 
 
 class FeedbackError(TelemetryError):

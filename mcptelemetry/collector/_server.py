@@ -72,9 +72,10 @@ class Server:
             )
             raise TelemetryError(msg) from error
         listener = _listen(host, port)
-        shown, self.port = listener.getsockname()[:2]
+        shown, port_taken = listener.getsockname()[:2]
+        self.port: int = port_taken
         self.host: str = host
-        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
+        self.url: str = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
         self._server = EmbeddedServer(app, listener)
 
     def __repr__(self) -> str:

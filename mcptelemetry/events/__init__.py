@@ -6,7 +6,7 @@ from ..errors import UploadError
 from ..vocabulary import TelemetryStatus
 from ..wire import TelemetryBatch, TelemetryEvent
 from ._account import PipelineStats
-from ._buffer import TelemetryBuffer
+from ._buffer import BufferCounts, TelemetryBuffer
 from ._config import PipelineConfig
 from ._endpoint import check_endpoint
 from ._pipeline import TelemetryPipeline
@@ -15,6 +15,7 @@ from ._target import EventsTarget, find_target
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
+    "BufferCounts",
     "EventsTarget",
     "PipelineConfig",
     "PipelineStats",

@@ -80,7 +80,7 @@ class TelemetryBuffer:
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
         self.mute(0)
-        self.process = os.urandom(10).hex()
+        self.process: str = os.urandom(10).hex()
 
     def attend(self, summon: Callable[[], object]) -> None:
         """Have *summon* called by the next record, and whenever nobody attends."""

@@ -88,8 +88,8 @@ class TelemetryPipeline:
         if not isinstance(config, PipelineConfig):
             msg = f"config must be a PipelineConfig, not {type(config).__name__}"
             raise TypeError(msg)
-        self.config = config
-        self.buffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self.config: PipelineConfig = config
+        self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
         self._clock = as_clock(clock)
         self._uniform = uniform
         self._body_of = partial(BODY_OF_FORMAT[config.format], app=app, version=version)

@@ -38,7 +38,7 @@ class TelemetryAuth:
         if bearer_token is not None and not (bearer_token.isascii() and bearer_token.isprintable()):
             msg = "bearer_token is not usable: it must be printable ASCII in one line (its value is not shown)"
             raise ValueError(msg)
-        self.bearer_token = bearer_token or None
+        self.bearer_token: str | None = bearer_token or None
 
     def __repr__(self) -> str:
         return "TelemetryAuth(bearer_token=***)" if self.bearer_token else "TelemetryAuth()"
@@ -70,7 +70,7 @@ class TelemetryUploader:
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
     ) -> None:
-        self.endpoint = check_endpoint(endpoint, allow_insecure=allow_insecure)
+        self.endpoint: str = check_endpoint(endpoint, allow_insecure=allow_insecure)
         if auth is not None and not isinstance(auth, TelemetryAuth):
             msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
             raise TypeError(msg)

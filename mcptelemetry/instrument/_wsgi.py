@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ..application import Application
 from ..vocabulary import Surface, SurfaceWord, parse_client_surface
 
-__all__ = ["SurfaceMiddleware", "surface_headers"]
+__all__ = ["RequestRegistry", "SurfaceHost", "SurfaceMiddleware", "surface_headers"]
 
 _UNMATCHED = "UNMATCHED"
 
@@ -31,12 +31,18 @@ class RequestRegistry(Protocol):
         """Count one request of a route by the class of its status."""
 
 
-class _Host(Protocol):
-    @property
-    def app(self) -> str: ...
+class SurfaceHost(Protocol):
+    """A `Telemetry`, or whatever else has a name and counts requests."""
 
     @property
-    def registry(self) -> RequestRegistry: ...
+    def app(self) -> str:
+        """The application's name."""
+        ...
+
+    @property
+    def registry(self) -> RequestRegistry:
+        """Where requests are counted."""
+        ...
 
 
 class SurfaceMiddleware:
@@ -52,7 +58,7 @@ class SurfaceMiddleware:
     def __init__(
         self,
         app: _WsgiApp,
-        telemetry: _Host,
+        telemetry: SurfaceHost,
         *,
         surface: Surface | SurfaceWord | None = None,
         route: Callable[[Mapping[str, Any]], str | None] | None = None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import ConfigError
 from ..vocabulary import RoutingStrategy, RoutingStrategyWord
 
-__all__ = ["ROUTING_KEYS", "ROUTING_RULE_KEYS", "RoutingConfig", "RoutingRule"]
+__all__ = ["ROUTING_KEYS", "ROUTING_RULE_KEYS", "HasRouting", "HasSettings", "RoutingConfig", "RoutingRule"]
 
 ROUTING_KEYS = ("strategy", "fallback_on_error", "tool_overrides")
 """The keys of `[proxy.routing]`."""
@@ -22,19 +22,26 @@ ROUTING_KEYS = ("strategy", "fallback_on_error", "tool_overrides")
 ROUTING_RULE_KEYS = ("pattern", "strategy")
 """The keys of one `[[proxy.routing.tool_overrides]]`; both must be given."""
 
-
-class _Settings(Protocol):
-    @property
-    def routing(self) -> Mapping[str, object]: ...
-
-
-class _HasSettings(Protocol):
-    def settings(self) -> _Settings: ...
-
-
 _LONGEST_SHOWN = 80
 _TABLE = "[proxy.routing]"
 _STRATEGY_WORDS = ", ".join(f'"{strategy.value}"' for strategy in RoutingStrategy)
+
+
+class HasRouting(Protocol):
+    """Settings that hold `[proxy.routing]` as it was written."""
+
+    @property
+    def routing(self) -> Mapping[str, object]:
+        """The table's keys and values."""
+        ...
+
+
+class HasSettings(Protocol):
+    """A `Telemetry`, or whatever else knows the person's settings."""
+
+    def settings(self) -> HasRouting:
+        """Return what the file says now; raises `ConfigError` when it cannot be used."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ class RoutingConfig:
         object.__setattr__(self, "tool_overrides", rules)
 
     @classmethod
-    def from_settings(cls, telemetry: _HasSettings) -> RoutingConfig:
+    def from_settings(cls, telemetry: HasSettings) -> RoutingConfig:
         """
         Return the configuration that the person's `telemetry.toml` spells out under `[proxy.routing]`.
 

@@ -117,9 +117,9 @@ class Switches:
         if data_dir is None:
             data_dir = application.data_directory(environ) if application is not None else ""
         person = person_directory(environ) if person_dir is None else person_dir
-        self.config_path = _path(data_dir, CONFIG_FILE) if config_path is None else config_path
-        self.state_path = _path(data_dir, STATE_FILE) if state_path is None else state_path
-        self.person_path = _path(person, PERSON_FILE)
+        self.config_path: str = _path(data_dir, CONFIG_FILE) if config_path is None else config_path
+        self.state_path: str = _path(data_dir, STATE_FILE) if state_path is None else state_path
+        self.person_path: str = _path(person, PERSON_FILE)
         self._config = WatchedFile(self.config_path, load_config, clock=clock)
         self._person = WatchedFile(self.person_path, read_mode, clock=clock)
         self._state = WatchedFile(self.state_path, read_mode, clock=clock)

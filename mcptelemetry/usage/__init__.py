@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..vocabulary import parse_client_surface
 from ._activation import (
     MAX_MCP_CLIENTS_SEEN,
+    ActivationNews,
     ActivationState,
     ActivationStore,
     clear_installer_pending,
@@ -19,28 +20,36 @@ from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oaut
 from ._flusher import CounterFlusher
 from ._heartbeat import HeartbeatService, Preview
 from ._notes import ActivationNotes
+from ._payload import Program, Surroundings
 from ._registry import MCPPROXY_TOOLS, CounterRegistry
-from ._snapshot import DoctorCounts, RegistrySnapshot
-from ._stats import RuntimeStats
-from ._window import FrozenWindow, Windows, WindowState
+from ._snapshot import CounterKey, Counts, DoctorCounts, RegistrySnapshot
+from ._stats import RuntimeStats, StatsReader
+from ._window import Also, FrozenWindow, Windows, WindowState
 from ._worker import UsageWorker
 
 __all__ = [
     "MAX_MCP_CLIENTS_SEEN",
     "MCPPROXY_TOOLS",
+    "ActivationNews",
     "ActivationNotes",
     "ActivationState",
     "ActivationStore",
+    "Also",
     "CounterFlusher",
+    "CounterKey",
     "CounterRegistry",
     "Counting",
+    "Counts",
     "DoctorCounts",
     "FeatureFlagSnapshot",
     "FrozenWindow",
     "HeartbeatService",
     "Preview",
+    "Program",
     "RegistrySnapshot",
     "RuntimeStats",
+    "StatsReader",
+    "Surroundings",
     "UsageWorker",
     "WindowState",
     "Windows",

@@ -44,8 +44,8 @@ class Counting:
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
     ) -> None:
-        self.registry = CounterRegistry(tools, error_categories, routes)
-        self.activation = ActivationNotes()
+        self.registry: CounterRegistry = CounterRegistry(tools, error_categories, routes)
+        self.activation: ActivationNotes = ActivationNotes()
         self._worker: UsageWorker | None = None
 
     def keep(

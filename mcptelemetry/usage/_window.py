@@ -21,7 +21,16 @@ from ._snapshot import Counts, RegistrySnapshot
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["DAY_SECS", "GIVE_UP_AFTER_SECS", "LEASE_SECS", "FrozenWindow", "WindowState", "Windows", "enter_generation"]
+__all__ = [
+    "DAY_SECS",
+    "GIVE_UP_AFTER_SECS",
+    "LEASE_SECS",
+    "Also",
+    "FrozenWindow",
+    "WindowState",
+    "Windows",
+    "enter_generation",
+]
 
 DAY_SECS = 86_400.0
 """From the end of one window to the next heartbeat."""
@@ -48,6 +57,8 @@ _GIVEN_UP = "given_up_count"
 _WAITS = ((_DUE_AT, DAY_SECS), (_HELD_BACK_UNTIL, DAY_SECS), (_LEASED_UNTIL, LEASE_SECS))
 
 Also = Callable[["sqlite3.Connection"], None]
+"""What else is to be done inside a transaction that is under way."""
+
 _Result = TypeVar("_Result")
 
 

@@ -35,6 +35,7 @@ EVENT_FIELDS = (
 # An exact tuple of plain strings: the collector of garbage stops tracking those, so a
 # long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
 EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
+"""The half of an event that recurs: its tool, decision and outcome, checked."""
 
 _NAME_MAX_CHARACTERS = 128
 _NUMBER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact

@@ -177,10 +177,10 @@ class Object(Shape):
     """Named *members*, all of which are there unless they are named in *optional*."""
 
     def __init__(self, members: Mapping[str, Shape], *, optional: Iterable[str] = ()) -> None:
-        self.members = dict(members)
-        self.required = tuple(name for name in self.members if name not in frozenset(optional))
+        self.members: Mapping[str, Shape] = dict(members)
+        self.required: tuple[str, ...] = tuple(name for name in self.members if name not in frozenset(optional))
         held = "; ".join(f"{name}: {shape.expects}" for name, shape in self.members.items())
-        self.expects = f"an object with {held}"
+        self.expects: str = f"an object with {held}"
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, dict)
