@@ -182,16 +182,18 @@ __all__ = [  # what a newcomer needs to know; the rest is documented in its room
 ]
 
 
-def __getattr__(name: str) -> object:
-    room = _ROOM_OF_NAME.get(name)
-    if room is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module  # noqa: PLC0415  nothing is loaded before it is asked for
+if not TYPE_CHECKING:  # or a type checker would take every name, a mistyped one too, for there
 
-    value = getattr(import_module(f".{room}", __name__), name)
-    globals()[name] = value  # the next look finds it without coming here
-    return value
+    def __getattr__(name: str) -> object:
+        room = _ROOM_OF_NAME.get(name)
+        if room is None:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module  # noqa: PLC0415  nothing is loaded before it is asked for
+
+        value = getattr(import_module(f".{room}", __name__), name)
+        globals()[name] = value  # the next look finds it without coming here
+        return value
 
 
 def __dir__() -> list[str]:
