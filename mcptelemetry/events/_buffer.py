@@ -46,6 +46,10 @@ class TelemetryBuffer:
     `record()` may be called from any thread, signal handler, destructor or logging
     handler: it never raises, waits, logs or touches a file. Everything else is safe from
     any thread.
+
+    Args:
+        capacity: the most events that wait at a time, 1 or more; `TypeError` or `ValueError`
+            for anything else.
     """
 
     def __init__(self, capacity: int) -> None:

@@ -27,7 +27,12 @@ _COMPRESSED_FROM_BYTES = 1024
 
 
 class TelemetryAuth:
-    """Credentials for an endpoint: *bearer_token*, which no `repr`, log or error shows."""
+    """
+    Credentials for an endpoint, which no `repr`, log or error shows.
+
+    Args:
+        bearer_token: the token, printable ASCII in one line; None or ``""`` for none.
+    """
 
     __slots__ = ("bearer_token",)
 
@@ -48,11 +53,23 @@ class TelemetryUploader:
     """
     Posts batches to *endpoint* over one kept-alive connection.
 
-    *timeout* is seconds for connecting, sending and reading each. *compression* ``"gzip"``
-    compresses bodies over 1 KiB. ``http://`` to another machine needs *allow_insecure*. With
-    *app*, the application's opt-out variable is obeyed beside ``DO_NOT_TRACK``; *environ*,
-    *clock*, *transport*, *network* and *refusal* default to the real ones. Bad arguments
-    raise `ValueError` or `TypeError`. Used by one thread at a time.
+    Used by one thread at a time.
+
+    Args:
+        endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``.
+        auth: the credentials, None for none.
+        timeout: seconds for connecting, sending and reading each, more than 0, at most 3600.
+        allow_insecure: whether ``http://`` to another machine is taken.
+        compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
+        app: the application whose opt-out variable is obeyed beside ``DO_NOT_TRACK``.
+        environ: the environment, looked at before each send; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+        network: proxy and certificates; None: as the environment says.
+        refusal: returns why nothing may leave now, or None; None: the environment is asked.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used.
     """
 
     def __init__(

@@ -49,10 +49,16 @@ class SurfaceMiddleware:
     """
     Counts the requests that pass to the WSGI application *app*; changes nothing.
 
-    *surface* says where all of them come from; None: by the header of `surface_headers`.
-    *route* returns the template of a request's route, such as ``/api/v1/servers/{id}``, from
-    the WSGI environment; without it only surfaces are counted, and when it raises or returns
-    no str, the request counts as ``UNMATCHED``. Arguments of other types raise `TypeError`.
+    Args:
+        app: the application.
+        telemetry: a `Telemetry`.
+        surface: where all of them come from; None: what the header of `surface_headers` says.
+        route: returns the template of a request's route, such as ``/api/v1/servers/{id}``, from
+            the WSGI environment; when it raises or returns no str, the request counts as
+            ``UNMATCHED``. None: only surfaces are counted.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be called, or an unknown surface.
     """
 
     def __init__(

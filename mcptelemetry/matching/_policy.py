@@ -49,8 +49,13 @@ class RoutingRule:
     """
     An exception from the strategy: tools whose names fit *pattern* follow *strategy*.
 
-    In *pattern* ``*`` stands for any characters, all others for themselves; case counts. It is
-    held against the unprefixed name. A *strategy* given as its word becomes the member.
+    Args:
+        pattern: is held against the unprefixed name; ``*`` stands for any characters, all others
+            for themselves, and case counts. Not empty.
+        strategy: where they run, as a member or its word; a word becomes the member.
+
+    Raises:
+        TypeError, ValueError: for a wrong type, an empty pattern or an unknown word.
     """
 
     pattern: str
@@ -75,10 +80,14 @@ class RoutingConfig:
     """
     How calls of tools that exist on both sides are routed.
 
-    *strategy* is where they run. *fallback_on_error* permits the second try of ``local-first``
-    and ``remote-first``; the plain strategies never have one. *tool_overrides* are
-    `RoutingRule`s, of which the first that fits a name decides. Wrong types raise `TypeError`,
-    unknown words `ValueError`.
+    Args:
+        strategy: where they run: ``remote``, ``local``, ``local-first`` or ``remote-first``.
+        fallback_on_error: whether ``local-first`` and ``remote-first`` have a second try; the
+            plain strategies never have one.
+        tool_overrides: exceptions by name, of which the first that fits decides.
+
+    Raises:
+        TypeError, ValueError: for a wrong type or an unknown word.
     """
 
     strategy: RoutingStrategy = RoutingStrategy.REMOTE

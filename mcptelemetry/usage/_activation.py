@@ -81,9 +81,13 @@ class ActivationStore:
     """
     The activation of the installation whose database is at *path*.
 
-    *clock* gives Unix seconds. Each method is one transaction and touches the disk: on a
-    host's own thread use `Telemetry.activation`. Safe from any thread and process. Never
-    raises for what the disk does; *trouble* says then why nothing was read or written.
+    Each method is one transaction and touches the disk: on a host's own thread use
+    `Telemetry.activation`. Safe from any thread and process. Never raises for what the disk
+    does; the attribute *trouble* says then why nothing was read or written.
+
+    Args:
+        path: the file ``telemetry.db`` in the application's data directory; made by the first write.
+        clock: a `Clock`, or a function that returns Unix seconds.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Clock | Callable[[], float] = time.time) -> None:

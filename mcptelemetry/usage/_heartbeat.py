@@ -52,16 +52,26 @@ class HeartbeatService:
     """
     Sends one heartbeat a day for the whole installation to ``<endpoint>/heartbeat``.
 
-    *program* is what runs here; *memory*, *windows* and *activation* are what the machine
-    remembers; *stats* is what the application says about itself, *surroundings* what kind of
-    place this is. *refusal* says why nothing may leave now, or None; *first_at* when, in Unix
-    seconds, the first heartbeat may leave, None as long as no notice was shown. *flush* is
-    called before each look and brings counts to the disk, *on_violation* for each document
-    that held what must not leave, which *blocked_values* names anew each time. *notice* is
-    what `first_run_notice()` returns. Without an *endpoint* (None) nothing is ever sent.
+    Built by `Telemetry`. Safe from any thread and across forks; nothing is raised for what the
+    disk, the network or the application do.
 
-    Safe from any thread and across forks; nothing is raised for what the disk, the network
-    or the application do.
+    Args:
+        endpoint: the base address of the maintainer's side; None: nothing is ever sent.
+        program: what runs here.
+        memory: what the machine remembers.
+        windows: what is counted, and in which window it is reported.
+        activation: how far the installation has come.
+        transport: what sends.
+        refusal: returns why nothing may leave now, or None.
+        first_at: returns when the first heartbeat may leave, in Unix seconds; None as long as no
+            notice was shown.
+        stats: what the application says about itself; None: nothing.
+        surroundings: returns what kind of place this is.
+        blocked_values: returns what must not stand in a document; asked for each one.
+        flush: brings counts to the disk; called before each look.
+        on_violation: called for each document that held what must not leave.
+        notice: returns what `first_run_notice()` does.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
     """
 
     def __init__(
