@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from ..vocabulary import (
     APP_NAME_PATTERN,
     CLIENT_NAME_PATTERN,
+    DURATION_BUCKETS,
     IDENTIFIER_PATTERN,
     MAX_MCP_CLIENTS_SEEN,
+    MILESTONES_MAX,
     OTHER,
     ROUTE_PATTERN,
     STATUS_CLASSES,
@@ -149,7 +151,9 @@ _ACTIVATION = Object(
         "retrieve_tools_calls_24h": _COUNT,
         "estimated_tokens_saved_24h_bucket": _words(TOKEN_BUCKETS),
         "configured_ide_count": _COUNT,
-    }
+        "milestones": MapOf(_FLAG, keys=_DECLARED_WORD, most=MILESTONES_MAX),
+    },
+    optional=("milestones",),
 )
 
 _ALWAYS, _WHEN_KNOWN = False, True
@@ -178,6 +182,8 @@ FIELDS: tuple[Field, ...] = (
     Field("last_startup_outcome", Words(StartupOutcome), _WHEN_KNOWN, 2, "Shows why starting fails, as one closed word."),
     Field("surface_requests", MapOf(_COUNT, words=Surface), _WHEN_KNOWN, 2, "Counts requests by where they came from."),
     Field("builtin_tool_calls", MapOf(_COUNT, words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts calls of the tools that the application itself declares."),
+    Field("builtin_tool_errors", MapOf(_COUNT, words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 3, "Counts how many of those calls failed; never why in words."),
+    Field("builtin_tool_durations", MapOf(MapOf(_COUNT, words=(name for _, name in DURATION_BUCKETS)), words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 3, "Shows roughly how long those calls took, in five steps."),
     Field("upstream_tool_call_count_bucket", _words(UPSTREAM_BUCKETS), _WHEN_KNOWN, 2, "Shows roughly how many calls went to other servers; never which."),
     Field("rest_endpoint_calls", MapOf(MapOf(_COUNT, words=(*STATUS_CLASSES, OTHER)), words=(UNMATCHED, OTHER), keys=_ROUTE, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts requests by route template and class of status; never by path."),
     Field("feature_flags", Object(_FEATURE_SHAPES), _WHEN_KNOWN, 2, "Shows which features are switched on."),

@@ -213,8 +213,10 @@ ANOTHER_WORD = [
     ("api", {"rest_endpoint_calls": {"GET /api/v1/servers": {"2xx": 1}}}),
     ("v1", {"rest_endpoint_calls": {"GET /api/v1/servers": {"2xx": 1}}}),
     ("buildhost-17", {"builtin_tool_calls": {"buildhost-17": 1}}),
+    ("buildhost-17", {"builtin_tool_durations": {"buildhost-17": {"le_1s": 1}}}),
     ("buildhost", {"flags": {"buildhost": True}}),
     ("buildhost", {"error_category_counts": {"buildhost": 1}}),
+    ("buildhost", {"activation": {**FULL["activation"], "milestones": {"buildhost": True}}}),
     ("buildhost", {"edition": "buildhost"}),
     ("buildhost", {"app": "buildhost"}),
 ]
@@ -253,9 +255,12 @@ def test_scan_for_pii_takes_no_number_of_a_version_for_a_name(name: str, version
 
 DECLARED = {
     "tool": ("builtin_tool_calls", {"{}": 1}),
+    "failed tool": ("builtin_tool_errors", {"{}": 1}),
+    "timed tool": ("builtin_tool_durations", {"{}": {"le_1s": 1}}),
     "route": ("rest_endpoint_calls", {"GET /{}/x": {"2xx": 1}}),
     "category": ("error_category_counts", {"{}": 1}),
     "flag": ("flags", {"{}": True}),
+    "milestone": ("activation", {**FULL["activation"], "milestones": {"{}": True}}),
     "edition": ("edition", "{}"),
 }
 
