@@ -12,9 +12,11 @@ import os
 import re
 from collections.abc import Mapping
 
+from .vocabulary import APP_NAME_PATTERN
+
 __all__ = ["Application", "is_released_version", "normalise_version"]
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_NAME = re.compile(APP_NAME_PATTERN)
 
 # SemVer 2.0 without build metadata.
 _SEMVER = re.compile(

@@ -29,6 +29,7 @@ from .privacy import (
     scan_text_for_pii,
 )
 from .system import Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from .vocabulary import FEEDBACK_PATH
 from .wire import (
     FEEDBACK_CATEGORIES,
     FEEDBACK_CHARACTERS_MAX,
@@ -161,7 +162,7 @@ class FeedbackService:
         limiter: RateLimiter | None = None,
     ) -> None:
         self._app = app
-        self._url = f"{endpoint.rstrip('/')}/feedback"
+        self._url = f"{endpoint.rstrip('/')}{FEEDBACK_PATH}"
         self._context = context
         self._blocked_values = tuple(blocked_values)
         clock = as_clock(clock)

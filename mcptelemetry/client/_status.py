@@ -22,12 +22,11 @@ from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX
 from ..usage import ActivationStore, Windows
+from ..vocabulary import AUTOSTART_FILE
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
 
 __all__ = ["describe_status"]
-
-_AUTOSTART_FILE = "tray-autostart.json"
 
 
 def describe_status(
@@ -49,7 +48,7 @@ def describe_status(
             "mode": switches.state_path,
             "person": switches.person_path,
             "memory": memory.path,
-            "autostart": path_in(installation.data_dir, _AUTOSTART_FILE),
+            "autostart": path_in(installation.data_dir, AUTOSTART_FILE),
         },
         "heartbeat": _heartbeat(installation, decision, picture, heartbeat_endpoint),
         "events": events.describe(),
@@ -125,7 +124,7 @@ def _surroundings(installation: Installation) -> dict[str, Any]:
     terminal = StdinTTYChecker()
     kind, markers = detect_env_kind(environ, OsFileProber(), current_os_name(), terminal, uid=uid)
     source = detect_launch_source(environ, None, ParentPPIDChecker(), terminal, app=installation.application)
-    autostart = AutostartReader(path_in(installation.data_dir, _AUTOSTART_FILE), installation.clock.time)
+    autostart = AutostartReader(path_in(installation.data_dir, AUTOSTART_FILE), installation.clock.time)
     return {
         "env_kind": str(kind),
         "env_markers": markers.to_dict(),

@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..state import Memory
 from ..system import Clock, Trouble, as_clock
-from ._buckets import TOKEN_BUCKETS, bucket_tokens
+from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
+from ._buckets import bucket_tokens
 from ._clients import sanitize_client_name
 from ._facts import FactTable
-from ._snapshot import COUNT_MAX
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["ACTIVATION", "MAX_MCP_CLIENTS_SEEN", "ActivationNews", "ActivationState", "ActivationStore", "add_news"]
 
-MAX_MCP_CLIENTS_SEEN = 16
-"""How many client names an installation keeps; the 17th is dropped."""
-
 ACTIVATION = FactTable("usage_activation")
-_GAUGE_SECS = 86_400.0
 _CLOCK_MAY_STEP_SECS = 300.0  # a clock that was put right a little has not begun another day
 
 # The names of the values.
@@ -245,7 +241,7 @@ def _add_clients(connection: sqlite3.Connection, names: Iterable[str]) -> None:
 
 def _gauge(connection: sqlite3.Connection, name: str, now: float) -> int:
     began_at = ACTIVATION.moment(connection, name + _BEGAN_AT)
-    if began_at is None or not -_CLOCK_MAY_STEP_SECS <= now - began_at < _GAUGE_SECS:
+    if began_at is None or not -_CLOCK_MAY_STEP_SECS <= now - began_at < DAY_SECS:
         return 0
     return ACTIVATION.number(connection, name)
 

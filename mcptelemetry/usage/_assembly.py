@@ -33,6 +33,7 @@ from ..privacy import (
 )
 from ..state import Memory
 from ..system import Clock, HttpTransport, NetworkSettings, Transport
+from ..vocabulary import AUTOSTART_FILE
 from ._activation import ActivationStore
 from ._heartbeat import HeartbeatService
 from ._payload import Surroundings, current_program
@@ -41,7 +42,6 @@ from ._window import Windows
 
 __all__ = ["blocked_values_of", "build_heartbeat_service"]
 
-_AUTOSTART_FILE = "tray-autostart.json"
 Flags = Union[Mapping[str, bool], Callable[[], Mapping[str, bool]], None]
 
 
@@ -70,7 +70,7 @@ def build_heartbeat_service(
     """
     data_dir = os.path.dirname(switches.config_path)
     began_refused = switches.refusal(Stream.HEARTBEAT)
-    autostart = AutostartReader(os.path.join(data_dir, _AUTOSTART_FILE), clock.time) if data_dir else None
+    autostart = AutostartReader(os.path.join(data_dir, AUTOSTART_FILE), clock.time) if data_dir else None
 
     def refusal() -> str | None:
         return began_refused or switches.refusal(Stream.HEARTBEAT)

@@ -7,20 +7,9 @@ neither the document nor the host.
 
 from __future__ import annotations
 
-__all__ = ["TOKEN_BUCKETS", "UPSTREAM_BUCKETS", "bucket_tokens", "bucket_upstream_calls"]
+from ..vocabulary import TOKEN_BUCKETS, UPSTREAM_BUCKETS
 
-UPSTREAM_BUCKETS = ((0, "0"), (10, "1-10"), (100, "11-100"), (1_000, "101-1000"), (None, "1000+"))
-"""Upper edges, inclusive, and the names of the buckets of upstream calls, lowest first."""
-
-TOKEN_BUCKETS = (
-    (0, "0"),
-    (100, "1_100"),
-    (1_000, "100_1k"),
-    (10_000, "1k_10k"),
-    (100_000, "10k_100k"),
-    (None, "100k_plus"),
-)
-"""Upper edges, inclusive, and the names of the buckets of saved tokens, lowest first."""
+__all__ = ["bucket_tokens", "bucket_upstream_calls"]
 
 
 def bucket_upstream_calls(n: int) -> str:

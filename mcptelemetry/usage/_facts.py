@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._snapshot import COUNT_MAX
+from ..vocabulary import COUNT_MAX
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,6 @@ decided in the database, by transactions; here it is only carried.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, Union
 from ..privacy import AnonymityViolation, BlockedValue, FirstRunNotice, Gate, Outcome, Verdict, scan_for_pii
 from ..state import Memory, SentDocument, format_moment, keep_sent, write_value
 from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock
-from ..vocabulary import LaunchSource
-from ..wire import FIELD_SHAPES, HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload, check
+from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
+from ..wire import HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload
 from ._activation import ActivationState, ActivationStore, clear_installer_pending
 from ._payload import Program, Remembered, Surroundings, build_payload
 from ._snapshot import RegistrySnapshot
@@ -33,7 +32,6 @@ __all__ = ["HeartbeatService", "Preview"]
 _logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECS = 10.0
-_DAY_SECS = 86_400.0
 # How often to look again, at least and at most: the clock may be set, a mode may change, and
 # another process may have died over a heartbeat.
 _LOOK_MIN_SECS = 1.0
@@ -84,7 +82,7 @@ class HeartbeatService:
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
     ) -> None:
         self._endpoint = endpoint
-        self._url = None if endpoint is None else f"{endpoint.rstrip('/')}/heartbeat"
+        self._url = None if endpoint is None else f"{endpoint.rstrip('/')}{HEARTBEAT_PATH}"
         self._program = program
         self._memory = memory
         self._windows = windows
@@ -198,16 +196,16 @@ class HeartbeatService:
     def _wait_secs(self) -> float:
         """Return in how many seconds a heartbeat may be due, 0 when one is."""
         if self._url is None or self._is_refused():
-            return _DAY_SECS
+            return DAY_SECS
         first_at = self._first_at()
         if first_at is None:
-            return _DAY_SECS
+            return DAY_SECS
         until_first = first_at - self._clock.time()
         # A moment farther ahead than a delay can be was set by a clock that was wrong.
-        if 0 < until_first <= _DAY_SECS:
+        if 0 < until_first <= DAY_SECS:
             return until_first
-        if until_first > _DAY_SECS:
-            return _DAY_SECS
+        if until_first > DAY_SECS:
+            return DAY_SECS
         return self._windows.state().due_in_secs
 
     def _prepare(self) -> None:
@@ -246,7 +244,7 @@ class HeartbeatService:
             self._memory.note_error(outcome.message)
         elif outcome.verdict is Verdict.UNCLEAN:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
-            self._windows.postpone(window, retry_after_secs=_DAY_SECS)
+            self._windows.postpone(window, retry_after_secs=DAY_SECS)
             self._memory.note_error(outcome.message)
             self._on_violation()
             _logger.error("the heartbeat was not sent: %s", outcome.message)
@@ -311,10 +309,9 @@ class HeartbeatService:
         if len(body) > HEARTBEAT_BYTES_MAX:
             return f"it is larger than {HEARTBEAT_BYTES_MAX} bytes"
         try:
-            check(json.loads(body))
-            scan_for_pii(body, self._blocked_values(), fields=FIELD_SHAPES)
-        except (ValueError, AnonymityViolation) as problem:
-            return str(problem)
+            scan_for_pii(body, self._blocked_values())
+        except AnonymityViolation as violation:
+            return str(violation)
         return None
 
     # -- the life of a process --------------------------------------------------------

@@ -12,8 +12,16 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ._snapshot import COUNT_MAX, CounterKey, Counts, Kind
-from ._templates import UNMATCHED
+from ..vocabulary import (
+    COUNT_MAX,
+    IDENTIFIER_PATTERN,
+    OTHER,
+    ROUTE_PATTERN,
+    STATUS_CLASSES,
+    TOOL_NAME_PATTERN,
+    UNMATCHED,
+)
+from ._snapshot import CounterKey, Counts, Kind
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,18 +31,17 @@ __all__ = ["COUNTERS_MAX", "FROZEN", "OPEN", "add_counts", "erase_counts", "free
 OPEN, FROZEN = 0, 1
 COUNTERS_MAX = 2_000
 """How many counters one sum may have before routes and checks are put together."""
-_OTHER = "other"
 
 _SOUND_COUNT = f"CASE WHEN typeof(count) = 'integer' AND count BETWEEN 0 AND {COUNT_MAX} THEN count ELSE 0 END"
 _NAMES = {
     Kind.SURFACE: re.compile(r"[a-z]{1,16}"),
-    Kind.BUILTIN: re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+    Kind.BUILTIN: re.compile(TOOL_NAME_PATTERN),
     Kind.UPSTREAM: re.compile(r"calls"),
-    Kind.REST: re.compile(r"[A-Z]{3,7} (?:UNMATCHED|/[!-~]{0,199})"),
-    Kind.ERROR: re.compile(r"[a-z][a-z0-9_]{0,63}"),
-    Kind.DOCTOR: re.compile(r"[a-z][a-z0-9_]{0,63}"),
+    Kind.REST: re.compile(ROUTE_PATTERN),
+    Kind.ERROR: re.compile(IDENTIFIER_PATTERN),
+    Kind.DOCTOR: re.compile(IDENTIFIER_PATTERN),
 }
-_DETAILS = {Kind.REST: re.compile(r"[1-5]xx"), Kind.DOCTOR: re.compile(r"pass|fail")}
+_DETAILS = {Kind.REST: re.compile("|".join(STATUS_CLASSES)), Kind.DOCTOR: re.compile(r"pass|fail")}
 _NO_DETAIL = re.compile("")
 
 
@@ -68,7 +75,7 @@ def _bounded(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -
         if key not in known and key.kind == Kind.REST:
             key = key._replace(name=f"{key.name.split()[0]} {UNMATCHED}")  # noqa: PLW2901  the same count
         elif key not in known and key.kind == Kind.DOCTOR:
-            key = key._replace(name=_OTHER)  # noqa: PLW2901  likewise
+            key = key._replace(name=OTHER)  # noqa: PLW2901  likewise
         folded[key] = folded.get(key, 0) + count
     return folded
 

@@ -11,10 +11,9 @@ from collections import deque
 from collections.abc import Callable
 
 from ..system import Tally, around_fork
-from ..vocabulary import StartupOutcome
-from ._activation import MAX_MCP_CLIENTS_SEEN, ActivationNews, ActivationState, ActivationStore
+from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
+from ._activation import ActivationNews, ActivationState, ActivationStore
 from ._clients import sanitize_client_name
-from ._snapshot import COUNT_MAX
 
 __all__ = ["ActivationNotes"]
 

@@ -16,10 +16,17 @@ from typing import Any, NamedTuple, Union
 
 from ..environment import EnvMarkers
 from ..privacy import find_blocked_prefix
-from ..vocabulary import EnvKind, LaunchSource, StartupOutcome
+from ..vocabulary import (
+    COUNT_MAX,
+    OS_WORD_OF_PLATFORM,
+    OTHER,
+    UNMATCHED,
+    EnvKind,
+    LaunchSource,
+    StartupOutcome,
+)
 from ..wire import (
     ARCH_WORDS,
-    COUNT_MAX,
     FIELD_SHAPES,
     OS_WORDS,
     SCHEMA_VERSION,
@@ -33,12 +40,9 @@ from ._snapshot import RegistrySnapshot
 __all__ = ["Program", "Remembered", "Surroundings", "build_payload", "current_program"]
 
 _UNKNOWN_VERSION = "unknown"
-_UNMATCHED = "UNMATCHED"
-_OTHER = "other"
 _SECS_PER_HOUR = 3600
 _LAST_MOMENT = 253_402_300_799  # the end of the year 9999
 
-_OS_OF_PLATFORM = {"win32": "windows", "cygwin": "windows"}
 _ARCH_OF_MACHINE = {
     "x86_64": "amd64",
     "x64": "amd64",
@@ -184,7 +188,7 @@ def _known_routes(routes: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str
     shape = FIELD_SHAPES["rest_endpoint_calls"]
     known: dict[str, dict[str, int]] = {}
     for route, by_status in routes.items():
-        name = route if shape.accepts_key(route) and find_blocked_prefix(route) is None else _UNMATCHED
+        name = route if shape.accepts_key(route) and find_blocked_prefix(route) is None else UNMATCHED
         known[name] = _added(known.get(name, {}), by_status)
     return known
 
@@ -218,12 +222,12 @@ def _moment(now: float) -> str:
 
 
 def _os_word(platform: str) -> str:
-    word = _OS_OF_PLATFORM.get(platform, platform.rstrip("0123456789"))
-    return word if word in OS_WORDS else _OTHER
+    word = OS_WORD_OF_PLATFORM.get(platform, platform.rstrip("0123456789"))
+    return word if word in OS_WORDS else OTHER
 
 
 def _arch_word(machine: str) -> str:
     word = _ARCH_OF_MACHINE.get(machine.lower(), machine.lower())
     if word.startswith("arm") and word != "arm64":
         word = "arm"
-    return word if word in ARCH_WORDS else _OTHER
+    return word if word in ARCH_WORDS else OTHER

@@ -14,9 +14,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..system import Tally, around_fork
-from ..vocabulary import ErrorCategory, Surface
+from ..vocabulary import (
+    HTTP_METHODS,
+    IDENTIFIER_PATTERN,
+    OTHER_METHOD,
+    STATUS_CLASSES,
+    TOOL_NAME_PATTERN,
+    UNMATCHED,
+    ErrorCategory,
+    Surface,
+)
 from ._snapshot import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind, RegistrySnapshot
-from ._templates import METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, check_routes, looks_like_template
+from ._templates import check_routes, looks_like_template
 
 __all__ = ["MCPPROXY_TOOLS", "CounterRegistry"]
 
@@ -33,8 +42,8 @@ MCPPROXY_TOOLS = frozenset(
 )
 """The built-in tools of mcpproxy: ``CounterRegistry(MCPPROXY_TOOLS)``."""
 
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
+_TOOL_NAME = re.compile(TOOL_NAME_PATTERN)
 _TEMPLATES_MAX = 200
 _DOCTOR_CHECKS_MAX = 200
 
@@ -259,7 +268,7 @@ class CounterRegistry:
         if status_class not in STATUS_CLASSES:
             return None
         verb = method.upper()
-        if verb not in METHODS:
+        if verb not in HTTP_METHODS:
             verb = OTHER_METHOD
         with self._lock:
             known = self._known_template(template)

@@ -14,10 +14,7 @@ from typing import Any, NamedTuple
 from ..vocabulary import Surface
 from ._buckets import bucket_upstream_calls
 
-__all__ = ["COUNT_MAX", "CounterKey", "Counts", "DoctorCounts", "Kind", "RegistrySnapshot"]
-
-COUNT_MAX = 2**53 - 1
-"""The most a counter can say: what every reader of JSON still reads exactly."""
+__all__ = ["CounterKey", "Counts", "DoctorCounts", "Kind", "RegistrySnapshot"]
 
 
 class CounterKey(NamedTuple):

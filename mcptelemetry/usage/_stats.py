@@ -14,14 +14,14 @@ from itertools import islice
 from typing import Any, Protocol
 
 from ..system import Worker, around_fork
-from ..wire import COUNT_MAX, PROTOCOLS, ROUTING_MODES
+from ..vocabulary import COUNT_MAX, OTHER
+from ..wire import OPEN_MAP_ENTRIES_MAX, PROTOCOLS, ROUTING_MODES
 from ._features import FeatureFlagSnapshot
 
 __all__ = ["RuntimeStats", "StatsReader", "StatsReading"]
 
 _ANSWER_SECS = 1.0
 _SERVERS_MAX = 100_000
-_FLAGS_MAX = 50
 
 
 class RuntimeStats(Protocol):
@@ -210,7 +210,7 @@ def _as_flag(value: Any) -> bool | None:
 def _as_routing_mode(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    return str(value) if value in ROUTING_MODES else "other"
+    return str(value) if value in ROUTING_MODES else OTHER
 
 
 def _as_features(value: Any) -> dict[str, object] | None:
@@ -231,7 +231,7 @@ def _as_flags(value: Any) -> dict[str, bool] | None:
     if not isinstance(value, Mapping):
         return None
     usable = {name: flag for name, flag in value.items() if isinstance(name, str) and isinstance(flag, bool)}
-    return dict(sorted(usable.items())[:_FLAGS_MAX])
+    return dict(sorted(usable.items())[:OPEN_MAP_ENTRIES_MAX])
 
 
 _ACCEPT_OF_METHOD: Mapping[str, Callable[[Any], Any]] = {

@@ -10,14 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["METHODS", "OTHER_METHOD", "STATUS_CLASSES", "UNMATCHED", "check_routes", "looks_like_template"]
+from ..vocabulary import TEMPLATE_PATTERN
 
-UNMATCHED = "UNMATCHED"
-"""What stands for every path that is no known template."""
-METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
-OTHER_METHOD = "OTHER"
-"""What stands for a method that is not one of `METHODS`."""
-STATUS_CLASSES = frozenset({"1xx", "2xx", "3xx", "4xx", "5xx"})
+__all__ = ["check_routes", "looks_like_template"]
 
 _LENGTH_MAX = 128
 _SEGMENTS_MAX = 12
@@ -28,7 +23,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}[0-9]{0,2}(?:[a-z]{1,5}[0-9]{0,2})?
 _ARGUMENT = re.compile(
     r"\{[A-Za-z_]\w{0,31}(?::[a-z]{1,16})?\}|:[A-Za-z_]\w{0,31}|<(?:[a-z]{1,16}:)?[A-Za-z_]\w{0,31}>|\*{1,2}", re.ASCII
 )
-_DECLARED = re.compile(r"/[!-~]{0,199}")
+_DECLARED = re.compile(TEMPLATE_PATTERN)
 # Nothing but the letters of hexadecimal digits, and as long as an identifier.
 _HEXADECIMAL = re.compile(r"[a-fA-F]{8,}")
 
@@ -55,7 +50,7 @@ def check_routes(routes: Iterable[str]) -> frozenset[str]:
         if not isinstance(route, str):
             msg = f"routes must hold str such as '/api/v1/servers', not {type(route).__name__}"
             raise TypeError(msg)
-        if _DECLARED.fullmatch(route) is None or "?" in route or "#" in route:
+        if _DECLARED.fullmatch(route) is None:
             msg = (
                 f"routes holds {route!r}, which is no template: begin with '/', leave out the query, "
                 "use at most 200 ASCII characters and no spaces"

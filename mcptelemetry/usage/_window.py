@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..system import Database, Trouble, draw_uuid4, is_uuid
+from ..vocabulary import DAY_SECS
 from . import _ledger as ledger
 from ._activation import ACTIVATION
 from ._facts import FactTable
@@ -21,9 +22,8 @@ from ._snapshot import Counts, RegistrySnapshot
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["DAY_SECS", "GIVE_UP_AFTER_SECS", "LEASE_SECS", "FrozenWindow", "WindowState", "Windows", "enter_generation"]
+__all__ = ["GIVE_UP_AFTER_SECS", "LEASE_SECS", "FrozenWindow", "WindowState", "Windows", "enter_generation"]
 
-DAY_SECS = 86_400.0
 """From the end of one window to the next heartbeat."""
 LEASE_SECS = 120.0
 """How long whoever froze a window may take to send it before another process tries."""
