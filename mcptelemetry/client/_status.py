@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ..counters import ActivationStore, Windows
 from ..environment import (
     AutostartReader,
     OsFileProber,
@@ -21,7 +22,6 @@ from ..environment import (
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX
-from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import Application, home_directory, normalise_version
 from ..config import Mode
+from ..counters import ActivationNotes, CounterRegistry, Counting
 from ..environment import detect_launch_source
 from ..errors import UploadError
 from ..events import Recorder, TelemetryPipeline, check_endpoint
@@ -29,7 +30,6 @@ from ..instrument import (
 from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_first_run_notice
 from ..state import DATABASE_FILE, Memory, SentDocument
 from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
-from ..usage import ActivationNotes, CounterRegistry, Counting
 from ..vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
 from ._events_stream import EventsStream
@@ -38,8 +38,8 @@ from ._status import describe_status
 
 if TYPE_CHECKING:
     from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
+    from ..heartbeat import HeartbeatService, RuntimeStats
     from ..matching import RoutingDecision
-    from ..usage import HeartbeatService, RuntimeStats
 
 __all__ = ["Telemetry"]
 
@@ -421,7 +421,7 @@ class Telemetry:
     def heartbeat_service(self) -> HeartbeatService:
         """Return the same service, also when there is no endpoint: then it only previews."""
         if self._heartbeat is None:
-            from ..usage import build_heartbeat_service  # it loads sqlite3
+            from ..heartbeat import build_heartbeat_service  # it loads sqlite3
 
             self._heartbeat = build_heartbeat_service(
                 self._application,
@@ -443,7 +443,7 @@ class Telemetry:
         return self._heartbeat
 
     def _take_heartbeat_turn(self) -> float:
-        """Do what is due of the heartbeat, in the worker of usage; return the seconds until something is again."""
+        """Do what is due of the heartbeat, in the worker of counting; return the seconds until something is again."""
         return _LOOK_AGAIN_SECS if self._heartbeat is None else self._heartbeat.turn()
 
     def sent_documents(self) -> list[SentDocument] | Trouble:

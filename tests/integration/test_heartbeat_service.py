@@ -9,11 +9,11 @@ import os
 import pytest
 
 from mcptelemetry.application import Application
+from mcptelemetry.counters import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry
+from mcptelemetry.heartbeat._assembly import build_heartbeat_service
 from mcptelemetry.privacy import Switches
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock, InProcessCollector, ScriptedServer
-from mcptelemetry.usage import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry
-from mcptelemetry.usage._assembly import build_heartbeat_service
 from mcptelemetry.wire import ZERO_ID, check
 
 APP = Application("acme-mcp")
@@ -297,7 +297,7 @@ def test_heartbeat_without_an_answer_is_told_once(tmp_path, caplog):
     for _ in range(5):
         assert not installation.service.send_now()
         installation.clock.advance(300)
-    told = [record for record in caplog.records if record.name.startswith("mcptelemetry.usage")]
+    told = [record for record in caplog.records if record.name.startswith("mcptelemetry.heartbeat")]
     assert len(told) == 1
     assert told[0].levelno <= logging.WARNING
 

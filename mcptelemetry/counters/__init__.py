@@ -1,4 +1,4 @@
-"""What is used: counters, activation, and the windows in which they are reported."""
+"""What is counted: counters, activation, and the windows in which they are reported."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from ._activation import (
     is_installer_pending,
     read_state,
 )
-from ._assembly import blocked_values_of, build_heartbeat_service
 from ._buckets import bucket_tokens, bucket_upstream_calls
 from ._clients import sanitize_client_name
 from ._counting import Counting
-from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
 from ._flusher import CounterFlusher
-from ._heartbeat import HeartbeatService, Preview
 from ._notes import ActivationNotes
 from ._registry import MCPPROXY_TOOLS, CounterRegistry
 from ._snapshot import DoctorCounts, RegistrySnapshot
-from ._stats import RuntimeStats
 from ._window import FrozenWindow, Windows, WindowState
-from ._worker import UsageWorker
+from ._worker import CountingWorker
 
 __all__ = [
     "MAX_MCP_CLIENTS_SEEN",
@@ -34,25 +30,17 @@ __all__ = [
     "CounterFlusher",
     "CounterRegistry",
     "Counting",
+    "CountingWorker",
     "DoctorCounts",
-    "FeatureFlagSnapshot",
     "FrozenWindow",
-    "HeartbeatService",
-    "Preview",
     "RegistrySnapshot",
-    "RuntimeStats",
-    "UsageWorker",
     "WindowState",
     "Windows",
-    "blocked_values_of",
     "bucket_tokens",
     "bucket_upstream_calls",
-    "build_heartbeat_service",
-    "classify_oauth_provider",
     "clear_installer_pending",
     "is_installer_pending",
     "parse_client_surface",
     "read_state",
     "sanitize_client_name",
-    "sorted_oauth_provider_types",
 ]

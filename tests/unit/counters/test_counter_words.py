@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcptelemetry import Surface
-from mcptelemetry.usage import bucket_tokens, bucket_upstream_calls, parse_client_surface, sanitize_client_name
+from mcptelemetry.counters import bucket_tokens, bucket_upstream_calls, parse_client_surface, sanitize_client_name
 
 
 @pytest.mark.parametrize(

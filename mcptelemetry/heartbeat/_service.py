@@ -14,16 +14,21 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Union
 
+from ..counters import (
+    ActivationState,
+    ActivationStore,
+    FrozenWindow,
+    RegistrySnapshot,
+    Windows,
+    clear_installer_pending,
+)
 from ..privacy import AnonymityViolation, BlockedValue, FirstRunNotice, Gate, Outcome, Verdict, scan_for_pii
 from ..state import Memory, SentDocument, format_moment, keep_sent, write_value
 from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock
 from ..vocabulary import LaunchSource
 from ..wire import FIELD_SHAPES, HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload, check
-from ._activation import ActivationState, ActivationStore, clear_installer_pending
 from ._payload import Program, Remembered, Surroundings, build_payload
-from ._snapshot import RegistrySnapshot
 from ._stats import StatsReader
-from ._window import FrozenWindow, Windows
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Union
 
 from ..application import Application, home_directory
+from ..counters import ActivationStore, Windows
 from ..environment import (
     AutostartReader,
     OsFileProber,
@@ -33,11 +34,9 @@ from ..privacy import (
 )
 from ..state import Memory
 from ..system import Clock, HttpTransport, NetworkSettings, Transport
-from ._activation import ActivationStore
-from ._heartbeat import HeartbeatService
 from ._payload import Surroundings, current_program
+from ._service import HeartbeatService
 from ._stats import RuntimeStats, StatsReader
-from ._window import Windows
 
 __all__ = ["blocked_values_of", "build_heartbeat_service"]
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcptelemetry import ErrorCategory, Surface
-from mcptelemetry.usage import MCPPROXY_TOOLS, CounterRegistry, DoctorCounts, RegistrySnapshot
+from mcptelemetry.counters import MCPPROXY_TOOLS, CounterRegistry, DoctorCounts, RegistrySnapshot
 
 
 def requests_in(registry):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple, Union
 
+from ..counters import RegistrySnapshot
 from ..environment import EnvMarkers
 from ..privacy import find_blocked_prefix
 from ..vocabulary import EnvKind, LaunchSource, StartupOutcome
@@ -28,7 +29,6 @@ from ..wire import (
     cap_counts,
     cap_entries,
 )
-from ._snapshot import RegistrySnapshot
 
 __all__ = ["Program", "Remembered", "Surroundings", "build_payload", "current_program"]
 

@@ -16,7 +16,7 @@ from ._activation import ActivationStore
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._worker import Chore, UsageWorker
+from ._worker import Chore, CountingWorker
 
 __all__ = ["Counting"]
 
@@ -38,7 +38,7 @@ class Counting:
     ) -> None:
         self.registry = CounterRegistry(tools, error_categories, routes)
         self.activation = ActivationNotes()
-        self._worker: UsageWorker | None = None
+        self._worker: CountingWorker | None = None
 
     def keep(
         self,
@@ -58,7 +58,7 @@ class Counting:
         flusher = CounterFlusher(
             self.registry, self.activation, memory, clock=clock.time, permission=permission
         )
-        self._worker = UsageWorker(
+        self._worker = CountingWorker(
             self.registry, self.activation, flusher, chores=chores, monotonic=clock.monotonic
         )
 

@@ -1,7 +1,7 @@
 """
 The second of the two workers: it stores what was counted, and does what else is due.
 
-A heartbeat that waits must not hold up events, so usage has a thread of its own. It begins
+A heartbeat that waits must not hold up events, so counting has a thread of its own. It begins
 with the first count, one second later stores it, and then looks every 30 seconds.
 """
 
@@ -15,7 +15,7 @@ from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
 
-__all__ = ["FIRST_FLUSH_SECS", "FLUSH_INTERVAL_SECS", "Chore", "UsageWorker"]
+__all__ = ["FIRST_FLUSH_SECS", "FLUSH_INTERVAL_SECS", "Chore", "CountingWorker"]
 
 FIRST_FLUSH_SECS = 1.0
 """From the first count of a process until it is stored."""
@@ -30,9 +30,9 @@ Chore = Callable[[], float]
 """Something else to do in turn: does what is due and returns the seconds until something is again."""
 
 
-class UsageWorker:
+class CountingWorker:
     """
-    Takes the turns of usage in a thread named ``mcptelemetry-usage``.
+    Takes the turns of counting in a thread named ``mcptelemetry-counters``.
 
     *chores* are called from the first turn on, and after each flush. *monotonic* tells when
     something is due. Safe from any thread and across forks.
@@ -52,7 +52,7 @@ class UsageWorker:
         self._notes = notes
         self._chores = tuple(chores)
         self._monotonic = monotonic
-        self._worker = Worker(self._turn_and_wait, name="mcptelemetry-usage", on_end=self._leave)
+        self._worker = Worker(self._turn_and_wait, name="mcptelemetry-counters", on_end=self._leave)
         self._is_closed = False
         self._early_hook: ExitHook | None = None
         self._begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcptelemetry.usage._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
+from mcptelemetry.heartbeat._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
 
 
 def test_sorted_oauth_provider_types_sorts_and_drops_repeats():

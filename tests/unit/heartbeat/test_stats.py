@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from mcptelemetry.usage._features import FeatureFlagSnapshot
-from mcptelemetry.usage._stats import StatsReader
+from mcptelemetry.heartbeat._features import FeatureFlagSnapshot
+from mcptelemetry.heartbeat._stats import StatsReader
 
 ANSWER_SECS = 0.2
 
