@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from ..application import Application
 from ..config import Config, load_config
 from ..errors import ConfigError
-from ..events import check_endpoint
 from ..privacy import Switches
 from ..state import DATABASE_FILE, Memory
 from ..system import Clock
@@ -75,19 +74,10 @@ class Installation:
             config = load_config(self.switches.config_path)
             for warning in config.warnings:
                 _logger.warning("%s", warning)
-            if config.telemetry.endpoint is not None:
-                self._check_own_endpoint(config.telemetry.endpoint)
         except ConfigError as error:
             self.switch_off(error)
             return Config()
         return config
-
-    def _check_own_endpoint(self, endpoint: str) -> None:
-        try:
-            check_endpoint(endpoint, may_be_file=False, argument="[telemetry] endpoint")
-        except ValueError as error:
-            msg = f"{self.switches.config_path}: {error}"
-            raise ConfigError(msg) from None
 
 
 def path_in(directory: str, name: str) -> str:

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import Application, home_directory, normalise_version
-from ..config import Mode
+from ..config import Mode, check_endpoint
 from ..counters import ActivationNotes, CounterRegistry, Counting
 from ..environment import detect_launch_source
 from ..errors import UploadError
-from ..events import Recorder, TelemetryPipeline, check_endpoint
+from ..events import Recorder, TelemetryPipeline
 from ..instrument import (
     Invocation,
     McpMiddleware,

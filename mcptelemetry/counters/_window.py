@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ..system import Database, Trouble, draw_uuid4, is_uuid
+from ..system import Database, Trouble, draw_backoff_secs, draw_uuid4, is_uuid
 from . import _ledger as ledger
 from ._activation import ACTIVATION
 from ._facts import FactTable
@@ -29,8 +29,6 @@ LEASE_SECS = 120.0
 """How long whoever froze a window may take to send it before another process tries."""
 GIVE_UP_AFTER_SECS = 21 * DAY_SECS
 """After how long a window that nobody accepts is given up."""
-_BACK_OFF_MAX_SECS = 300.0
-_BACK_OFF_STEPS_MAX = 9  # 2 ** 9 is beyond the maximum
 
 _FACTS = FactTable("usage_facts")
 _GENERATION = "generation"
@@ -249,8 +247,7 @@ class Windows:
         if _FACTS.text(connection, _LEASE) != window.lease:
             return 0.0  # it took too long, and another process is at it
         attempts = _FACTS.number(connection, _ATTEMPTS) + 1
-        most = min(_BACK_OFF_MAX_SECS, 2.0 ** min(attempts, _BACK_OFF_STEPS_MAX))
-        secs = min(max(self._uniform(1.0, most), retry_after_secs or 0.0), DAY_SECS)
+        secs = min(draw_backoff_secs(attempts, self._uniform, retry_after_secs), DAY_SECS)
         _FACTS.write(connection, _ATTEMPTS, attempts)
         _FACTS.write(connection, _HELD_BACK_UNTIL, self._clock() + secs)
         _FACTS.erase(connection, _LEASED_UNTIL, _LEASE)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..system import Clock
-from ._backoff import Backoff
+from ..system import Backoff, Clock
 
 __all__ = ["Schedule"]
 

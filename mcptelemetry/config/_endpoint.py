@@ -1,8 +1,8 @@
 """
-Where events go, checked before anything is sent there.
+Where something is sent, checked where it is said.
 
-An endpoint that could never work, or would carry events in the clear over a network, is
-refused when it is given and not when it is first used.
+An endpoint that could never work, or would carry what is sent in the clear over a network,
+is refused when it is given or read and not when it is first used.
 """
 
 from __future__ import annotations
