@@ -8,15 +8,15 @@ set back and a count made meanwhile cannot be lost.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..system import Tally, around_fork
 from ..vocabulary import ErrorCategory, Surface
+from ._names import IDENTIFIER, TOOL_NAME, check_names
 from ._snapshot import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind, RegistrySnapshot
-from ._templates import METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, check_routes, looks_like_template
+from ._templates import METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, KnownTemplates, check_routes
 
 __all__ = ["MCPPROXY_TOOLS", "CounterRegistry"]
 
@@ -33,9 +33,6 @@ MCPPROXY_TOOLS = frozenset(
 )
 """The built-in tools of mcpproxy: ``CounterRegistry(MCPPROXY_TOOLS)``."""
 
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_TEMPLATES_MAX = 200
 _DOCTOR_CHECKS_MAX = 200
 
 _Numbers = Iterator[int]
@@ -60,12 +57,10 @@ class CounterRegistry:
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
     ) -> None:
-        self._tools: dict[str, None] = dict.fromkeys(
-            _checked(builtin_tools, _TOOL_NAME, "builtin_tools", "1 to 64 letters, digits, '_', '-' and '.'")
-        )
-        self._categories = frozenset(
-            _checked(error_categories, _IDENTIFIER, "error_categories", "lower-case identifiers of 1 to 64 characters")
-        ) | {category.value for category in ErrorCategory}
+        self._tools: dict[str, None] = dict.fromkeys(check_names(builtin_tools, "builtin_tools", TOOL_NAME))
+        self._categories = frozenset(check_names(error_categories, "error_categories", IDENTIFIER)) | {
+            category.value for category in ErrorCategory
+        }
         self._routes = None if routes is None else check_routes(routes)
         self._summon: Callable[[], object] | None = None
         self._is_unattended = False
@@ -82,7 +77,7 @@ class CounterRegistry:
         self._tallies: dict[CounterKey, Tally] = {}
         self._settled: Counts = {}  # guarded by _lock: how much of each was acknowledged
         self._violations = Tally()
-        self._templates: dict[str, None] = {}
+        self._templates = KnownTemplates(self._routes)  # guarded by _lock
         self._doctor_checks: dict[str, None] = {}
         # From what a caller passes to the numbers that it takes one of: the fast way.
         self._upstream = self._numbers(UPSTREAM_KEY)
@@ -110,7 +105,7 @@ class CounterRegistry:
 
     def declare_tool(self, name: str) -> bool:
         """Add a built-in tool; return whether *name* can be a tool's name."""
-        if not isinstance(name, str) or _TOOL_NAME.fullmatch(name) is None:
+        if not isinstance(name, str) or not TOOL_NAME.holds(name):
             return False
         name = str(name)
         self._tools[name] = None
@@ -262,29 +257,17 @@ class CounterRegistry:
         if verb not in METHODS:
             verb = OTHER_METHOD
         with self._lock:
-            known = self._known_template(template)
+            known = self._templates.known(template)
         numbers = self._numbers(CounterKey(Kind.REST, f"{verb} {known}", str(status_class)))
         # Only what is bounded is remembered: the unmatched have no end.
         if known != UNMATCHED and verb == method:
             self._of_request[(str(method), known, str(status_class))] = numbers
         return numbers
 
-    def _known_template(self, template: str) -> str:
-        """Return *template*, or `UNMATCHED`."""
-        if not isinstance(template, str):
-            return UNMATCHED
-        if self._routes is not None:
-            return str(template) if template in self._routes else UNMATCHED
-        if template not in self._templates:
-            if len(self._templates) >= _TEMPLATES_MAX or not looks_like_template(template):
-                return UNMATCHED
-            self._templates[str(template)] = None
-        return str(template)
-
     def _record_check(self, result: Any) -> None:
         try:
             name, passed = result.name, bool(result.passed)
-            if not isinstance(name, str) or _IDENTIFIER.fullmatch(name) is None:
+            if not isinstance(name, str) or not IDENTIFIER.holds(name):
                 return
         except Exception:  # noqa: BLE001  one broken result costs itself, not the others
             return
@@ -303,18 +286,3 @@ class CounterRegistry:
                 self._summon()
         except Exception:  # noqa: BLE001  counting never hurts the host
             return
-
-
-def _checked(names: Iterable[str], pattern: re.Pattern[str], argument: str, allowed: str) -> tuple[str, ...]:
-    if isinstance(names, (str, bytes)):
-        msg = f"{argument}={names!r} is one string; give a list of names"
-        raise TypeError(msg)
-    found = tuple(names)
-    for name in found:
-        if not isinstance(name, str):
-            msg = f"{argument} must hold str, not {type(name).__name__}"
-            raise TypeError(msg)
-        if pattern.fullmatch(name) is None:
-            msg = f"{argument} holds {name!r}, which is not usable: use {allowed}"
-            raise ValueError(msg)
-    return tuple(str(name) for name in found)

@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["METHODS", "OTHER_METHOD", "STATUS_CLASSES", "UNMATCHED", "check_routes", "looks_like_template"]
+__all__ = [
+    "METHODS",
+    "OTHER_METHOD",
+    "STATUS_CLASSES",
+    "UNMATCHED",
+    "KnownTemplates",
+    "check_routes",
+    "looks_like_template",
+]
 
 UNMATCHED = "UNMATCHED"
 """What stands for every path that is no known template."""
@@ -19,6 +27,7 @@ OTHER_METHOD = "OTHER"
 """What stands for a method that is not one of `METHODS`."""
 STATUS_CLASSES = frozenset({"1xx", "2xx", "3xx", "4xx", "5xx"})
 
+_TEMPLATES_MAX = 200
 _LENGTH_MAX = 128
 _SEGMENTS_MAX = 12
 # A word such as "servers", "oauth2" or "v1beta1": digits only at the end of letters, and few
@@ -31,6 +40,30 @@ _ARGUMENT = re.compile(
 _DECLARED = re.compile(r"/[!-~]{0,199}")
 # Nothing but the letters of hexadecimal digits, and as long as an identifier.
 _HEXADECIMAL = re.compile(r"[a-fA-F]{8,}")
+
+
+class KnownTemplates:
+    """
+    The templates that may be counted: *routes*, or without them (None) what looked like one first.
+
+    Of the latter at most 200 are believed. Used by one thread at a time.
+    """
+
+    def __init__(self, routes: frozenset[str] | None) -> None:
+        self._routes = routes
+        self._learned: dict[str, None] = {}
+
+    def known(self, template: str) -> str:
+        """Return *template*, or `UNMATCHED`."""
+        if not isinstance(template, str):
+            return UNMATCHED
+        if self._routes is not None:
+            return str(template) if template in self._routes else UNMATCHED
+        if template not in self._learned:
+            if len(self._learned) >= _TEMPLATES_MAX or not looks_like_template(template):
+                return UNMATCHED
+            self._learned[str(template)] = None
+        return str(template)
 
 
 def looks_like_template(template: str) -> bool:
