@@ -18,7 +18,8 @@ from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import MCPPROXY_TOOLS, CounterRegistry
 from ._snapshot import DoctorCounts, RegistrySnapshot
-from ._window import FrozenWindow, Windows, WindowState
+from ._window import Windows
+from ._window_values import FrozenWindow, WindowState
 from ._worker import CountingWorker
 
 __all__ = [

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..state import Memory
-from ..system import Clock, Trouble, as_clock
+from ..system import Clock, Database, Trouble, as_clock
 from ._buckets import TOKEN_BUCKETS, bucket_tokens
 from ._clients import sanitize_client_name
 from ._facts import FactTable
@@ -86,8 +86,18 @@ class ActivationStore:
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Clock | Callable[[], float] = time.time) -> None:
-        self._database = Memory(os.fspath(path)).database
-        self._clock = as_clock(clock).time
+        self._use(Memory(os.fspath(path)).database, as_clock(clock))
+
+    @classmethod
+    def on(cls, database: Database, clock: Clock) -> ActivationStore:
+        """Return the store in *database*, which somebody else has opened already."""
+        store = cls.__new__(cls)
+        store._use(database, clock)
+        return store
+
+    def _use(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock.time
         self.trouble: Trouble | None = None
 
     def load(self) -> ActivationState:

@@ -7,10 +7,9 @@ an endpoint for one, or with telemetry off, no file is touched and no thread sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from ..state import Memory
-from ..system import Clock
+from ..installation import Installation
 from ..vocabulary import StartupOutcome, Surface, TelemetryStatus
 from ._activation import ActivationStore
 from ._flusher import CounterFlusher
@@ -40,23 +39,16 @@ class Counting:
         self.activation = ActivationNotes()
         self._worker: CountingWorker | None = None
 
-    def keep(
-        self,
-        memory: Memory,
-        *,
-        clock: Clock,
-        permission: Callable[[], str | None],
-        chores: Sequence[Chore] = (),
-    ) -> None:
-        """
-        Store what is counted in *memory* from `start()` on.
-
-        *permission* gives the generation under which something may be stored, None when
-        nothing may be; *chores* are done by the same thread.
-        """
-        self.activation = ActivationNotes(ActivationStore(memory.path, clock))
+    def keep(self, installation: Installation, *, chores: Sequence[Chore] = ()) -> None:
+        """Store what is counted in the memory of *installation* from `start()` on; the same thread does *chores*."""
+        memory, clock = installation.open_memory(), installation.clock
+        self.activation = ActivationNotes(ActivationStore.on(memory.database, clock))
         flusher = CounterFlusher(
-            self.registry, self.activation, memory, clock=clock.time, permission=permission
+            self.registry,
+            self.activation,
+            memory,
+            clock=clock.time,
+            permission=installation.counting_generation,
         )
         self._worker = CountingWorker(
             self.registry, self.activation, flusher, chores=chores, monotonic=clock.monotonic

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..installation import AsOf
 from ..state import Memory, write_value
 from ..system import Trouble, around_fork
 from ._activation import ActivationNews, add_news
@@ -52,8 +53,7 @@ class CounterFlusher:
         self._notes = notes
         self._database = memory.database
         self._clock = clock
-        self._permission = permission
-        self._generation = permission()
+        self._as_of = AsOf(permission)
         self.trouble: Trouble | None = None
         """Why the last flush failed, None when it did not."""
         self._renew()
@@ -74,11 +74,10 @@ class CounterFlusher:
             self._flushing.release()
 
     def _flush(self) -> bool:
-        generation = self._permission()
-        if generation is None or generation != self._generation:
+        generation = self._as_of.enter()
+        if generation is None:
             self._registry.reset()
             self._notes.take()
-            self._generation = generation if generation is not None else self._generation
             return True
         counts = self._registry.counts()
         noted = self._notes.take()

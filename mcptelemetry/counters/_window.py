@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from ..installation import Installation
 from ..system import Database, Trouble, draw_backoff_secs, draw_uuid4, is_uuid
 from . import _ledger as ledger
 from ._activation import ACTIVATION
 from ._facts import FactTable
-from ._snapshot import Counts, RegistrySnapshot
+from ._window_values import FrozenWindow, WindowState
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["DAY_SECS", "GIVE_UP_AFTER_SECS", "LEASE_SECS", "FrozenWindow", "WindowState", "Windows", "enter_generation"]
+__all__ = ["DAY_SECS", "GIVE_UP_AFTER_SECS", "LEASE_SECS", "Windows", "enter_generation"]
 
 DAY_SECS = 86_400.0
 """From the end of one window to the next heartbeat."""
@@ -49,47 +50,6 @@ Also = Callable[["sqlite3.Connection"], None]
 _Result = TypeVar("_Result")
 
 
-class FrozenWindow(NamedTuple):
-    """
-    What one heartbeat carries: *counts* under *heartbeat_id*, frozen at *frozen_at* (Unix seconds).
-
-    *lease* is who may send it now; *attempts* is how often it failed before.
-    """
-
-    heartbeat_id: str
-    counts: Counts
-    frozen_at: float
-    lease: str
-    attempts: int
-
-    @property
-    def snapshot(self) -> RegistrySnapshot:
-        """The counts as a picture."""
-        return RegistrySnapshot.of(self.counts)
-
-
-class WindowState(NamedTuple):
-    """
-    How the windows stand: seconds until the next is due, and what became of those before.
-
-    *heartbeat_id* and *counts* are what the next heartbeat would carry, ``""`` and nothing
-    before the first count of an installation.
-    """
-
-    due_in_secs: float = 0.0
-    heartbeat_id: str = ""
-    counts: Counts = {}  # noqa: RUF012  never changed
-    is_frozen: bool = False
-    attempts: int = 0
-    settled_count: int = 0
-    given_up_count: int = 0
-
-    @property
-    def snapshot(self) -> RegistrySnapshot:
-        """The counts as a picture."""
-        return RegistrySnapshot.of(self.counts)
-
-
 class Windows:
     """
     The windows of one installation, shared by all its processes through *database*.
@@ -115,6 +75,12 @@ class Windows:
         self._generation = generation
         self._uniform = uniform
         self._draw_id = draw_id
+
+    @classmethod
+    def of(cls, installation: Installation) -> Windows:
+        """Return the windows of *installation*."""
+        database, switches = installation.open_memory().database, installation.switches
+        return cls(database, clock=installation.clock.time, generation=switches.generation)
 
     def state(self) -> WindowState:
         """Return how the windows stand; changes nothing."""
@@ -188,7 +154,7 @@ class Windows:
         due_in = max(0.0, *(_wait_secs(connection, name, most, now) for name, most in _WAITS))
         settled = _FACTS.number(connection, _SETTLED)
         given_up = _FACTS.number(connection, _GIVEN_UP)
-        if generation is None or _FACTS.text(connection, _GENERATION) != generation:
+        if generation is None or not _is_of(connection, generation):
             # What is stored belongs to another generation and will never leave.
             return WindowState(due_in, settled_count=settled, given_up_count=given_up)
         is_frozen = _is_frozen(connection)
@@ -266,7 +232,7 @@ def enter_generation(connection: sqlite3.Connection, generation: str) -> None:
     What was stored under another one, or under nobody knows which, is erased: it was counted
     before a person last changed the mode. When the next heartbeat is due stays as it is.
     """
-    if _FACTS.text(connection, _GENERATION) == generation:
+    if _is_of(connection, generation):
         return
     ledger.erase_counts(connection)
     _FACTS.erase(
@@ -274,6 +240,11 @@ def enter_generation(connection: sqlite3.Connection, generation: str) -> None:
     )
     ACTIVATION.erase_all(connection)
     _FACTS.write(connection, _GENERATION, generation)
+
+
+def _is_of(connection: sqlite3.Connection, generation: str) -> bool:
+    """Return whether what is stored was counted under *generation*."""
+    return _FACTS.text(connection, _GENERATION) == generation
 
 
 def _is_frozen(connection: sqlite3.Connection) -> bool:

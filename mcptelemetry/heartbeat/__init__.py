@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from ._assembly import blocked_values_of, build_heartbeat_service
+from ._builder import Preview
 from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
-from ._service import HeartbeatService, Preview
-from ._stats import RuntimeStats
+from ._service import HeartbeatService
+from ._stats import Flags, RuntimeStats, StatsReader
 
 __all__ = [
     "FeatureFlagSnapshot",
+    "Flags",
     "HeartbeatService",
     "Preview",
     "RuntimeStats",
-    "blocked_values_of",
-    "build_heartbeat_service",
+    "StatsReader",
     "classify_oauth_provider",
     "sorted_oauth_provider_types",
 ]

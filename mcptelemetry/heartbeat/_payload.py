@@ -15,9 +15,9 @@ from dataclasses import asdict
 from typing import Any, NamedTuple, Union
 
 from ..counters import RegistrySnapshot
-from ..environment import EnvMarkers
+from ..installation import Surroundings
 from ..privacy import find_blocked_prefix
-from ..vocabulary import EnvKind, LaunchSource, StartupOutcome
+from ..vocabulary import LaunchSource, StartupOutcome
 from ..wire import (
     ARCH_WORDS,
     COUNT_MAX,
@@ -30,7 +30,7 @@ from ..wire import (
     cap_entries,
 )
 
-__all__ = ["Program", "Remembered", "Surroundings", "build_payload", "current_program"]
+__all__ = ["Program", "Remembered", "build_payload", "current_program"]
 
 _UNKNOWN_VERSION = "unknown"
 _UNMATCHED = "UNMATCHED"
@@ -71,15 +71,6 @@ class Remembered(NamedTuple):
     previous_version: str = ""
     last_startup_outcome: Union[StartupOutcome, str, None] = None  # noqa: UP007  3.9
     is_installer_pending: bool = False
-
-
-class Surroundings(NamedTuple):
-    """What kind of place this process runs in; None for what could not be found out."""
-
-    env_kind: Union[EnvKind, None] = None  # noqa: UP007  3.9
-    env_markers: Union[EnvMarkers, None] = None  # noqa: UP007  3.9
-    launch_source: Union[LaunchSource, None] = None  # noqa: UP007  3.9
-    autostart_enabled: Union[bool, None] = None  # noqa: UP007  3.9
 
 
 def current_program(app: str, version: str, edition: str, environ: Mapping[str, str]) -> Program:

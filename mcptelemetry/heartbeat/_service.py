@@ -1,8 +1,7 @@
 """
-The heartbeat's way out: built from what is remembered, sent once a day, shown at any time.
+The heartbeat's way out: sent once a day for an installation, whichever process notices.
 
-A preview and a send take the same steps up to the gate, so what is seen is what would
-leave. Whether a heartbeat is due, whose turn it is and what becomes of its counters is
+Whether a heartbeat is due, whose turn it is and what becomes of its counters is
 decided in the database, by transactions; here it is only carried.
 """
 
@@ -11,29 +10,31 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING
 
-from ..counters import (
-    ActivationState,
-    ActivationStore,
-    FrozenWindow,
-    RegistrySnapshot,
-    Windows,
-    clear_installer_pending,
+from ..counters import Counting, FrozenWindow, Windows, clear_installer_pending
+from ..installation import Installation
+from ..privacy import (
+    AnonymityViolation,
+    FirstRunNotice,
+    Gate,
+    HasNotice,
+    Outcome,
+    Stream,
+    Verdict,
+    scan_for_pii,
 )
-from ..privacy import AnonymityViolation, BlockedValue, FirstRunNotice, Gate, Outcome, Verdict, scan_for_pii
-from ..state import Memory, SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Clock, Transport, Trouble, Worker, around_fork, as_clock
+from ..state import SentDocument, format_moment, keep_sent, write_value
+from ..system import Bell, Trouble, Worker, around_fork
 from ..vocabulary import LaunchSource
-from ..wire import FIELD_SHAPES, HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload, check
-from ._payload import Program, Remembered, Surroundings, build_payload
+from ..wire import FIELD_SHAPES, HEARTBEAT_BYTES_MAX, HeartbeatPayload, check
+from ._builder import HeartbeatBuilder, Preview
 from ._stats import StatsReader
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["HeartbeatService", "Preview"]
+__all__ = ["HeartbeatService"]
 
 _logger = logging.getLogger(__name__)
 
@@ -46,24 +47,14 @@ _LOOK_MAX_SECS = 300.0
 _HEADERS = {"Content-Type": "application/json"}
 
 
-class Preview(NamedTuple):
-    """The heartbeat that would be sent now, and *notes* for a person on what it cannot show."""
-
-    payload: HeartbeatPayload
-    notes: tuple[str, ...]
-
-
 class HeartbeatService:
     """
-    Sends one heartbeat a day for the whole installation to ``<endpoint>/heartbeat``.
+    Sends one heartbeat a day for the whole *installation* to ``<endpoint>/heartbeat``.
 
-    *program* is what runs here; *memory*, *windows* and *activation* are what the machine
-    remembers; *stats* is what the application says about itself, *surroundings* what kind of
-    place this is. *refusal* says why nothing may leave now, or None; *first_at* when, in Unix
-    seconds, the first heartbeat may leave, None as long as no notice was shown. *flush* is
-    called before each look and brings counts to the disk, *on_violation* for each document
-    that held what must not leave, which *blocked_values* names anew each time. *notice* is
-    what `first_run_notice()` returns. Without an *endpoint* (None) nothing is ever sent.
+    *counting* is brought to the disk before each look, and told of each document that held
+    what must not leave. *stats* is what the application says about itself, *notices* who
+    knows what `first_run_notice()` returns. Without an endpoint nothing is ever sent; nor by
+    a process that begins while the switches refuse, whatever is said later.
 
     Safe from any thread and across forks; nothing is raised for what the disk, the network
     or the application do.
@@ -72,39 +63,24 @@ class HeartbeatService:
     def __init__(
         self,
         *,
-        endpoint: str | None,
-        program: Program,
-        memory: Memory,
-        windows: Windows,
-        activation: ActivationStore,
-        transport: Transport,
-        refusal: Callable[[], str | None],
-        first_at: Callable[[], float | None],
+        installation: Installation,
+        counting: Counting,
         stats: StatsReader | None = None,
-        surroundings: Callable[[], Surroundings] = Surroundings,
-        blocked_values: Callable[[], Iterable[BlockedValue]] = tuple,
-        flush: Callable[[], object] = lambda: None,
-        on_violation: Callable[[], object] = lambda: None,
-        notice: Callable[[], FirstRunNotice | None] = lambda: None,
-        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        notices: HasNotice | None = None,
     ) -> None:
-        self._endpoint = endpoint
-        self._url = None if endpoint is None else f"{endpoint.rstrip('/')}/heartbeat"
-        self._program = program
-        self._memory = memory
-        self._windows = windows
-        self._activation = activation
-        self._refusal = refusal
-        self._first_at = first_at
-        self._stats = stats or StatsReader()
-        self._surroundings = surroundings
-        self._blocked_values = blocked_values
-        self._flush = flush
-        self._on_violation = on_violation
-        self._notice = notice
-        self._clock = as_clock(clock)
-        self._began_at = self._clock.monotonic()
-        self._gate = Gate(transport, refusal=refusal, clock=self._clock, scan=self._search)
+        self._installation = installation
+        self._counting = counting
+        self._notices = notices
+        self._endpoint = None if installation.problem is not None else installation.heartbeat_endpoint
+        self._url = None if self._endpoint is None else f"{self._endpoint.rstrip('/')}/heartbeat"
+        self._began_refused = installation.switches.refusal(Stream.HEARTBEAT)
+        self._clock = installation.clock
+        self._memory = installation.open_memory()
+        self._windows = Windows.of(installation)
+        self._builder = HeartbeatBuilder(installation, self._windows, stats or StatsReader())
+        self._gate = Gate(
+            installation.open_transport(), refusal=self._refusal, clock=self._clock, scan=self._search
+        )
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
         around_fork(in_child=self._renew)
@@ -130,7 +106,7 @@ class HeartbeatService:
 
     def first_run_notice(self) -> FirstRunNotice | None:
         """Return what has to be said before anything leaves: for `maybe_print_first_run_notice`."""
-        return self._notice()
+        return None if self._notices is None else self._notices.first_run_notice()
 
     # -- the life of it ---------------------------------------------------------------
 
@@ -161,7 +137,7 @@ class HeartbeatService:
         try:
             if self._accepted_count != accepted_before:
                 return True  # by the worker, while this thread waited for it
-            self._flush()
+            self._counting.flush()
             self._prepare()
             return self._wait_secs() <= 0 and self._send_window()
         finally:
@@ -182,21 +158,7 @@ class HeartbeatService:
 
     def preview(self) -> Preview:
         """Return the same, and what a person should know about it."""
-        state = self._windows.state()
-        picture = self._memory.look()
-        notes = []
-        if picture.trouble is not None:
-            notes.append(f"what this installation remembers cannot be read ({picture.trouble.text})")
-        elif picture.identity is None:
-            notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
-        elif not state.heartbeat_id:
-            notes.append("heartbeat_id is zeros: none has been drawn since the mode was last changed")
-        # Without an id, what is stored was counted before the mode was last changed: it never leaves.
-        is_present = bool(state.heartbeat_id)
-        remembered = self._remembered(state.heartbeat_id or ZERO_ID)
-        if not is_present:
-            remembered = remembered._replace(is_installer_pending=False)
-        return Preview(self._build(remembered, state.snapshot, is_present=is_present), tuple(notes))
+        return self._builder.preview()
 
     # -- sending ----------------------------------------------------------------------
 
@@ -204,7 +166,7 @@ class HeartbeatService:
         """Return in how many seconds a heartbeat may be due, 0 when one is."""
         if self._url is None or self._is_refused():
             return _DAY_SECS
-        first_at = self._first_at()
+        first_at = self._installation.first_heartbeat_at()
         if first_at is None:
             return _DAY_SECS
         until_first = first_at - self._clock.time()
@@ -221,6 +183,10 @@ class HeartbeatService:
             has_identity = not isinstance(self._memory.ensure_identity(), Trouble)
             self._is_prepared = has_identity and self._windows.prepare()
 
+    def _refusal(self) -> str | None:
+        """Return why nothing may leave now, or None: the gate's question before each send."""
+        return self._began_refused or self._installation.switches.refusal(Stream.HEARTBEAT)
+
     def _is_refused(self) -> bool:
         try:
             return self._refusal() is not None
@@ -234,7 +200,7 @@ class HeartbeatService:
         if isinstance(self._memory.ensure_identity(), Trouble):
             self._windows.postpone(window)
             return False
-        payload = self._build(self._remembered(window.heartbeat_id), window.snapshot)
+        payload = self._builder.build(window)
         body = payload.encode()
         outcome = self._gate.post(self._url, body, _HEADERS, _TIMEOUT_SECS)
         self._settle(window, payload, body, outcome)
@@ -253,7 +219,7 @@ class HeartbeatService:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
             self._windows.postpone(window, retry_after_secs=_DAY_SECS)
             self._memory.note_error(outcome.message)
-            self._on_violation()
+            self._counting.registry.record_anonymity_violation()
             _logger.error("the heartbeat was not sent: %s", outcome.message)
         elif outcome.verdict is Verdict.REFUSED:
             _logger.debug("the heartbeat was not sent: %s", outcome.message)  # its lease will run out
@@ -280,44 +246,13 @@ class HeartbeatService:
             self._has_told_trouble = True
             _logger.log(level, "%s", text)
 
-    # -- building ---------------------------------------------------------------------
-
-    def _build(
-        self, remembered: Remembered, counts: RegistrySnapshot, *, is_present: bool = True
-    ) -> HeartbeatPayload:
-        activation = self._activation.load()
-        if not is_present:
-            activation = ActivationState()
-        return build_payload(
-            self._program,
-            remembered,
-            counts=counts,
-            surroundings=self._surroundings(),
-            stats=self._stats.read(),
-            activation=None if self._activation.trouble is not None else activation.to_dict(),
-            now=self._clock.time(),
-            uptime_secs=self._clock.monotonic() - self._began_at,
-        )
-
-    def _remembered(self, heartbeat_id: str) -> Remembered:
-        picture = self._memory.look()
-        identity = picture.identity
-        return Remembered(
-            anonymous_id=ZERO_ID if identity is None else identity.anonymous_id,
-            anonymous_id_created_at=None if identity is None else identity.created_at,
-            heartbeat_id=heartbeat_id,
-            previous_version=picture.last_reported_version or "",
-            last_startup_outcome=picture.last_startup_outcome,
-            is_installer_pending=self._activation.is_installer_pending(),
-        )
-
     def _search(self, body: bytes) -> str | None:
         """Return why *body* must not leave: the gate's question about every document."""
         if len(body) > HEARTBEAT_BYTES_MAX:
             return f"it is larger than {HEARTBEAT_BYTES_MAX} bytes"
         try:
             check(json.loads(body))
-            scan_for_pii(body, self._blocked_values(), fields=FIELD_SHAPES)
+            scan_for_pii(body, self._installation.blocked_values(), fields=FIELD_SHAPES)
         except (ValueError, AnonymityViolation) as problem:
             return str(problem)
         return None

@@ -11,13 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, Union
 
 from ..system import Worker, around_fork
 from ..wire import COUNT_MAX, PROTOCOLS, ROUTING_MODES
 from ._features import FeatureFlagSnapshot
 
-__all__ = ["RuntimeStats", "StatsReader", "StatsReading"]
+__all__ = ["Flags", "RuntimeStats", "StatsReader", "StatsReading"]
 
 _ANSWER_SECS = 1.0
 _SERVERS_MAX = 100_000
@@ -63,6 +63,9 @@ class RuntimeStats(Protocol):
         ...
 
 
+Flags = Union[Mapping[str, bool], Callable[[], Mapping[str, bool]], None]
+"""The author's own booleans: a mapping of names, a function that returns one, or nothing."""
+
 StatsReading = Mapping[str, Any]
 """What was answered, by the name of the method; a method without a usable answer is absent."""
 
@@ -78,7 +81,7 @@ class StatsReader:
     def __init__(
         self,
         stats: RuntimeStats | None = None,
-        flags: Mapping[str, bool] | Callable[[], Mapping[str, bool]] | None = None,
+        flags: Flags = None,
         *,
         answer_secs: float = _ANSWER_SECS,
     ) -> None:

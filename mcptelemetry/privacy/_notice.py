@@ -17,6 +17,7 @@ from ..state import Memory, NoticeMark
 
 __all__ = [
     "FirstRunNotice",
+    "HasNotice",
     "NoticeSink",
     "first_heartbeat_at",
     "has_been_noticed",

@@ -11,8 +11,9 @@ from mcptelemetry.counters._clients import sanitize_client_name
 from mcptelemetry.counters._registry import MCPPROXY_TOOLS, CounterRegistry
 from mcptelemetry.environment import EnvMarkers
 from mcptelemetry.heartbeat._features import FeatureFlagSnapshot
-from mcptelemetry.heartbeat._payload import Program, Remembered, Surroundings, build_payload, current_program
+from mcptelemetry.heartbeat._payload import Program, Remembered, build_payload, current_program
 from mcptelemetry.heartbeat._stats import StatsReader
+from mcptelemetry.installation import Surroundings
 from mcptelemetry.privacy import collect_blocked_values, scan_for_pii
 from mcptelemetry.vocabulary import EnvKind, ErrorCategory, LaunchSource, StartupOutcome, Surface
 from mcptelemetry.wire import FIELD_SHAPES, FIELDS, ZERO_ID, check
