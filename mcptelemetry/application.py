@@ -14,7 +14,10 @@ from collections.abc import Mapping
 
 from .vocabulary import APP_NAME_PATTERN
 
-__all__ = ["Application", "is_released_version", "normalise_version"]
+__all__ = ["SOME_RELEASE", "Application", "home_directory", "is_released_version", "normalise_version"]
+
+SOME_RELEASE = "1"
+"""Stands for a version that is not known here: nobody is refused as a development build by a guess."""
 
 _NAME = re.compile(APP_NAME_PATTERN)
 

@@ -18,6 +18,7 @@ from ..vocabulary import DAY_SECS
 
 __all__ = [
     "FirstRunNotice",
+    "HasNotice",
     "NoticeSink",
     "first_heartbeat_at",
     "has_been_noticed",
