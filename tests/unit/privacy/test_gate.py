@@ -357,6 +357,7 @@ def test_gate_hands_the_body_of_the_answer_on():
         (b"broken \xff\xfe text", ": broken \ufffd\ufffd text"),
         (b"x" * 200, ": " + "x" * 200),
         (b"x" * 201, ": " + "x" * 200),
+        (b"\n" * 300 + b"after", ": after"),
     ],
 )
 def test_gate_puts_one_printable_line_of_the_answer_into_the_message(body, excerpt):
@@ -410,6 +411,8 @@ def test_gate_shows_the_secret_in_no_case(echo):
     headers = {"Location": f"https://{echo}.evil.example/{echo}"}
     message = answered(302, headers=headers, secret=SECRET).message
     assert message == "HTTP 302 from t.acme.dev (a redirect to ***.evil.example, which is not followed)"
+    message = Way(NoAnswer(f"bad header value {echo}")).post(secret=SECRET).message
+    assert message == "no answer from t.acme.dev (bad header value ***)"
 
 
 @pytest.mark.parametrize("offset", [0, 1, 180, 188, 189, 195, 199, 200, 201])
@@ -421,9 +424,38 @@ def test_gate_hides_the_secret_before_the_excerpt_is_cut(offset):
     assert message == f"HTTP 400 from t.acme.dev: {shown}"
 
 
+@pytest.mark.parametrize(
+    ("cap", "excerpt"),
+    [
+        (20, ": this is n"),
+        (29, ": this is no token:"),
+        (30, ": this is no"),
+        (31, ": this is no token: ***"),
+    ],
+)
+def test_gate_hides_what_the_cap_left_of_the_secret(cap, excerpt):
+    """Where reading was cut off, so many characters are left out as could begin the token."""
+    body = b"this is no token: " + SECRET.encode()
+    message = answered(400, body, secret=SECRET, answer_max_bytes=cap).message
+    assert message == f"HTTP 400 from t.acme.dev{excerpt}"
+
+
+def test_gate_shows_nothing_of_an_answer_shorter_than_the_secret_could_be():
+    """An answer that was cut off within the length of the token is not shown at all."""
+    for cap in range(1, len(SECRET)):
+        message = answered(400, SECRET.encode(), secret=SECRET, answer_max_bytes=cap).message
+        assert message == "HTTP 400 from t.acme.dev"
+
+
 def test_gate_shows_all_of_a_short_answer_that_was_cut_when_there_is_no_secret():
     """Without a secret nothing need be left out at the end."""
     assert answered(400, b"abcdef", answer_max_bytes=4).message == "HTTP 400 from t.acme.dev: abcd"
+
+
+def test_gate_hides_a_secret_that_only_the_single_line_puts_together():
+    """A token with a blank in it, which came in two lines, would be whole in the message."""
+    message = answered(400, b"you sent open\r\n sesame", secret="open sesame").message
+    assert message == "HTTP 400 from t.acme.dev: you sent ***"
 
 
 @pytest.mark.parametrize("secret", ["a.c+(x)[y]", "\\d", "$", "a|b"])
