@@ -447,6 +447,19 @@ def test_gate_shows_nothing_of_an_answer_shorter_than_the_secret_could_be():
         assert message == "HTTP 400 from t.acme.dev"
 
 
+def test_gate_takes_an_answer_longer_than_allowed_for_a_cut_one():
+    """A transport that hands back more than it was asked for has not shown where the answer ends."""
+
+    class Overfull(ScriptedTransport):
+        def post(self, request):
+            return Answer(400, {}, b"-" * 300 + SECRET.encode()[:5])
+
+    gate = Gate(Overfull(), refusal=lambda: None, clock=FakeClock())
+    secret = SECRET * 10
+    outcome = gate.post(URL, BODY, HEADERS, 1.0, secret=secret, answer_max_bytes=299)
+    assert outcome.message == "HTTP 400 from t.acme.dev: " + "-" * (305 - len(secret) + 1)
+
+
 def test_gate_shows_all_of_a_short_answer_that_was_cut_when_there_is_no_secret():
     """Without a secret nothing need be left out at the end."""
     assert answered(400, b"abcdef", answer_max_bytes=4).message == "HTTP 400 from t.acme.dev: abcd"
