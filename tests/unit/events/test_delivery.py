@@ -396,6 +396,30 @@ def test_delivery_rejects_a_batch_that_is_guilty_only_as_a_whole():
     assert bench.fates() == (2, 3, 0, 0, 0)
 
 
+def test_delivery_rejects_a_large_batch_that_is_guilty_only_as_a_whole():
+    """So it is with more events than anybody would count by hand: one attempt, and none leaves."""
+
+    def body_of(texts):
+        return json.dumps([{"tool": CREDENTIAL} for _ in texts]).encode()
+
+    bench = Bench(body_of=body_of, batch_size=300, capacity=300).record(*["t"] * 300)
+    assert bench.send() is None
+    assert bench.sent == []
+    assert bench.fates() == (0, 300, 0, 0, 0)
+
+
+def test_delivery_searches_event_by_event_only_what_was_found_guilty():
+    """What the gate let through as it was encoded is settled by its answer, whatever the events hold."""
+
+    def body_of(texts):
+        return json.dumps([{"tool": "x"} for _ in texts]).encode()
+
+    bench = Bench(202, 400, body_of=body_of, batch_size=3).record(*[CREDENTIAL] * 6)
+    assert bench.send() is None
+    assert bench.sent == ["xxx", "xxx"]
+    assert bench.fates() == (3, 3, 0, 0, 0)
+
+
 # -- the end of the process -------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ class Bench:
     """A schedule of ten events or thirty seconds; each back-off is the longest it may be."""
 
     def __init__(self, **options):
-        self.clock = FakeClock()
+        self.clock = FakeClock(monotonic=7.0)  # of a machine that was just started
         self.draws = []
         self.schedule = Schedule(self.clock, self.draw, **{"batch_size": 10, "interval_secs": 30, **options})
 
@@ -65,6 +65,8 @@ def test_schedule_begins_another_interval_when_nothing_waits(bench):
     assert bench.due(0) == 30.0
     bench.clock.advance(10)
     assert bench.due(1) == 20.0
+    bench.clock.advance(1000)
+    assert bench.due(0) == 30.0
 
 
 def test_schedule_is_due_at_once_when_somebody_asks(bench):
@@ -84,6 +86,8 @@ def test_schedule_backs_off_after_a_failure(bench):
     assert not bench.schedule.is_held
     assert bench.due(10) == 0.0
     assert bench.due(1) == 28.0
+    bench.clock.advance(0.5)
+    assert not bench.schedule.is_held
 
 
 def test_schedule_overrides_a_back_off_when_somebody_asks(bench):
