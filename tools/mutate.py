@@ -35,13 +35,17 @@ IN_FULL = (
     "mcptelemetry/events/_account.py",
 )
 
-# The tests of a module, where it is not the one that is called like it.
+# Of the tests of the switches, those that take seconds are left to the suite.
+_SWITCHES = ("unit/privacy/test_switches.py", "-k", "not (again_each_time or in_place or a_real_one or plain_script or heavy)")
+
+# The tests of a module (and which of them), where they are not all of the file that is called like it.
 TESTS_OF: dict[str, tuple[str, ...]] = {
     "privacy/_addresses.py": ("unit/privacy/test_scanner.py",),
     "privacy/_credentials.py": ("unit/privacy/test_scanner.py", "unit/privacy/test_blocked_values.py"),
     "privacy/_field_rules.py": ("unit/privacy/test_scanner.py",),
-    "privacy/_rows.py": ("unit/privacy/test_switches.py",),
+    "privacy/_rows.py": _SWITCHES,
     "privacy/_spellings.py": ("unit/privacy/test_scanner.py",),
+    "privacy/_switches.py": _SWITCHES,
     "events/_backoff.py": ("unit/events/test_schedule.py",),
     "events/_outage.py": ("unit/events/test_delivery.py",),
 }
@@ -85,7 +89,7 @@ def mutants_by_operators(source: str) -> Iterator[Mutant]:
         for occurrence, (start, end) in enumerate(places):
             if any(first <= start and end <= last for first, last in annotations):
                 continue  # never evaluated, so never noticed
-            if lines[start[0] - 1].strip() == "*,":
+            if lines[start[0] - 1][start[1] :].startswith("*,"):
                 continue  # the mark between parameters, which is no product
             changed = mutate_code(source, operator(), occurrence)
             if changed is not None and changed != source:
@@ -212,10 +216,10 @@ def _await(child: int, limit_secs: float) -> int:
 
 
 def tests_of(module: str) -> list[str]:
-    """Return the test files that *module* is tried against."""
+    """Return what pytest is told to try *module* against."""
     room, _, name = module.removeprefix("mcptelemetry/").rpartition("/")
     files = TESTS_OF.get(f"{room}/{name}", (f"unit/{room}/test_{name.removeprefix('_')}",))
-    return [f"tests/{file}" for file in files]
+    return [f"tests/{word}" if word.startswith("unit/") else word for word in files]
 
 
 def try_module(tree: pathlib.Path, module: str, mutants: list[Mutant]) -> list[Mutant]:
