@@ -20,7 +20,7 @@ import pytest
 
 from mcptelemetry.application import Application
 from mcptelemetry.config import Mode, write_mode
-from mcptelemetry.privacy._rows import ROWS, Stream
+from mcptelemetry.privacy._rows import ROWS, Facts, Stream, decide
 from mcptelemetry.privacy._switches import Switches, is_disabled_by_env, is_test_runner, standing_refusal
 from mcptelemetry.vocabulary import EnvDisabledReason
 
@@ -253,6 +253,12 @@ def test_rows_stand_in_the_order_of_their_numbers() -> None:
     named = [(row.number, row.judge.__name__) for row in ROWS]
     spoken = [number for number, name in named if number and "damaged" not in name]
     assert spoken == sorted(spoken) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_facts_that_say_nothing_refuse_nothing() -> None:
+    """Facts of which only the surroundings are given stand for a released application with a home and no file."""
+    decision = decide(Facts({}, APP), Stream.HEARTBEAT)
+    assert decision == (Mode.ON, "the author's default, on", 8)
 
 
 @pytest.mark.parametrize(
