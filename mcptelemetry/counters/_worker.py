@@ -23,7 +23,7 @@ FLUSH_INTERVAL_SECS = 30.0
 """From then on, how often what was counted is stored."""
 _TRY_AGAIN_SECS = 5.0  # another process holds the database
 _EXIT_SECS = 1.0
-_EXIT_SECS_MIN = 0.05
+_EXIT_SECS_MIN = 0.01
 _WORKERS_SHARE = 0.75  # of the time at the end, until somebody else stores what was counted
 
 Chore = Callable[[], float]
@@ -56,9 +56,8 @@ class CountingWorker:
         self._is_closed = False
         self._early_hook: ExitHook | None = None
         self._begin()
-        around_fork(in_child=self._renew)
-        # At the end of the process the events' attempt falls between these two (the last one
-        # registered is called first), so that both have the same second.
+        around_fork(in_child=self._renew, place="loop")
+        # At the end of the process everybody is rung first, so that all have the same second.
         self._late_hook = ExitHook(self._finish_at_exit)
 
     def _begin(self) -> None:
@@ -71,7 +70,7 @@ class CountingWorker:
         """Begin: the thread starts with the first count, at once when there are chores."""
         if self._is_closed or self._early_hook is not None:
             return
-        self._early_hook = ExitHook(self.stop_soon)
+        self._early_hook = ExitHook(None, ring=self.stop_soon)
         self._notes.attend(self._summon)
         self._registry.attend(self._summon)
         if self._chores or self._registry.counts():

@@ -81,7 +81,7 @@ class HeartbeatService:
         )
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
-        around_fork(in_child=self._renew)
+        around_fork(in_child=self._renew, place="loop")
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
