@@ -24,6 +24,27 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .config import ModeWord as ModeWord
     from .config import ProxySettings as ProxySettings
     from .config import TelemetrySettings as TelemetrySettings
+    from .counters import MAX_MCP_CLIENTS_SEEN as MAX_MCP_CLIENTS_SEEN
+    from .counters import MCPPROXY_TOOLS as MCPPROXY_TOOLS
+    from .counters import ActivationNews as ActivationNews
+    from .counters import ActivationNotes as ActivationNotes
+    from .counters import ActivationState as ActivationState
+    from .counters import ActivationStore as ActivationStore
+    from .counters import Also as Also
+    from .counters import Chore as Chore
+    from .counters import CounterKey as CounterKey
+    from .counters import CounterRegistry as CounterRegistry
+    from .counters import Counting as Counting
+    from .counters import Counts as Counts
+    from .counters import DoctorCounts as DoctorCounts
+    from .counters import FrozenWindow as FrozenWindow
+    from .counters import RegistrySnapshot as RegistrySnapshot
+    from .counters import Windows as Windows
+    from .counters import WindowState as WindowState
+    from .counters import bucket_tokens as bucket_tokens
+    from .counters import bucket_upstream_calls as bucket_upstream_calls
+    from .counters import parse_client_surface as parse_client_surface
+    from .counters import sanitize_client_name as sanitize_client_name
     from .environment import AutostartReader as AutostartReader
     from .environment import EnvMarkers as EnvMarkers
     from .environment import FileProber as FileProber
@@ -53,6 +74,18 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .feedback import RateLimiter as RateLimiter
     from .feedback import validate_category as validate_category
     from .feedback import validate_message as validate_message
+    from .heartbeat import FeatureFlagSnapshot as FeatureFlagSnapshot
+    from .heartbeat import Flags as Flags
+    from .heartbeat import HeartbeatService as HeartbeatService
+    from .heartbeat import Preview as Preview
+    from .heartbeat import RuntimeStats as RuntimeStats
+    from .heartbeat import StatsReader as StatsReader
+    from .heartbeat import classify_oauth_provider as classify_oauth_provider
+    from .heartbeat import sorted_oauth_provider_types as sorted_oauth_provider_types
+    from .installation import Installation as Installation
+    from .installation import OperatorsEndpoint as OperatorsEndpoint
+    from .installation import Setup as Setup
+    from .installation import Surroundings as Surroundings
     from .instrument import Invocation as Invocation
     from .instrument import McpMiddleware as McpMiddleware
     from .instrument import RecordCall as RecordCall
@@ -75,7 +108,6 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import BlockedValue as BlockedValue
     from .privacy import Decision as Decision
     from .privacy import Facts as Facts
-    from .privacy import FieldRule as FieldRule
     from .privacy import FirstRunNotice as FirstRunNotice
     from .privacy import HasNotice as HasNotice
     from .privacy import NoticeSink as NoticeSink
@@ -111,34 +143,6 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .system import Tally as Tally
     from .system import Transport as Transport
     from .system import Trouble as Trouble
-    from .usage import MAX_MCP_CLIENTS_SEEN as MAX_MCP_CLIENTS_SEEN
-    from .usage import MCPPROXY_TOOLS as MCPPROXY_TOOLS
-    from .usage import ActivationNews as ActivationNews
-    from .usage import ActivationNotes as ActivationNotes
-    from .usage import ActivationState as ActivationState
-    from .usage import ActivationStore as ActivationStore
-    from .usage import Also as Also
-    from .usage import CounterKey as CounterKey
-    from .usage import CounterRegistry as CounterRegistry
-    from .usage import Counts as Counts
-    from .usage import DoctorCounts as DoctorCounts
-    from .usage import FeatureFlagSnapshot as FeatureFlagSnapshot
-    from .usage import FrozenWindow as FrozenWindow
-    from .usage import HeartbeatService as HeartbeatService
-    from .usage import Preview as Preview
-    from .usage import Program as Program
-    from .usage import RegistrySnapshot as RegistrySnapshot
-    from .usage import RuntimeStats as RuntimeStats
-    from .usage import StatsReader as StatsReader
-    from .usage import Surroundings as Surroundings
-    from .usage import Windows as Windows
-    from .usage import WindowState as WindowState
-    from .usage import bucket_tokens as bucket_tokens
-    from .usage import bucket_upstream_calls as bucket_upstream_calls
-    from .usage import classify_oauth_provider as classify_oauth_provider
-    from .usage import parse_client_surface as parse_client_surface
-    from .usage import sanitize_client_name as sanitize_client_name
-    from .usage import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .vocabulary import CompressionWord as CompressionWord
     from .vocabulary import EnvDisabledReason as EnvDisabledReason
     from .vocabulary import EnvKind as EnvKind

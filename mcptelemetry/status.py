@@ -157,9 +157,9 @@ class MemoryStatus(TypedDict):
 class SurroundingsStatus(TypedDict):
     """What kind of place this process runs in."""
 
-    env_kind: EnvKindWord
-    env_markers: EnvMarkersStatus
-    launch_source: LaunchSourceWord
+    env_kind: Optional[EnvKindWord]
+    env_markers: Optional[EnvMarkersStatus]
+    launch_source: Optional[LaunchSourceWord]
     autostart_enabled: Optional[bool]
 
 

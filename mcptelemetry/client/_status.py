@@ -9,21 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, cast
 
-from ..environment import (
-    AutostartReader,
-    OsFileProber,
-    ParentPPIDChecker,
-    StdinTTYChecker,
-    current_os_name,
-    detect_env_kind,
-    detect_launch_source,
-)
+from ..counters import ActivationStore, Windows
+from ..installation import Installation, SurroundingsReader
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX
-from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
-from ._installation import Installation, path_in
 
 if TYPE_CHECKING:
     from ..status import (
@@ -41,12 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_status"]
 
-_AUTOSTART_FILE = "tray-autostart.json"
 
-
-def describe_status(
-    installation: Installation, events: EventsStream, *, version: str, heartbeat_endpoint: str | None
-) -> Status:
+def describe_status(installation: Installation, events: EventsStream) -> Status:
     """Return the mapping of `Telemetry.status()`."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
@@ -54,7 +41,7 @@ def describe_status(
     picture = memory.look()
     return {
         "app": installation.application.name,
-        "version": version or None,
+        "version": installation.setup.version or None,
         "mode": decision.mode.value,
         "reason": decision.reason,
         "row": decision.row,
@@ -63,9 +50,9 @@ def describe_status(
             "mode": switches.state_path,
             "person": switches.person_path,
             "memory": memory.path,
-            "autostart": path_in(installation.data_dir, _AUTOSTART_FILE),
+            "autostart": installation.autostart_path,
         },
-        "heartbeat": _heartbeat(installation, decision, picture, heartbeat_endpoint),
+        "heartbeat": _heartbeat(installation, decision, picture),
         "events": events.describe(),
         "storage": _storage(memory),
         **_memory(picture),
@@ -74,9 +61,8 @@ def describe_status(
     }
 
 
-def _heartbeat(
-    installation: Installation, decision: Decision, picture: Picture, endpoint: str | None
-) -> HeartbeatStatus:
+def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> HeartbeatStatus:
+    endpoint = installation.heartbeat_endpoint
     is_built = endpoint is not None and installation.problem is None
     return {
         "mode": decision.mode.value if is_built else "off",
@@ -90,10 +76,9 @@ def _heartbeat(
 
 def _windows(installation: Installation) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
-    memory, clock = installation.open_memory(), installation.clock
-    state = Windows(memory.database, clock=clock.time, generation=installation.switches.generation).state()
+    state = Windows.of(installation).state()
     return {
-        "due_at": _moment(clock.time() + state.due_in_secs),
+        "due_at": _moment(installation.clock.time() + state.due_in_secs),
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
@@ -102,7 +87,7 @@ def _windows(installation: Installation) -> WindowsStatus:
 
 def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
-    store = ActivationStore(installation.open_memory().path, installation.clock)
+    store = ActivationStore.on(installation.open_memory().database, installation.clock)
     state = store.load()
     return None if store.trouble is not None else cast("ActivationStatus", state.to_dict())
 
@@ -139,17 +124,12 @@ def _memory(picture: Picture) -> MemoryStatus:
 
 
 def _surroundings(installation: Installation) -> SurroundingsStatus:
-    environ = installation.environ
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    terminal = StdinTTYChecker()
-    kind, markers = detect_env_kind(environ, OsFileProber(), current_os_name(), terminal, uid=uid)
-    source = detect_launch_source(environ, None, ParentPPIDChecker(), terminal, app=installation.application)
-    autostart = AutostartReader(path_in(installation.data_dir, _AUTOSTART_FILE), installation.clock.time)
+    kind, markers, source, autostart = SurroundingsReader(installation).read()
     return {
-        "env_kind": kind.value,
-        "env_markers": cast("EnvMarkersStatus", markers.to_dict()),
-        "launch_source": source.value,
-        "autostart_enabled": autostart.read() if installation.data_dir else None,
+        "env_kind": None if kind is None else kind.value,
+        "env_markers": None if markers is None else cast("EnvMarkersStatus", markers.to_dict()),
+        "launch_source": None if source is None else source.value,
+        "autostart_enabled": autostart,
     }
 
 

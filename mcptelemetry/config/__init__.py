@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._document import prepare_reader
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
 from ._modes import (
     PERSON_FILE,
     STATE_FILE,
@@ -18,6 +19,7 @@ from ._watched import WatchedFile
 
 __all__ = [
     "CONFIG_FILE",
+    "FORMATS_OF_SCHEME",
     "PERSON_FILE",
     "PROXY_KEYS",
     "STATE_FILE",
@@ -28,6 +30,7 @@ __all__ = [
     "ProxySettings",
     "TelemetrySettings",
     "WatchedFile",
+    "check_endpoint",
     "load_config",
     "person_directory",
     "prepare_reader",

@@ -43,7 +43,6 @@ from ._uploader import TelemetryAuth, TelemetryUploader, upload_error
 __all__ = ["TelemetryPipeline"]
 
 _CAPACITY_MIN = 16
-_EXIT_SECS = 1.0
 _LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
 
 
@@ -122,7 +121,7 @@ class TelemetryPipeline:
         self._is_closed = False
         self._begin()
         # Here and not in start(): a server may build it, fork its workers, and start it there.
-        around_fork(in_child=self._renew)
+        around_fork(in_child=self._renew, place="loop")
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
@@ -147,7 +146,6 @@ class TelemetryPipeline:
             schedule=self._schedule,
             outages=self._outages,
             body_of=self._body_of,
-            batch_size=self.config.batch_size,
             clock=self._clock,
             secs_left=self._secs_left,
         )
@@ -164,7 +162,7 @@ class TelemetryPipeline:
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        self._exit_hook = ExitHook(self._finish_at_exit)
+        self._exit_hook = ExitHook(self._finish_at_exit, ring=self._ring_at_exit)
         self.buffer.attend(self._summon)
         if not self.buffer.is_empty():
             self._summon()
@@ -304,9 +302,14 @@ class TelemetryPipeline:
             self._exit_hook.renew()
         self._worker.ensure_running()
 
+    def _ring_at_exit(self) -> None:
+        if not self._is_closed and self._exit_hook is not None:
+            self._stops_at = self._clock.monotonic() + self._exit_hook.secs_left()
+            self.buffer.ring()
+
     def _finish_at_exit(self) -> None:
-        if not self._is_closed:
-            self._end(_EXIT_SECS, may_start_thread=False)
+        if not self._is_closed and self._exit_hook is not None:
+            self._end(self._exit_hook.secs_left(), may_start_thread=False)
 
     def _end(self, timeout: float, *, may_start_thread: bool) -> None:
         if self._uploader is not None:

@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ..application import Application
-from ..vocabulary import Surface, SurfaceWord, parse_client_surface
+from ..vocabulary import UNMATCHED, Surface, SurfaceWord, parse_client_surface
 
 __all__ = ["RequestRegistry", "SurfaceHost", "SurfaceMiddleware", "surface_headers"]
-
-_UNMATCHED = "UNMATCHED"
 
 _WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -111,8 +109,8 @@ class SurfaceMiddleware:
         try:
             template = self._route(environ)
         except Exception:  # noqa: BLE001  a host's function may do anything
-            return _UNMATCHED
-        return template if isinstance(template, str) else _UNMATCHED
+            return UNMATCHED
+        return template if isinstance(template, str) else UNMATCHED
 
 
 def surface_headers(app: str, surface: Surface | SurfaceWord, version: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ._blocked_values import BlockedValue, collect_blocked_values
 from ._credentials import find_credential
-from ._field_rules import FieldRule
 from ._gate import Gate, Outcome, Verdict
 from ._notice import (
     FirstRunNotice,
@@ -25,7 +24,6 @@ __all__ = [
     "BlockedValue",
     "Decision",
     "Facts",
-    "FieldRule",
     "FirstRunNotice",
     "Gate",
     "HasNotice",

@@ -158,7 +158,7 @@ def call(kind: ErrorTypeWord) -> None:
 # -- looking
 
 status: Status = telemetry.status()
-env_kind: EnvKindWord = status["env_kind"]
+env_kind: EnvKindWord | None = status["env_kind"]
 is_on: bool = status["mode"] == "on"
 accepted: int = status["heartbeat"]["accepted_count"]
 events = status["events"]["stats"]
