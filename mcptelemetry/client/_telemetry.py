@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import SOME_RELEASE, Application, normalise_version
-from ..config import check_endpoint
+from ..config import Mode, ModeWord, check_endpoint
 from ..counters import Counting
 from ..events import Recorder
 from ..installation import Installation, Setup, path_in
@@ -29,7 +29,7 @@ from ..instrument import (
 from ..privacy import NoticeSink
 from ..state import DATABASE_FILE, Memory
 from ..system import Clock, Transport
-from ..vocabulary import TelemetryStatus
+from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
 from ._streams import Streams
 
@@ -46,23 +46,39 @@ class Telemetry(Streams):
     """
     An application's telemetry.
 
-    *app* is the application's name (`Application`), *version* its version. *heartbeat_endpoint*
-    is where the maintainer's daily document goes. *events_endpoint* is the author's endpoint
-    for events and *token* its bearer token; an endpoint that an operator set on the machine
-    wins and takes neither. *default* is the mode when nobody said anything: ``"on"``,
-    ``"local"`` or ``"off"``. *edition* is a word for the heartbeat; *flags* are the author's
-    own booleans in it, as a mapping or a function that returns one, and *stats* a
-    `RuntimeStats` that is asked for the rest. *tools*, *error_categories* and *routes* are what
-    may be counted by name, see `CounterRegistry`. *notice* shows the first-run notice instead
-    of standard error: it takes the text and returns True when it was shown. *command* is what
-    a person types to switch telemetry off, for that notice. *data_dir*, *environ*, *clock* and *transport*
-    default to the real ones; everything else comes from `telemetry.toml`.
-
-    A bad argument is a `ValueError` or `TypeError` here. A file or variable on the machine
-    that cannot be used is no error of the author's: telemetry is off for this run, with one
-    line in the log, and `status()` says why.
-
     Safe from any thread and across forks; also a context manager (`start()`, `shutdown()`).
+    Everything that is not an argument comes from the person's `telemetry.toml`.
+
+    Args:
+        app: the application's name: 1 to 63 lower-case letters, digits and hyphens, beginning
+            with a letter; every other name is derived from it, see `Application`.
+        version: its version; one that is no release (``dev``, ``1.0+local``) sends to an
+            operator only.
+        edition: a word for the heartbeat: 1 to 32 lower-case letters, digits, ``_`` and ``-``.
+        heartbeat_endpoint: where the maintainer's daily document goes, a URL (``http://`` to this machine only);
+            None: there is none, unless the person's file names one.
+        events_endpoint: the author's endpoint for events, a URL likewise; one that an operator set
+            on the machine wins.
+        token: the bearer token of *events_endpoint*; goes nowhere else.
+        default: the mode when nobody said anything: ``"on"``, ``"local"`` or ``"off"``.
+        tools: the names of the application's own tools, which a heartbeat may count.
+        error_categories: words added to `ErrorCategory`, see `CounterRegistry`.
+        routes: the templates of the application's HTTP routes, see `CounterRegistry`.
+        flags: the author's own booleans for the heartbeat, by lower-case identifier, at most 50;
+            a mapping, or a function that returns one and is asked once a heartbeat.
+        stats: a `RuntimeStats` that is asked for the rest of the heartbeat.
+        notice: shows the first-run notice instead of standard error: takes the text and returns
+            True when it was shown.
+        command: what a person types to switch telemetry off, for that notice.
+        data_dir: where the application's files are; None: ``$<APP>_HOME``, else ``~/.<app>``.
+        environ: the environment, looked at anew each time; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used; the message names it. A file
+            or variable on the machine that cannot be used is no error of the author's:
+            telemetry is off for this run, with one line in the log, and `status()` says why.
     """
 
     def __init__(
@@ -74,7 +90,7 @@ class Telemetry(Streams):
         heartbeat_endpoint: str | None = None,
         events_endpoint: str | None = None,
         token: str | None = None,
-        default: str = "on",
+        default: Mode | ModeWord = "on",
         tools: Iterable[str] = (),
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
@@ -172,8 +188,8 @@ class Telemetry(Streams):
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
         latency_ms: int = 0,
         was_fallback: bool = False,
     ) -> None:
@@ -182,6 +198,16 @@ class Telemetry(Streams):
 
         Never raises, waits, prints or touches the disk. What makes no event (a wrong type, an
         unknown word) is counted as `invalid` in `status()`.
+
+        Args:
+            tool: the tool's name without any upstream's prefix; cut at 128 characters.
+            routing_decision: a label, see `RoutingReason`.
+            upstream: the upstream's prefix when the call went remote, else None.
+            routing_detail: the pattern that matched, for an ``override_rule``.
+            status: ``"success"`` or ``"error"``.
+            error_type: why it failed, an `ErrorType` or its word; only with status ``"error"``.
+            latency_ms: how long it took, in whole milliseconds, 0 or more.
+            was_fallback: whether the primary target had failed and this was the second try.
         """
         self._record(
             tool,
@@ -206,8 +232,13 @@ class Telemetry(Streams):
         """
         Return a context manager that times a call and records it at its end.
 
-        With a *decision* of the routing engine, tool, label, detail and upstream are taken
-        from it, and `fallback()` on the result names its fallback target.
+        Args:
+            tool: the tool's name; None: that of the *decision*.
+            decision: one of the routing engine, from which label, detail and upstream are taken;
+                `fallback()` on the result then names its fallback target.
+            routing_decision: the label when there is no *decision*.
+            upstream: the upstream's prefix when there is no *decision* and the call goes remote.
+            routing_detail: the pattern that matched, for an ``override_rule``.
         """
         fallback_upstream = None
         if decision is not None:

@@ -86,7 +86,7 @@ class SqliteStore:
         if given in ("", ":memory:") or "\0" in given:
             msg = f"path={given!r} names no file; give the name of a file, such as 'collector.db'"
             raise ValueError(msg)
-        self.path = os.path.abspath(given)
+        self.path: str = os.path.abspath(given)
         self._is_read_only = read_only
         self._busy_timeout_secs = busy_timeout_secs
         self._require_usable_path()

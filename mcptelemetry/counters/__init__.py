@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..vocabulary import parse_client_surface
 from ._activation import (
     MAX_MCP_CLIENTS_SEEN,
+    ActivationNews,
     ActivationState,
     ActivationStore,
     clear_installer_pending,
@@ -17,21 +18,26 @@ from ._counting import Counting
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import MCPPROXY_TOOLS, CounterRegistry
-from ._snapshot import DoctorCounts, RegistrySnapshot
-from ._window import Windows
+from ._snapshot import CounterKey, Counts, DoctorCounts, RegistrySnapshot
+from ._window import Also, Windows
 from ._window_values import FrozenWindow, WindowState
-from ._worker import CountingWorker
+from ._worker import Chore, CountingWorker
 
 __all__ = [
     "MAX_MCP_CLIENTS_SEEN",
     "MCPPROXY_TOOLS",
+    "ActivationNews",
     "ActivationNotes",
     "ActivationState",
     "ActivationStore",
+    "Also",
+    "Chore",
     "CounterFlusher",
+    "CounterKey",
     "CounterRegistry",
     "Counting",
     "CountingWorker",
+    "Counts",
     "DoctorCounts",
     "FrozenWindow",
     "RegistrySnapshot",

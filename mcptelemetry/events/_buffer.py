@@ -46,6 +46,10 @@ class TelemetryBuffer:
     `record()` may be called from any thread, signal handler, destructor or logging
     handler: it never raises, waits, logs or touches a file. Everything else is safe from
     any thread.
+
+    Args:
+        capacity: the most events that wait at a time, 1 or more; `TypeError` or `ValueError`
+            for anything else.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -80,7 +84,7 @@ class TelemetryBuffer:
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
         self.mute(0)
-        self.process = os.urandom(10).hex()
+        self.process: str = os.urandom(10).hex()
 
     def attend(self, summon: Callable[[], object]) -> None:
         """Have *summon* called by the next record, and whenever nobody attends."""

@@ -59,10 +59,23 @@ class TelemetryPipeline:
     """
     Records events and delivers them to `config.endpoint`.
 
-    Safe from any thread and across forks. *app* and *version* go with every batch; with
-    *app* its opt-out variable is obeyed too. *environ*, *clock*, *transport*, *network*,
-    *uniform* (as `random.uniform`) and *refusal* default to the real ones. A bad argument is
-    a `ValueError` or `TypeError`.
+    Safe from any thread and across forks.
+
+    Args:
+        config: the settings; None: all defaults, and no endpoint.
+        app: the application's name, which goes with every batch and whose opt-out variable is
+            obeyed; None: ``DO_NOT_TRACK`` alone is.
+        version: the application's version, which goes with every batch.
+        environ: the environment, looked at before each send; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+        network: proxy and certificates; None: as the environment says.
+        uniform: draws the length of a back-off between two numbers of seconds.
+        refusal: returns why nothing may leave now, or None; asked before each send. None: the
+            environment is asked.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used.
     """
 
     def __init__(
@@ -87,8 +100,8 @@ class TelemetryPipeline:
         if not isinstance(config, PipelineConfig):
             msg = f"config must be a PipelineConfig, not {type(config).__name__}"
             raise TypeError(msg)
-        self.config = config
-        self.buffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self.config: PipelineConfig = config
+        self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
         self._clock = as_clock(clock)
         self._uniform = uniform
         self._body_of = partial(BODY_OF_FORMAT[config.format], app=app, version=version)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..vocabulary import COUNT_MAX, TelemetryStatus
+from ..vocabulary import COUNT_MAX, ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ..wire import EventShape, check_shape
 from ._buffer import TelemetryBuffer
 
@@ -44,8 +44,8 @@ class Recorder:
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
         latency_ms: int = 0,
         was_fallback: bool = False,
     ) -> None:

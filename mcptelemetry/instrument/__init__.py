@@ -5,12 +5,14 @@ from __future__ import annotations
 from ._decorator import instrument_callable, tool_name_of
 from ._invocation import Invocation, RecordCall, record_nothing
 from ._middleware import McpMiddleware
-from ._wsgi import SurfaceMiddleware, surface_headers
+from ._wsgi import RequestRegistry, SurfaceHost, SurfaceMiddleware, surface_headers
 
 __all__ = [
     "Invocation",
     "McpMiddleware",
     "RecordCall",
+    "RequestRegistry",
+    "SurfaceHost",
     "SurfaceMiddleware",
     "instrument_callable",
     "record_nothing",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from ..vocabulary import ErrorType, TelemetryStatus
+from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 
 __all__ = ["Invocation", "RecordCall", "record_nothing"]
 
@@ -27,8 +27,8 @@ class RecordCall(Protocol):
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
         latency_ms: int = 0,
         was_fallback: bool = False,
     ) -> None:
@@ -78,7 +78,7 @@ class Invocation:
         self._upstream = upstream
         self._routing_detail = routing_detail
         self._fallback_upstream = fallback_upstream
-        self._error_type: str | None = None
+        self._error_type: ErrorType | None = None
         self._was_fallback = False
         self._is_abandoned = False
         self._began_at = 0.0
@@ -88,7 +88,7 @@ class Invocation:
         self._was_fallback = True
         self._upstream = self._fallback_upstream
 
-    def error(self, error_type: str = ErrorType.TOOL_ERROR) -> None:
+    def error(self, error_type: ErrorType | ErrorTypeWord = ErrorType.TOOL_ERROR) -> None:
         """
         Say that the call failed without an exception.
 
@@ -132,7 +132,7 @@ class Invocation:
         )
 
 
-def _error_type_of(kind: type[BaseException]) -> str | None:
+def _error_type_of(kind: type[BaseException]) -> ErrorType | None:
     if issubclass(kind, GeneratorExit):
         return None  # the consumer had enough, which is its good right
     for module, name in _CANCELLATIONS:
@@ -152,8 +152,8 @@ def record_nothing(
     *,
     upstream: str | None = None,
     routing_detail: str | None = None,
-    status: str = TelemetryStatus.SUCCESS,
-    error_type: str | None = None,
+    status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+    error_type: ErrorType | ErrorTypeWord | None = None,
     latency_ms: int = 0,
     was_fallback: bool = False,
 ) -> None:

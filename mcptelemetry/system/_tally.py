@@ -22,7 +22,7 @@ class Tally:
     __slots__ = ("numbers",)
 
     def __init__(self) -> None:
-        self.numbers = itertools.count()
+        self.numbers: itertools.count[int] = itertools.count()
 
     def add_one(self) -> int:
         """Count one; return how many there were before."""

@@ -33,7 +33,7 @@ class Turn:
         # Not the frame itself, which would keep all that it refers to alive, and itself.
         self._frame_id = id(frame)
         self._code: CodeType = frame.f_code
-        self.is_inside = False
+        self.is_inside: bool = False
 
     def is_on(self, frame: FrameType | None) -> bool:
         """Return whether what this was made for is running on the stack that ends in *frame*."""

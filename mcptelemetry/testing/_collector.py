@@ -54,7 +54,7 @@ class InProcessCollector:
         if path is None:
             self._directory = tempfile.TemporaryDirectory(prefix="mcptelemetry-collector-")
             path = os.path.join(self._directory.name, "collector.db")
-        self.store = SqliteStore(path)
+        self.store: SqliteStore = SqliteStore(path)
         self._faults = _Faults(fail_every, fail_status)
         self._server = serve(self.store, token=token, rate_limit=None, wrap=self._faults.wrap)
         self._relay = _LosingRelay(self._server.url, lose_answer_every) if lose_answer_every else None

@@ -19,6 +19,7 @@ __all__ = ["EventEncoder", "EventRow"]
 # What a queue holds for one event: shape, latency_ms, timestamp_secs, its own id or None,
 # and its number in this process, from which the id is made when it has none of its own.
 EventRow = tuple[EventShape, int, int, Optional[str], int]
+"""One event as it waits in a queue."""
 
 _KEPT_SHAPES_MAX = 1024
 

@@ -13,7 +13,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from ..vocabulary import COUNT_MAX, NAME_CHARACTERS_MAX, ErrorType, TelemetryStatus
+from ..vocabulary import (
+    COUNT_MAX,
+    NAME_CHARACTERS_MAX,
+    ErrorType,
+    ErrorTypeWord,
+    TelemetryStatus,
+    TelemetryStatusWord,
+)
 
 __all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
 
@@ -35,6 +42,7 @@ EVENT_FIELDS = (
 # An exact tuple of plain strings: the collector of garbage stops tracking those, so a
 # long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
 EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
+"""The half of an event that recurs: its tool, decision and outcome, checked."""
 
 # Control characters, line separators, and surrogates, which no UTF-8 text can hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -48,15 +56,23 @@ class TelemetryEvent:
     """
     One tool invocation: immutable, equal by value, hashable.
 
-    *tool* is the unprefixed name and *routing_decision* a label (see `RoutingReason`);
-    *routing_detail* the pattern of an ``override_rule``; *upstream* the prefix when the call
-    went remote. *error_type* is an `ErrorType` word and goes only with
-    `TelemetryStatus.ERROR`. *latency_ms* is whole milliseconds, *timestamp_secs* Unix seconds
-    when the decision was made (default: now). *id* makes a repeat recognisable; the buffer
-    gives one to an event without.
+    Names are cut at 128 characters and control characters in them replaced.
 
-    Names are cut at 128 characters and control characters in them replaced. Everything else
-    that does not fit is a `ValueError` that names the field.
+    Args:
+        tool: the tool's name without any upstream's prefix.
+        routing_decision: a label, see `RoutingReason`.
+        routing_detail: the pattern that matched, for an ``override_rule``.
+        upstream: the upstream's prefix when the call went remote.
+        status: ``"success"`` or ``"error"``.
+        error_type: why it failed, an `ErrorType` or its word; only with status ``"error"``.
+        latency_ms: how long it took, in whole milliseconds, 0 or more.
+        timestamp_secs: Unix seconds when the decision was made; None: now.
+        was_fallback: whether the primary target had failed and this was the second try.
+        id: makes a repeat recognisable: 1 to 128 printable ASCII characters without space,
+            quote or backslash; None: the buffer gives it one.
+
+    Raises:
+        ValueError: for anything else that does not fit; the message names the field.
     """
 
     __slots__ = ("_shape", "id", "latency_ms", "timestamp_secs")
@@ -73,8 +89,8 @@ class TelemetryEvent:
         *,
         routing_detail: str | None = None,
         upstream: str | None = None,
-        status: TelemetryStatus | str = TelemetryStatus.SUCCESS,
-        error_type: ErrorType | str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
         latency_ms: int = 0,
         timestamp_secs: int | None = None,
         was_fallback: bool = False,
