@@ -53,14 +53,14 @@ class Recorder:
         """Record one invocation that ends now; what makes no event is counted as invalid."""
         buffer = self._buffer
         try:
-            given = (tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback)
+            given = (tool, routing_decision, routing_detail, upstream, status, error_type, None, was_fallback)
             shape = self._shapes.get(given) or self._learn(given)
             # A bool is an int too, and False would pass for no latency at all; and 1 is equal
             # to True, so that it finds the shape that was learnt from that.
             if (
                 type(latency_ms) is not int
                 or not 0 <= latency_ms <= _NUMBER_MAX
-                or shape[6] is not was_fallback
+                or shape[7] is not was_fallback
             ):
                 buffer.count_invalid()
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._batch import TelemetryBatch, wrap_events
+from ._clients import OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
 from ._encoding import EventEncoder, EventRow
 from ._event import EVENT_FIELDS, EventShape, TelemetryEvent, check_shape
 from ._feedback import (
@@ -50,9 +51,11 @@ __all__ = [
     "OAUTH_PROVIDERS",
     "OPEN_MAP_ENTRIES_MAX",
     "OS_WORDS",
+    "OTHER_CLIENT",
     "PROTOCOLS",
     "ROUTING_MODES",
     "SCHEMA_VERSION",
+    "UNKNOWN_CLIENT",
     "ZERO_ID",
     "EventEncoder",
     "EventRow",
@@ -69,9 +72,11 @@ __all__ = [
     "check_shape",
     "encode_feedback",
     "heartbeat_json_schema",
+    "is_known_client",
     "render_fields",
     "render_fields_markdown",
     "render_privacy_paragraph",
+    "sanitize_client_name",
     "strip_unknown",
     "wrap_events",
 ]
