@@ -12,7 +12,7 @@ from ._http import HttpTransport, NetworkSettings, is_loopback_host
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._signals import SignalChain
-from ._tally import Tally
+from ._tally import Tally, has_interpreter_lock
 from ._transport import Answer, NoAnswer, Request, Transport
 from ._worker import Worker
 
@@ -38,6 +38,7 @@ __all__ = [
     "around_fork",
     "as_clock",
     "draw_uuid4",
+    "has_interpreter_lock",
     "is_loopback_host",
     "is_uuid",
     "make_private_directory",
