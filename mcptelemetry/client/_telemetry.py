@@ -21,9 +21,7 @@ from ..events import Recorder, TelemetryPipeline, check_endpoint
 from ..instrument import (
     Invocation,
     McpMiddleware,
-    RecordCall,
     instrument_callable,
-    record_nothing,
     tool_name_of,
 )
 from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_first_run_notice
@@ -127,19 +125,18 @@ class Telemetry:
             self._installation, endpoint=events_endpoint, token=token, version=self._version, transport=transport
         )
         self._counting = Counting(tools=tools, error_categories=error_categories, routes=routes)
-        self._record = self._build_record()
+        self._recorder = self._build_recorder()
         if type(self).record is Telemetry.record:
             # On this object the recorder itself, not the method that hands eight arguments on
             # to it: that alone would be a fifth of what recording costs.
-            self.record = self._record  # type: ignore[method-assign]
+            self.record = self._recorder.record  # type: ignore[method-assign]
         self._heartbeat: HeartbeatService | None = None
         self._feedback: FeedbackService | None = None
         self._middleware: McpMiddleware | None = None
         self._signals: SignalChain | None = None
 
-    def _build_record(self) -> RecordCall:
+    def _build_recorder(self) -> Recorder:
         """Return what a finished invocation is told to: both streams, one of them, or nobody."""
-        record: RecordCall = record_nothing
         is_told = self._heartbeat_url() is not None and self._installation.problem is None
         if is_told and self._counting_generation() is not None:
             memory = self._installation.open_memory()
@@ -149,11 +146,12 @@ class Telemetry:
                 permission=self._counting_generation,
                 chores=(self._take_heartbeat_turn,),
             )
-            record = self._counting.record_call_only
-        if self.pipeline is not None:
-            count = self._counting.registry.record_call
-            record = Recorder(self.pipeline.buffer, self._clock.time, count).record
-        return record
+        is_counted = self.pipeline is not None or self._counting.is_kept
+        return Recorder(
+            None if self.pipeline is None else self.pipeline.buffer,
+            self._clock.time,
+            self._counting.registry if is_counted else None,
+        )
 
     @classmethod
     def of_installation(
@@ -248,22 +246,27 @@ class Telemetry:
         routing_detail: str | None = None,
         status: str = TelemetryStatus.SUCCESS,
         error_type: str | None = None,
-        latency_ms: int = 0,
+        client: str | None = None,
+        latency_ms: float = 0,
         was_fallback: bool = False,
     ) -> None:
         """
-        Record one invocation that ends now, after *latency_ms* whole milliseconds.
+        Record one invocation that ends now, after *latency_ms* milliseconds.
 
         Never raises, waits, prints or touches the disk. What makes no event (a wrong type, an
-        unknown word) is counted as `invalid` in `status()`.
+        unknown word) is counted as `invalid` in `status()`, and the first is said once in the
+        log, by the argument's name. *client* is the MCP client's name; it is sanitised, and
+        beyond 64 names that are not well known it is ``other``. A subclass that overrides
+        this is used by every hook.
         """
-        self._record(
+        self._recorder.record(
             tool,
             routing_decision,
             upstream=upstream,
             routing_detail=routing_detail,
             status=status,
             error_type=error_type,
+            client=client,
             latency_ms=latency_ms,
             was_fallback=was_fallback,
         )
@@ -291,7 +294,7 @@ class Telemetry:
             upstream = decision.primary.prefix
             fallback_upstream = None if decision.fallback is None else decision.fallback.prefix
         return Invocation(
-            self._record,
+            self.record,
             tool,  # type: ignore[arg-type]  # a missing name is counted as invalid, not raised
             monotonic=self._clock.monotonic,
             on_invalid=self._count_invalid,
@@ -516,5 +519,4 @@ class Telemetry:
             _logger.debug("the flush before the signal was not complete: %s", error)
 
     def _count_invalid(self) -> None:
-        if self.pipeline is not None:
-            self.pipeline.buffer.count_invalid()
+        self._recorder.count_invalid("error_type")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._decorator import instrument_callable, tool_name_of
-from ._invocation import Invocation, RecordCall, record_nothing
+from ._invocation import Invocation, RecordCall
 from ._middleware import McpMiddleware
 from ._wsgi import SurfaceMiddleware, surface_headers
 
@@ -13,7 +13,6 @@ __all__ = [
     "RecordCall",
     "SurfaceMiddleware",
     "instrument_callable",
-    "record_nothing",
     "surface_headers",
     "tool_name_of",
 ]

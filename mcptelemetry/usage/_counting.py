@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..state import Memory
 from ..system import Clock
-from ..vocabulary import StartupOutcome, Surface, TelemetryStatus
+from ..vocabulary import StartupOutcome, Surface
 from ._activation import ActivationStore
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
@@ -102,19 +102,3 @@ class Counting:
         except ValueError:
             known = StartupOutcome.OTHER_ERROR
         self.activation.note_startup_outcome(known)
-
-    def record_call_only(  # the signature of every `record`
-        self,
-        tool: str,
-        routing_decision: str = "local_only",  # noqa: ARG002  events only
-        *,
-        upstream: str | None = None,
-        routing_detail: str | None = None,  # noqa: ARG002  likewise
-        status: str = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
-        error_type: str | None = None,  # noqa: ARG002  likewise
-        latency_ms: int = 0,  # noqa: ARG002  likewise
-        was_fallback: bool = False,  # noqa: ARG002  likewise
-    ) -> None:
-        """Count one call, and make no event of it: `record()` where there is no endpoint for events."""
-        if isinstance(tool, str):
-            self.registry.record_call(tool, upstream)
