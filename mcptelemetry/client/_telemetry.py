@@ -18,14 +18,7 @@ from ..config import Mode, ModeWord, check_endpoint
 from ..counters import Counting
 from ..events import Recorder
 from ..installation import Installation, Setup, path_in
-from ..instrument import (
-    Invocation,
-    McpMiddleware,
-    RecordCall,
-    instrument_callable,
-    record_nothing,
-    tool_name_of,
-)
+from ..instrument import Invocation, McpMiddleware, instrument_callable, tool_name_of
 from ..privacy import NoticeSink
 from ..state import DATABASE_FILE, Memory
 from ..system import Clock, Transport
@@ -127,22 +120,21 @@ class Telemetry(Streams):
             stats=stats,
             flags=flags,
         )
-        self._record = self._build_record()
+        self._recorder = self._build_recorder()
         if type(self).record is Telemetry.record:
             # On this object the recorder itself, not the method that hands eight arguments on
             # to it: that alone would be a fifth of what recording costs.
-            self.record = self._record  # type: ignore[method-assign]
+            self.record = self._recorder.record  # type: ignore[method-assign]
         self._middleware: McpMiddleware | None = None
 
-    def _build_record(self) -> RecordCall:
+    def _build_recorder(self) -> Recorder:
         """Return what a finished invocation is told to: both streams, one of them, or nobody."""
-        record: RecordCall = record_nothing
-        if self._keep_counts():
-            record = self._counting.record_call_only
-        if self.pipeline is not None:
-            count = self._counting.registry.record_call
-            record = Recorder(self.pipeline.buffer, self._installation.clock.time, count).record
-        return record
+        is_counted = self._keep_counts() or self.pipeline is not None
+        return Recorder(
+            None if self.pipeline is None else self.pipeline.buffer,
+            self._installation.clock.time,
+            self._counting.registry if is_counted else None,
+        )
 
     @classmethod
     def of_installation(
@@ -190,14 +182,16 @@ class Telemetry(Streams):
         routing_detail: str | None = None,
         status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
         error_type: ErrorType | ErrorTypeWord | None = None,
-        latency_ms: int = 0,
+        client: str | None = None,
+        latency_ms: float = 0,
         was_fallback: bool = False,
     ) -> None:
         """
-        Record one invocation that ends now, after *latency_ms* whole milliseconds.
+        Record one invocation that ends now, after *latency_ms* milliseconds.
 
         Never raises, waits, prints or touches the disk. What makes no event (a wrong type, an
-        unknown word) is counted as `invalid` in `status()`.
+        unknown word) is counted as `invalid` in `status()`, and the first is said once in the
+        log, by the argument's name. A subclass that overrides this is used by every hook.
 
         Args:
             tool: the tool's name without any upstream's prefix; cut at 128 characters.
@@ -206,16 +200,19 @@ class Telemetry(Streams):
             routing_detail: the pattern that matched, for an ``override_rule``.
             status: ``"success"`` or ``"error"``.
             error_type: why it failed, an `ErrorType` or its word; only with status ``"error"``.
-            latency_ms: how long it took, in whole milliseconds, 0 or more.
+            client: the MCP client's name; it is sanitised, and beyond 64 names that are not well
+                known it is ``other``.
+            latency_ms: how long it took, in milliseconds, 0 or more; rounded.
             was_fallback: whether the primary target had failed and this was the second try.
         """
-        self._record(
+        self._recorder.record(
             tool,
             routing_decision,
             upstream=upstream,
             routing_detail=routing_detail,
             status=status,
             error_type=error_type,
+            client=client,
             latency_ms=latency_ms,
             was_fallback=was_fallback,
         )
@@ -248,7 +245,7 @@ class Telemetry(Streams):
             upstream = decision.primary.prefix
             fallback_upstream = None if decision.fallback is None else decision.fallback.prefix
         return Invocation(
-            self._record,
+            self.record,
             tool,  # type: ignore[arg-type]  # a missing name is counted as invalid, not raised
             monotonic=self._installation.clock.monotonic,
             on_invalid=self._count_invalid,
@@ -296,5 +293,4 @@ class Telemetry(Streams):
         return self._middleware
 
     def _count_invalid(self) -> None:
-        if self.pipeline is not None:
-            self.pipeline.buffer.count_invalid()
+        self._recorder.count_invalid("error_type")

@@ -26,8 +26,8 @@ __all__ = ["Outcome", "SqliteStore", "Stored"]
 _INSERT_EVENT = """
 INSERT INTO events (
     id, app, version, received_at, tool, routing_decision, routing_detail, upstream,
-    status, error_type, was_fallback, latency_ms, timestamp_secs
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    status, error_type, client, was_fallback, latency_ms, timestamp_secs
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 _SELECT_OUTCOMES = """

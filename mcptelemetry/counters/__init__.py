@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..vocabulary import parse_client_surface
+from ..wire import sanitize_client_name
 from ._activation import (
     MAX_MCP_CLIENTS_SEEN,
     ActivationNews,
@@ -13,7 +14,6 @@ from ._activation import (
     read_state,
 )
 from ._buckets import bucket_tokens, bucket_upstream_calls
-from ._clients import sanitize_client_name
 from ._counting import Counting
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes

@@ -18,8 +18,8 @@ from ..errors import StorageError
 from ..state import Memory
 from ..system import Clock, Database, Trouble, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
+from ..wire import sanitize_client_name
 from ._buckets import bucket_tokens
-from ._clients import sanitize_client_name
 from ._facts import FactTable
 
 if TYPE_CHECKING:

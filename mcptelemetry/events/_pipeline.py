@@ -42,6 +42,7 @@ from ._uploader import TelemetryAuth, TelemetryUploader, upload_error
 
 __all__ = ["TelemetryPipeline"]
 
+_logger = logging.getLogger(__name__)
 _CAPACITY_MIN = 16
 _LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
 
@@ -128,7 +129,7 @@ class TelemetryPipeline:
         self._lock = threading.RLock()  # re-entrant: a signal handler may flush meanwhile
         self._flushes: list[_Flush] = []  # guarded by _lock
         self._stops_at: float | None = None  # guarded by _lock
-        self._outages = OutageLog(logging.getLogger(__name__))
+        self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
         self._schedule = Schedule(
             self._clock,
@@ -232,6 +233,7 @@ class TelemetryPipeline:
             # They stay on the list until they are answered: this thread may be killed.
             flushes = list(self._flushes)
             is_last = self._stops_at is not None
+        self._tell_of_complaint()
         self._account.requeue()  # a worker before this one may have been killed while it was sending
         due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=bool(flushes) or is_last)
         outcome = None
@@ -240,6 +242,16 @@ class TelemetryPipeline:
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
         self._answer(flushes, outcome)
         return None if is_last else due_in
+
+    def _tell_of_complaint(self) -> None:
+        # Here, because recording itself never logs.
+        argument = self.buffer.take_complaint()
+        if argument is not None:
+            _logger.warning(
+                "mcptelemetry: a call of record() was not recorded, because %s is invalid;"
+                " such calls are counted as invalid, and this is said once",
+                argument,
+            )
 
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:

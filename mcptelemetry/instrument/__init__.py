@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._decorator import instrument_callable, tool_name_of
-from ._invocation import Invocation, RecordCall, record_nothing
+from ._invocation import Invocation, RecordCall
 from ._middleware import McpMiddleware
 from ._wsgi import RequestRegistry, SurfaceHost, SurfaceMiddleware, surface_headers
 
@@ -15,7 +15,6 @@ __all__ = [
     "SurfaceHost",
     "SurfaceMiddleware",
     "instrument_callable",
-    "record_nothing",
     "surface_headers",
     "tool_name_of",
 ]
