@@ -664,6 +664,8 @@ def test_switches_read_a_forbidden_file_as_off(name: str, lock: Callable[[Path],
     [
         ("pytest.__main__", "/lib/pytest/__main__.py", True),
         ("unittest.__main__", "/lib/unittest/__main__.py", True),
+        ("pytest.__main__", "/elsewhere/start.py", True),
+        ("acme.unittest", "/lib/acme/start.py", False),
         (None, "/usr/bin/pytest", True),
         (None, "C:\\venv\\Scripts\\pytest.exe\\__main__.py", True),
         (None, "/usr/bin/py.test", True),
