@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mcptelemetry.privacy._blocked_values import BlockedValue, collect_blocked_values  # noqa: E402  the checkout's own
 from mcptelemetry.privacy._event_names import NameJudge  # noqa: E402
 from mcptelemetry.privacy._scanner import AnonymityViolation, scan_for_pii, scan_text_for_pii  # noqa: E402
-from mcptelemetry.privacy._token_shapes import TOKEN_SHAPES, find_token_shape  # noqa: E402
-from mcptelemetry.wire import check_shape  # noqa: E402
+from mcptelemetry.wire import OPEN, TOKEN_SHAPES, Text, check_shape, find_token_shape  # noqa: E402
 
 SLOW_SECS = 0.1
+OPEN_TABLE = {"text": Text(OPEN, r"[\s\S]*", 20_000_000, "anything")}
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
 BLOCKED = collect_blocked_values(
@@ -66,7 +66,7 @@ def seconds(call: Callable[[], object]) -> float:
 def scan(document: str) -> str:
     """Return the rule that refuses *document*, or `clean`."""
     try:
-        scan_for_pii(document, BLOCKED)
+        scan_for_pii(document, BLOCKED, fields=OPEN_TABLE)
     except AnonymityViolation as violation:
         return violation.rule
     return "clean"
@@ -75,7 +75,7 @@ def scan(document: str) -> str:
 def document_of(piece: str, size: int) -> str:
     """Return a document of about *size* characters that repeats *piece* in an open field."""
     text = piece * (size // len(piece))
-    return text if piece in "9[" else f'{{"routing_mode": "{text}"}}'
+    return text if piece in "9[" else f'{{"text": "{text}"}}'
 
 
 def shapes_of(count: int, environment: int) -> tuple[NameJudge, list[tuple[object, ...]]]:
@@ -83,7 +83,7 @@ def shapes_of(count: int, environment: int) -> tuple[NameJudge, list[tuple[objec
     environ = {f"VARIABLE_{n}{('', '_KEY')[n % 20 == 0]}": f"value-of-variable-{n}" for n in range(environment)}
     tools = ("get_issues", "call_tool_read", "search-docs", "task-list", "retrieve_tools")
     shapes = [
-        check_shape(f"{tools[n % len(tools)]}_{n}", "local_only", None, None, "success", None, False)
+        check_shape(f"{tools[n % len(tools)]}_{n}", "local_only", None, None, "success", None, None, False)
         for n in range(count)
     ]
     return NameJudge(environ), shapes

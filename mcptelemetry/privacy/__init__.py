@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from ._blocked_values import BlockedValue, collect_blocked_values
-from ._client_names import may_keep_client_name
+from ._client_names import keep_client_name
 from ._credentials import find_token, refuse_token
 from ._event_names import NameJudge
 from ._gate import Gate, Outcome, Verdict
 from ._notice import (
     FirstRunNotice,
+    HasNotice,
     NoticeSink,
     first_heartbeat_at,
     has_been_noticed,
     maybe_print_first_run_notice,
 )
+from ._rows import Decision, Facts, Stream
 from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
 from ._spellings import ANONYMITY_BLOCKED_PREFIXES
-from ._switches import Decision, Stream, Switches, is_disabled_by_env, standing_refusal
+from ._switches import Switches, is_disabled_by_env, standing_refusal
 
 __all__ = [
     "ANONYMITY_BLOCKED_PREFIXES",
     "AnonymityViolation",
     "BlockedValue",
     "Decision",
+    "Facts",
     "FirstRunNotice",
     "Gate",
+    "HasNotice",
     "NameJudge",
     "NoticeSink",
     "Outcome",
@@ -37,7 +41,7 @@ __all__ = [
     "first_heartbeat_at",
     "has_been_noticed",
     "is_disabled_by_env",
-    "may_keep_client_name",
+    "keep_client_name",
     "maybe_print_first_run_notice",
     "refuse_token",
     "scan_for_pii",

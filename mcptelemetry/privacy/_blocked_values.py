@@ -27,7 +27,7 @@ from ..vocabulary import (
     Surface,
     TelemetryStatus,
 )
-from ..wire import ARCH_WORDS, OAUTH_PROVIDERS, OS_WORDS, PROTOCOLS, ROUTING_MODES
+from ..wire import ARCH_WORDS, CLIENT_SPELLINGS, OAUTH_PROVIDERS, OS_WORDS, PROTOCOLS, ROUTING_MODES
 
 __all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values"]
 
@@ -58,6 +58,7 @@ _CLOSED_WORDS = frozenset(
         (UNKNOWN_TOOL, *ARCH_WORDS, *OS_WORDS, *OAUTH_PROVIDERS, *PROTOCOLS, *ROUTING_MODES),
         (*EnvKind, *ErrorCategory, *ErrorType, *LaunchSource, *StartupOutcome, *Surface, *TelemetryStatus),
         (*RoutingReason, *RoutingStrategy),
+        CLIENT_SPELLINGS,
     )
     for word in words
 )

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Union
 
+from ..wire import find_token_shape
 from ._blocked_values import BlockedValue, as_blocked_values
 from ._spellings import Layers, TooManyLayersError
-from ._token_shapes import find_token_shape
 
 __all__ = ["find_credential", "find_token", "refuse_token"]
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ..wire import NAME_KEPT_MAX_CHARACTERS, EventShape, as_recorded, free_names
+from ..wire import NAME_KEPT_MAX_CHARACTERS, EventShape, as_recorded, find_token_shape, free_names
 from ._addresses import find_address
 from ._blocked_values import BlockedValue, collect_blocked_values
 from ._spellings import Layers
-from ._token_shapes import find_token_shape
 
 __all__ = ["NameJudge"]
 
@@ -85,16 +84,17 @@ class NameJudge:
         prefix = layers.find_prefix() if self._are_authors else None
         if prefix is not None:
             return f"a name holds a path ({prefix})"
+        # This machine's own first, as in documents: to say which variable helps more than which vendor.
+        value = layers.find_value(self._credentials) or self._find_cut(names)
+        if value is not None:
+            return f"a name holds a credential ({value.label})"
         for text in layers:
             token = find_token_shape(text)
             if token is not None:
                 return f"a name holds a credential (token:{token})"
-            address = find_address(text, is_version=False) if self._are_authors else None
+            address = find_address(text) if self._are_authors else None
             if address is not None:
                 return f"a name holds what reaches a person or a machine ({address})"
-        value = layers.find_value(self._credentials) or self._find_cut(names)
-        if value is not None:
-            return f"a name holds a credential ({value.label})"
         layers.check_end()
         return None
 

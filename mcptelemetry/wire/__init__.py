@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ._batch import TelemetryBatch, wrap_events
+from ._clients import CLIENT_SPELLINGS, OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
 from ._encoding import EventEncoder, EventRow
-from ._event import (
-    EVENT_FIELDS,
+from ._event import EVENT_FIELDS, TelemetryEvent
+from ._event_shape import (
     NAME_KEPT_MAX_CHARACTERS,
     EventShape,
-    TelemetryEvent,
     as_recorded,
     check_shape,
     cut_names,
@@ -28,6 +28,7 @@ from ._fields import (
     FEATURE_FLAGS,
     FIELD_SHAPES,
     FIELDS,
+    HEARTBEAT,
     HEARTBEAT_BYTES_MAX,
     OAUTH_PROVIDERS,
     OPEN_MAP_ENTRIES_MAX,
@@ -42,11 +43,14 @@ from ._fields import (
 )
 from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
 from ._json_schema import heartbeat_json_schema
-from ._shapes import COUNT_MAX, Shape
+from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
+from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
+from ._walk import Place, Problem, walk
 
 __all__ = [
     "ARCH_WORDS",
-    "COUNT_MAX",
+    "CLIENT_SPELLINGS",
+    "DECLARED",
     "EVENT_FIELDS",
     "FEATURE_FLAGS",
     "FEEDBACK",
@@ -55,23 +59,36 @@ __all__ = [
     "FEEDBACK_CHARACTERS_MIN",
     "FIELDS",
     "FIELD_SHAPES",
+    "HEARTBEAT",
     "HEARTBEAT_BYTES_MAX",
     "NAME_KEPT_MAX_CHARACTERS",
     "OAUTH_PROVIDERS",
+    "OPEN",
     "OPEN_MAP_ENTRIES_MAX",
     "OS_WORDS",
+    "OTHER_CLIENT",
+    "OWN",
     "PROTOCOLS",
     "ROUTING_MODES",
     "SCHEMA_VERSION",
+    "TOKEN_SHAPES",
+    "UNKNOWN_CLIENT",
+    "VERSION",
     "ZERO_ID",
     "EventEncoder",
     "EventRow",
     "EventShape",
     "Field",
     "HeartbeatPayload",
+    "Object",
+    "Place",
+    "Problem",
     "Shape",
     "TelemetryBatch",
     "TelemetryEvent",
+    "Text",
+    "TokenShape",
+    "Words",
     "as_recorded",
     "cap_counts",
     "cap_entries",
@@ -80,11 +97,15 @@ __all__ = [
     "check_shape",
     "cut_names",
     "encode_feedback",
+    "find_token_shape",
     "free_names",
     "heartbeat_json_schema",
+    "is_known_client",
     "render_fields",
     "render_fields_markdown",
     "render_privacy_paragraph",
+    "sanitize_client_name",
     "strip_unknown",
+    "walk",
     "wrap_events",
 ]

@@ -11,20 +11,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any
 
-from ..vocabulary import ErrorType, TelemetryStatus
+from ..vocabulary import COUNT_MAX, ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
+from ._event_shape import EventShape, check_shape, cut_name, cut_names
 
-__all__ = [
-    "EVENT_FIELDS",
-    "NAME_KEPT_MAX_CHARACTERS",
-    "EventShape",
-    "TelemetryEvent",
-    "as_recorded",
-    "check_shape",
-    "cut_names",
-    "free_names",
-]
+__all__ = ["EVENT_FIELDS", "TelemetryEvent"]
 
 EVENT_FIELDS = (
     "tool",
@@ -33,6 +25,7 @@ EVENT_FIELDS = (
     "upstream",
     "status",
     "error_type",
+    "client",
     "latency_ms",
     "timestamp_secs",
     "was_fallback",
@@ -40,37 +33,31 @@ EVENT_FIELDS = (
 )
 """The names of an event's fields, in wire order."""
 
-# tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback.
-# An exact tuple of plain strings: the collector of garbage stops tracking those, so a
-# long queue costs it nothing (a subclass, or an enumeration's member, stays tracked). Its
-# names are as recorded, up to NAME_KEPT_MAX_CHARACTERS; they leave cut, see cut_names().
-EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
-
-_NAME_MAX_CHARACTERS = 128
-NAME_KEPT_MAX_CHARACTERS = 512
-"""How much of a name is kept for the search before it leaves: a credential must not hide in the cut."""
-_NUMBER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
-# Control characters, line separators, and surrogates, which no UTF-8 text can hold.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ID = re.compile(r"[!#-\[\]-~]{1,128}")  # printable ASCII without space, quote, backslash
-
-_STATUS_WORDS = frozenset(str(word) for word in TelemetryStatus)
-_ERROR_TYPE_WORDS = frozenset(str(word) for word in ErrorType)
 
 
 class TelemetryEvent:
     """
     One tool invocation: immutable, equal by value, hashable.
 
-    *tool* is the unprefixed name and *routing_decision* a label (see `RoutingReason`);
-    *routing_detail* the pattern of an ``override_rule``; *upstream* the prefix when the call
-    went remote. *error_type* is an `ErrorType` word and goes only with
-    `TelemetryStatus.ERROR`. *latency_ms* is whole milliseconds, *timestamp_secs* Unix seconds
-    when the decision was made (default: now). *id* makes a repeat recognisable; the buffer
-    gives one to an event without.
+    Names are cut at 128 characters and control characters in them replaced.
 
-    Names are cut at 128 characters and control characters in them replaced. Everything else
-    that does not fit is a `ValueError` that names the field.
+    Args:
+        tool: the tool's name without any upstream's prefix.
+        routing_decision: a label, see `RoutingReason`.
+        routing_detail: the pattern that matched, for an ``override_rule``.
+        upstream: the upstream's prefix when the call went remote.
+        status: ``"success"`` or ``"error"``.
+        error_type: why it failed, an `ErrorType` or its word; only with status ``"error"``.
+        client: the MCP client's name, kept as `sanitize_client_name` gives it.
+        latency_ms: how long it took, in whole milliseconds, 0 or more.
+        timestamp_secs: Unix seconds when the decision was made; None: now.
+        was_fallback: whether the primary target had failed and this was the second try.
+        id: makes a repeat recognisable: 1 to 128 printable ASCII characters without space,
+            quote or backslash; None: the buffer gives it one.
+
+    Raises:
+        ValueError: for anything else that does not fit; the message names the field.
     """
 
     __slots__ = ("_shape", "id", "latency_ms", "timestamp_secs")
@@ -87,15 +74,16 @@ class TelemetryEvent:
         *,
         routing_detail: str | None = None,
         upstream: str | None = None,
-        status: TelemetryStatus | str = TelemetryStatus.SUCCESS,
-        error_type: ErrorType | str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
+        client: str | None = None,
         latency_ms: int = 0,
         timestamp_secs: int | None = None,
         was_fallback: bool = False,
         id: str | None = None,  # noqa: A002  the wire name
     ) -> None:
         shape = check_shape(
-            tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback
+            tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback
         )
         seconds = int(time.time()) if timestamp_secs is None else timestamp_secs
         put = object.__setattr__
@@ -144,7 +132,7 @@ class TelemetryEvent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form, without fields that are None and without a false `was_fallback`."""
-        values = (*cut_names(self._shape)[:6], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
+        values = (*cut_names(self._shape)[:7], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
         return {
             name: value
             for name, value in zip(EVENT_FIELDS, values)
@@ -159,22 +147,22 @@ class TelemetryEvent:
     @property
     def tool(self) -> str:
         """The tool's name without any upstream's prefix."""
-        return self._shape[0][:_NAME_MAX_CHARACTERS]
+        return cut_name(self._shape[0])
 
     @property
     def routing_decision(self) -> str:
         """The label of the routing decision."""
-        return self._shape[1][:_NAME_MAX_CHARACTERS]
+        return cut_name(self._shape[1])
 
     @property
     def routing_detail(self) -> str | None:
         """The pattern that matched, for an ``override_rule``."""
-        return _cut(self._shape[2])
+        return cut_name(self._shape[2])
 
     @property
     def upstream(self) -> str | None:
         """The upstream's prefix when the call went remote."""
-        return _cut(self._shape[3])
+        return cut_name(self._shape[3])
 
     @property
     def status(self) -> TelemetryStatus:
@@ -188,9 +176,14 @@ class TelemetryEvent:
         return None if word is None else ErrorType(word)
 
     @property
+    def client(self) -> str | None:
+        """The MCP client's sanitised name, None when it is not known."""
+        return self._shape[6]
+
+    @property
     def was_fallback(self) -> bool:
         """Whether the primary target had failed and this was the second try."""
-        return self._shape[6]
+        return self._shape[7]
 
     def _key(self) -> tuple[object, ...]:
         return (cut_names(self._shape), self.latency_ms, self.timestamp_secs, self.id)
@@ -219,97 +212,9 @@ class TelemetryEvent:
         return (TelemetryEvent._of, (self._shape, self.latency_ms, self.timestamp_secs, self.id))
 
 
-class _NameField(NamedTuple):
-    name: str
-    is_required: bool
-
-
-_TOOL = _NameField("tool", is_required=True)
-_DECISION = _NameField("routing_decision", is_required=True)
-_DETAIL = _NameField("routing_detail", is_required=False)
-_UPSTREAM = _NameField("upstream", is_required=False)
-
-
-def check_shape(
-    tool: object,
-    routing_decision: object,
-    routing_detail: object,
-    upstream: object,
-    status: object,
-    error_type: object,
-    was_fallback: object,
-) -> EventShape:
-    """
-    Return the checked and cleaned shape of an event.
-
-    Raises `ValueError` naming the first field that does not fit, its value's type (never its
-    text, which might be anything) and what is allowed.
-    """
-    tool = _clean_name(_TOOL, tool)
-    decision = _clean_name(_DECISION, routing_decision)
-    if not isinstance(status, str) or status not in _STATUS_WORDS:
-        msg = "status must be 'success' or 'error'"
-        raise ValueError(msg)
-    if error_type is not None:
-        if not isinstance(error_type, str) or error_type not in _ERROR_TYPE_WORDS:
-            msg = f"error_type must be one of {', '.join(ErrorType)}, or None"
-            raise ValueError(msg)
-        if status != TelemetryStatus.ERROR:
-            msg = "error_type goes only with status 'error'"
-            raise ValueError(msg)
-    if was_fallback is not True and was_fallback is not False:
-        msg = f"was_fallback must be true or false, not {type(was_fallback).__name__}"
-        raise ValueError(msg)
-    return (
-        tool or "",
-        decision or "",
-        _clean_name(_DETAIL, routing_detail),
-        _clean_name(_UPSTREAM, upstream),
-        str(status),
-        None if error_type is None else str(error_type),
-        was_fallback,
-    )
-
-
-def as_recorded(text: str) -> str:
-    """Return *text* as a name keeps it: control characters and half characters replaced."""
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def free_names(shape: EventShape) -> tuple[str, ...]:
-    """Return what a stranger may have named in an event of *shape*, as recorded."""
-    tool, decision, detail, upstream, *_ = shape
-    return tuple(name for name in (tool, decision, detail, upstream) if name is not None)
-
-
-def cut_names(shape: EventShape) -> EventShape:
-    """Return *shape* as it leaves: every name at most 128 characters long."""
-    if max(map(len, free_names(shape))) <= _NAME_MAX_CHARACTERS:
-        return shape
-    tool, decision, detail, upstream, status, error_type, was_fallback = shape
-    decision = decision[:_NAME_MAX_CHARACTERS]
-    return (tool[:_NAME_MAX_CHARACTERS], decision, _cut(detail), _cut(upstream), status, error_type, was_fallback)
-
-
-def _cut(name: str | None) -> str | None:
-    return None if name is None else name[:_NAME_MAX_CHARACTERS]
-
-
-def _clean_name(field: _NameField, value: object) -> str | None:
-    if value is None and not field.is_required:
-        return None
-    if not isinstance(value, str):
-        msg = f"{field.name} must be a str, not {type(value).__name__}"
-        raise ValueError(msg)  # noqa: TRY004  a bad field is a bad value, whatever its type
-    if not value:
-        msg = f"{field.name} must not be empty"
-        raise ValueError(msg)
-    return as_recorded(str(value[:NAME_KEPT_MAX_CHARACTERS]))
-
-
 def _check_number(name: str, value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
-        msg = f"{name} must be a whole number from 0 to {_NUMBER_MAX}"
+    if type(value) is not int or not 0 <= value <= COUNT_MAX:
+        msg = f"{name} must be a whole number from 0 to {COUNT_MAX}"
         raise ValueError(msg)
     return value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from mcptelemetry.usage._clients import _SPELLINGS
+from mcptelemetry.wire import CLIENT_SPELLINGS
 
 USERS = (
     "root ubuntu ec2-user vscode node app claude cursor zed admin user runner jovyan gitpod codespace tim ray lin pro "
@@ -47,10 +47,10 @@ SETTINGS = {
     "DATABASE_URL": "sqlite:///app.db postgres://localhost/app postgres://postgres:postgres@localhost/app mysql://app@db/app",
     "REDIS_URL": "redis://localhost:6379/0 redis://cache redis://:dev@cache:6379",
     "BASE_URL": "http://localhost:8080 https://example.org/x?mail=a@b http://127.0.0.1:3000/a@b",
-    "X_PASSWORD": "local_only override_rule unknown_tool success tool_error streamable_http retrieve_tools interactive",
+    "X_PASSWORD": "local_only override_rule unknown_tool success tool_error streamable_http retrieve_tools interactive claude-desktop windsurf github-copilot vscode-insiders",
 }
 OTHERS = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8 en_GB.UTF-8", "TERM": "xterm-256color dumb", "SHELL": "/bin/sh /bin/zsh", "EDITOR": "vim code"}
-CLIENTS = sorted(_SPELLINGS)
+CLIENTS = sorted(CLIENT_SPELLINGS)
 
 
 def innocent_environments(count: int, seed: int = 20261121):

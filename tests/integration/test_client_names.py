@@ -11,7 +11,7 @@ import pytest
 from mcptelemetry.privacy import collect_blocked_values
 from mcptelemetry.system import SystemClock
 from mcptelemetry.testing import FakeClock, InProcessCollector
-from mcptelemetry.usage import ActivationNotes, ActivationStore
+from mcptelemetry.counters import ActivationNotes, ActivationStore
 from mcptelemetry import Telemetry
 
 TOKENS = ["".join(row["parts"]) for row in json.loads((Path(__file__).parents[1] / "data" / "token_shapes.json").read_text())]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcptelemetry import Telemetry
-from mcptelemetry.usage import CounterRegistry
+from mcptelemetry.counters import CounterRegistry
 
 TOKENS = ["".join(row["parts"]) for row in json.loads((Path(__file__).parents[1] / "data" / "token_shapes.json").read_text())]
 DECLARATIONS = {

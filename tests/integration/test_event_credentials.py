@@ -103,6 +103,37 @@ def test_a_credential_is_found_in_a_name_before_the_cut(collector, secret, place
     assert secret[:8] not in stats.last_error
 
 
+@pytest.mark.parametrize("client", ["s3cr3t-value-42", "S3cr3t-Value-42/1.0", "my.s3cr3t-value-42.agent"])
+def test_a_credential_in_a_clients_name_is_found(collector, client):
+    """A client says its own name: its events stay, those of others arrive."""
+    events = [named("client", client), TelemetryEvent("y", "x", client="some-agent")]
+    stats = deliver(collector, events, {"ACME_API_KEY": "s3cr3t-Value-42"})
+    assert (stats.delivered, stats.rejected) == (1, 1)
+    assert "env:ACME_API_KEY" in stats.last_error
+    assert [event.client for event in collector.events()] == ["some-agent"]
+
+
+@pytest.mark.parametrize("token", EXAMPLES)
+def test_no_event_is_recorded_under_a_token_for_a_client(token):
+    """A client that is called like a token is unknown, or what stands before its version."""
+    for client in (token, f"{token}/1.2", f"x-{token}"):
+        assert token.lower() not in named("client", client).client
+
+
+@pytest.mark.parametrize("client", ["claude-desktop", "Claude Desktop/1.2", "windsurf"])
+def test_a_client_of_the_closed_table_is_never_searched(collector, client):
+    """A password that is a well-known client's name, or stands within it, silences no event of that client."""
+    environ = {"DB_PASSWORD": "-desktop", "X_PASSWORD": "windsurf"}
+    stats = deliver(collector, [named("client", client)], environ)
+    assert (stats.delivered, stats.rejected) == (1, 0)
+
+
+@pytest.mark.parametrize(("is_authors", "delivered"), [(True, 0), (False, 1)])
+def test_an_address_in_a_clients_name_does_not_reach_an_author(collector, is_authors, delivered):
+    """What an operator may see of their own network is none of the author's business."""
+    assert deliver(collector, [named("client", "agent-10.0.0.5")], is_authors=is_authors).delivered == delivered
+
+
 def test_what_stands_beyond_the_search_is_not_sent():
     """A name is kept longer than it leaves, so that the cut comes after the search."""
     event = TelemetryEvent("t" * 1000, "local_only")

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.privacy import NameJudge
-from mcptelemetry.usage._clients import keep_client_name
-from mcptelemetry.privacy import collect_blocked_values
+from mcptelemetry.privacy import NameJudge, collect_blocked_values, keep_client_name
 from mcptelemetry.vocabulary import UNKNOWN_TOOL, RoutingReason
-from mcptelemetry.wire import check_shape
+from mcptelemetry.wire import CLIENT_SPELLINGS, check_shape
 
 DATA = Path(__file__).parents[1] / "data"
 TOOLS = json.loads((DATA / "tool_names.json").read_text())
 UPSTREAMS = ("github", "gitlab", "slack", "postgres-mcp", "filesystem", "sentry", "api", "local", "vscode")
+CLIENTS = (*CLIENT_SPELLINGS, "some-agent", "unknown", None)
 PATTERNS = ("*", "git_*", "search_*", "api.*", "slack_post_message")
 
 
@@ -43,7 +42,7 @@ def test_two_thousand_innocent_environments_silence_no_event(are_authors):
     shapes = [
         check_shape(
             tool, str(list(RoutingReason)[number % len(RoutingReason)]), PATTERNS[number % len(PATTERNS)],
-            UPSTREAMS[number % len(UPSTREAMS)], "success", None, False,
+            UPSTREAMS[number % len(UPSTREAMS)], "success", None, CLIENTS[number % len(CLIENTS)], False,
         )
         for number, tool in enumerate(names)
     ]  # fmt: skip

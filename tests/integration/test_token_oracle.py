@@ -10,7 +10,7 @@ from pathlib import Path
 import detect_secrets.plugins
 import pytest
 
-from mcptelemetry.privacy._token_shapes import find_token_shape
+from mcptelemetry.wire._token_shapes import find_token_shape
 
 ROWS = json.loads((Path(__file__).parents[1] / "data" / "token_shapes.json").read_text())
 JUDGED = [(row["detector"], "".join(row["parts"])) for row in ROWS if "detector" in row]

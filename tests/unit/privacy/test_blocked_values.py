@@ -131,6 +131,8 @@ def test_collect_blocked_values_knows_a_variable_that_is_called_nothing_else(nam
         ("DB_PASSWORD", "unknown_tool"),
         ("APP_SECRET", "Retrieve_Tools"),
         ("X_SECRET", "streamable_http"),
+        ("DB_PASSWORD", "claude-desktop"),
+        ("APP_SECRET", "GitHub-Copilot"),
         ("APP_SECRET", "short"),
     ],
 )
