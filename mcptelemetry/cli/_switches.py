@@ -18,6 +18,7 @@ from ..application import Application
 from ..config import Mode, load_config, read_mode, write_mode
 from ..errors import ConfigError
 from ..privacy import Stream, Switches
+from ..system import outline_of_url
 from ._command import Command, CommandFailed, Console, WrongUse
 
 __all__ = ["COMMANDS"]
@@ -136,7 +137,9 @@ def _judge(switches: Switches, application: Application | None, console: Console
             endpoint = endpoint or load_config(switches.config_path).proxy.endpoint
         except ConfigError:
             endpoint = None
-    return _Verdict(str(decision.mode), decision.reason, decision.row, _without_credentials(endpoint))
+    return _Verdict(
+        str(decision.mode), decision.reason, decision.row, None if endpoint is None else outline_of_url(endpoint)
+    )
 
 
 def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemetry, or its silent twin
@@ -155,18 +158,8 @@ def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemet
 def _verdict_of_status(status: dict[str, Any]) -> _Verdict:
     events = status.get("events") or {}
     is_operators = events.get("owner") == "operator" and events.get("mode") == Mode.ON
-    endpoint = _without_credentials(events.get("endpoint")) if is_operators else None
+    endpoint = events.get("endpoint") if is_operators else None
     return _Verdict(status["mode"], status["reason"], status.get("row"), endpoint)
-
-
-def _without_credentials(endpoint: str | None) -> str | None:
-    """Return *endpoint* without what stands before an @ in it, or behind its path."""
-    if endpoint is None:
-        return None
-    scheme, separator, rest = endpoint.partition("://")
-    host, slash, path = rest.partition("/")
-    shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else endpoint
-    return shown.split("?")[0].split("#")[0]
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..events import TelemetryPipeline, find_target
 from ..privacy import Stream, has_been_noticed
-from ..system import Transport
+from ..system import Transport, outline_of_url
 from ._installation import Installation
 
 __all__ = ["EventsStream"]
@@ -77,7 +77,12 @@ class EventsStream:
         """Return the endpoint that a person must be told of first, None when there is none."""
         if self.target is None or self.pipeline is None or self.stream is not Stream.AUTHOR_EVENTS:
             return None
-        return self.target.settings.endpoint if self._switches.decide(self.stream).may_send else None
+        return self._shown_endpoint() if self._switches.decide(self.stream).may_send else None
+
+    def _shown_endpoint(self) -> str | None:
+        """Return the endpoint as a person is told of it: a query may hold a key."""
+        endpoint = None if self.target is None else self.target.settings.endpoint
+        return None if endpoint is None else outline_of_url(endpoint)
 
     def describe(self) -> dict[str, Any]:
         """Return mode, reason, endpoint, owner and account, for a person."""
@@ -90,7 +95,7 @@ class EventsStream:
         return {
             "mode": str(decision.mode),
             "reason": decision.reason,
-            "endpoint": self.target.settings.endpoint,
+            "endpoint": self._shown_endpoint(),
             "owner": "operator" if self.target.is_operators else "author",
             "stats": None if self.pipeline is None else dataclasses.asdict(self.pipeline.stats()),
         }
@@ -108,7 +113,7 @@ class EventsStream:
         return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
 
     def _has_notice_been_shown(self) -> bool:
-        endpoint = None if self.target is None else self.target.settings.endpoint
+        endpoint = self._shown_endpoint()
         if not self._is_noticed and endpoint is not None:
             notice = self._installation.open_memory().look().notice
             self._is_noticed = has_been_noticed(notice, (endpoint,))

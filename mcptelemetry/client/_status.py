@@ -20,7 +20,7 @@ from ..environment import (
 )
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
-from ..system import CORRUPT_SUFFIX
+from ..system import CORRUPT_SUFFIX, outline_of_url
 from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
 from ._installation import Installation, path_in
@@ -68,7 +68,7 @@ def _heartbeat(
     return {
         "mode": str(decision.mode) if is_built else "off",
         "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
-        "endpoint": endpoint,
+        "endpoint": None if endpoint is None else outline_of_url(endpoint),
         "owner": None if endpoint is None else owner,
         "not_before": _moment(first_heartbeat_at(picture.notice)),
         **_windows(installation),

@@ -28,7 +28,7 @@ from ..instrument import (
 )
 from ..privacy import FirstRunNotice, NoticeSink, Stream, Switches, maybe_print_first_run_notice
 from ..state import DATABASE_FILE, Memory, SentDocument
-from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock
+from ..system import Clock, SignalChain, SystemClock, Transport, Trouble, as_clock, outline_of_url
 from ..usage import ActivationNotes, CounterRegistry, Counting
 from ..vocabulary import LaunchSource, StartupOutcome, TelemetryStatus
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
@@ -367,7 +367,7 @@ class Telemetry:
         if self._installation.problem is not None:
             return None, None
         heartbeat = self._heartbeat_url() if self._switches.decide(Stream.HEARTBEAT).may_send else None
-        return heartbeat, self._events.endpoint_to_notice()
+        return _outline(heartbeat), self._events.endpoint_to_notice()
 
     def _heartbeat_url(self) -> str | None:
         return self._installation.config.telemetry.endpoint or self._heartbeat_endpoint
@@ -380,8 +380,8 @@ class Telemetry:
             "version": self._version,
             "default": str(self._default),
             "edition": self._edition,
-            "heartbeat_endpoint": self._heartbeat_endpoint,
-            "events_endpoint": self._events_endpoint,
+            "heartbeat_endpoint": _outline(self._heartbeat_endpoint),
+            "events_endpoint": _outline(self._events_endpoint),
             "command": self._command,
         }
         return memory.note_profile({name: value for name, value in values.items() if value is not None})
@@ -518,3 +518,8 @@ class Telemetry:
     def _count_invalid(self) -> None:
         if self.pipeline is not None:
             self.pipeline.buffer.count_invalid()
+
+
+def _outline(endpoint: str | None) -> str | None:
+    """Return *endpoint* as it may be shown and kept: a query may hold a key."""
+    return None if endpoint is None else outline_of_url(endpoint)

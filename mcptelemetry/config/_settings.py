@@ -38,7 +38,7 @@ class TelemetrySettings:
 
     enabled: bool | None = None
     mode: Mode | None = None
-    endpoint: str | None = None
+    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ProxySettings:
     """
 
     enabled: bool = True
-    endpoint: str | None = None
+    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
     batch_size: int = 100
     batch_interval_secs: float = 30
     offline_queue_max: int = 10_000

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..errors import UploadError
 from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
-from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock, outline_of_url
 from ..wire import TelemetryBatch
 from ._endpoint import check_endpoint
 
@@ -102,7 +102,7 @@ class TelemetryUploader:
         self._environ = surroundings
 
     def __repr__(self) -> str:
-        return f"TelemetryUploader({self.endpoint!r})"
+        return f"TelemetryUploader({outline_of_url(self.endpoint)!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""

@@ -8,12 +8,13 @@ from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import ExitHook, around_fork
-from ._http import HttpTransport, NetworkSettings, is_loopback_host
+from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._signals import SignalChain
 from ._tally import Tally
 from ._transport import Answer, NoAnswer, Request, Transport
+from ._urls import is_loopback_host, outline_of_url
 from ._worker import Worker
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "is_loopback_host",
     "is_uuid",
     "make_private_directory",
+    "outline_of_url",
     "package_logger",
     "read_small_file",
     "stamp_of",

@@ -19,11 +19,12 @@ from urllib.parse import urlsplit
 from .._version import VERSION
 from ._fork import around_fork
 from ._transport import Answer, NoAnswer, Request
+from ._urls import is_loopback_host, outline_of_url
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["HttpTransport", "NetworkSettings", "is_loopback_host"]
+__all__ = ["HttpTransport", "NetworkSettings"]
 
 _USER_AGENT = f"mcptelemetry/{VERSION}"
 _FORK_WAITS_FOR_IMPORT_SECS = 5.0
@@ -35,6 +36,11 @@ class NetworkSettings(NamedTuple):
 
     https_proxy: str | None = None
     ca_bundle: str | None = None
+
+    def __repr__(self) -> str:
+        # A proxy's URL may hold the password of its user.
+        proxy = None if self.https_proxy is None else outline_of_url(self.https_proxy)
+        return f"NetworkSettings(https_proxy={proxy!r}, ca_bundle={self.ca_bundle!r})"
 
 
 class HttpTransport:
@@ -139,18 +145,6 @@ class HttpTransport:
 
     def _first_of(self, name: str) -> str | None:
         return self._environ.get(name) or self._environ.get(name.upper()) or None
-
-
-def is_loopback_host(host: str) -> bool:
-    """Return whether *host* (a name or an address, no port) can only be this machine."""
-    import ipaddress  # noqa: PLC0415  not needed to import the package or to record
-
-    if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_at_most(raw: Any, count: int) -> bytes:  # noqa: ANN401  urllib3's response

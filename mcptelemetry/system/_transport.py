@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from ..errors import TelemetryError
+from ._urls import outline_of_url
 
 __all__ = ["Answer", "NoAnswer", "Request", "Transport"]
 
@@ -28,6 +29,13 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     timeout_secs: float
     answer_max_bytes: int = 4096
+
+    def __repr__(self) -> str:
+        # A header may hold a token, a body what a person wrote, a query a key.
+        return (
+            f"Request({outline_of_url(self.url)!r}, {len(self.body)} bytes, headers={sorted(self.headers)}, "
+            f"timeout_secs={self.timeout_secs!r})"
+        )
 
 
 class Answer(NamedTuple):
