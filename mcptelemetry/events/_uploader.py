@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..errors import UploadError
 from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
-from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock, outline_of_url
+from ..system import (
+    AppendTransport,
+    Clock,
+    HttpTransport,
+    NetworkSettings,
+    Transport,
+    as_clock,
+    outline_of_url,
+)
 from ..wire import TelemetryBatch
 from ._endpoint import check_endpoint
 
