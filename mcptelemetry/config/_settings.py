@@ -150,7 +150,11 @@ def load_config(path: str) -> Config:
     if document is None:
         return Config()
     values = {table: _table(document, table) for table in ("telemetry", "proxy.telemetry", "network")}
-    warnings = list(_unknown_names(document))
+    unknown = list(_unknown_names(document))
+    # The nearest known name takes a while to find: not for thousands of keys.
+    warnings = [_warning(document, table, name) for table, name in unknown[:_MAX_WARNINGS]]
+    if len(unknown) > _MAX_WARNINGS:
+        warnings.append(f"and {len(unknown) - _MAX_WARNINGS} more")
     for key in _KEYS:
         value = values[key.table].get(key.name)
         if value is not None and not key.is_right(value):
@@ -162,7 +166,7 @@ def load_config(path: str) -> Config:
         proxy=ProxySettings(**_known(values, "proxy.telemetry")),
         network=NetworkSettings(**_known(values, "network")),
         routing=MappingProxyType(_table(document, "proxy.routing")),
-        warnings=_at_most(warnings),
+        warnings=tuple(warnings),
     )
 
 
@@ -201,29 +205,26 @@ def _mode(said: str | None) -> tuple[Mode | None, str]:
     return mode, f'[telemetry] mode {_shown(said)} is not known and reads as "off"; write "on", "local" or "off"'
 
 
-def _unknown_names(document: Document) -> Iterator[str]:
+def _unknown_names(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield the table and name of each key that is not known."""
     for table, known in _NAMES_IN.items():
         present = _table(document, table) if table else document.tables
-        for name in present:
-            if name in known:
-                continue
-            where = f"[{table}] {name[:60]!r}" if table else f"{name[:60]!r}"
-            nearest = _nearest(name, known)
-            yield f"{document.path}: {where} is not known; " + (
-                f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(known)}"
-            )
+        yield from ((table, name) for name in present if name not in known)
+
+
+def _warning(document: Document, table: str, name: str) -> str:
+    known = _NAMES_IN[table]
+    where = f"[{table}] {name[:60]!r}" if table else f"{name[:60]!r}"
+    nearest = _nearest(name, known)
+    return f"{document.path}: {where} is not known; " + (
+        f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(known)}"
+    )
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     import difflib  # noqa: PLC0415  only for a person who made a slip
 
     return next(iter(difflib.get_close_matches(name[:60].lower(), known, 1)), "")
-
-
-def _at_most(warnings: list[str]) -> tuple[str, ...]:
-    if len(warnings) <= _MAX_WARNINGS:
-        return tuple(warnings)
-    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more")
 
 
 def _shown(value: object) -> str:

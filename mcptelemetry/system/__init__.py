@@ -11,6 +11,7 @@ from ._fork import ExitHook, around_fork
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
+from ._ownership import ForeignFile
 from ._signals import SignalChain
 from ._tally import Tally
 from ._transport import Answer, NoAnswer, Request, Transport
@@ -26,6 +27,7 @@ __all__ = [
     "Database",
     "ExitHook",
     "FileStamp",
+    "ForeignFile",
     "HttpTransport",
     "NetworkSettings",
     "NoAnswer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,18 @@ def test_off_works_whatever_else_is_broken(tmp_path: Path) -> None:
     assert said(tmp_path / ".acme-mcp" / "telemetry-state.toml") == 'mode = "off"'
     assert run(tmp_path, "off")[0] == 0
     assert said(tmp_path / ".mcptelemetry" / "person.toml") == 'mode = "off"'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_off_works_where_others_may_write_too(tmp_path: Path) -> None:
+    """A directory that anybody may write is not obeyed, and a no is written there all the same."""
+    (tmp_path / ".acme-mcp").mkdir()
+    (tmp_path / ".acme-mcp").chmod(0o777)
+    assert run(tmp_path, "off", "--app", "acme-mcp")[0] == 0
+    assert said(tmp_path / ".acme-mcp" / "telemetry-state.toml") == 'mode = "off"'
+    status, _, err = run(tmp_path, "on", "--app", "acme-mcp")
+    assert status == 1
+    assert "may be written by everybody" in err
 
 
 def test_off_says_when_the_operators_events_go_on(tmp_path: Path) -> None:
