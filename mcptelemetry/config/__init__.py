@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._document import prepare_reader
+from ._document import BrokenFile, prepare_reader
 from ._modes import PERSON_FILE, STATE_FILE, Mode, ModeRecord, person_directory, read_mode, write_mode
 from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
 from ._watched import WatchedFile
@@ -12,6 +12,7 @@ __all__ = [
     "PERSON_FILE",
     "PROXY_KEYS",
     "STATE_FILE",
+    "BrokenFile",
     "Config",
     "Mode",
     "ModeRecord",

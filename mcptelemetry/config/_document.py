@@ -31,6 +31,14 @@ _HEADER = re.compile(r"\s*(?:\[[^\[\]]+\]|\[\[[^\[\]]+\]\])\s*(?:#.*)?")
 class BrokenFile(ConfigError):
     """What is wrong stands in the file itself, and stays wrong until the file is another one."""
 
+    def __init__(self, message: str, text: str = "") -> None:
+        super().__init__(message)
+        self._text = text
+
+    def mentions(self, word: str) -> bool:
+        """Return whether *word* stands anywhere in the file, in any case: it may have been meant."""
+        return word in self._text.lower()
+
 
 class Document:
     """The tables of one file, and the text they came from, for naming lines."""
@@ -45,7 +53,7 @@ class Document:
         line = self._line_of(table, key)
         place = f"{self.path}, line {line}" if line else self.path
         where = f"[{table}] {key}" if table else key
-        return BrokenFile(f"{place}: {where} {trouble}")
+        return BrokenFile(f"{place}: {where} {trouble}", self._text)
 
     def _line_of(self, table: str, key: str) -> int:
         """Return the number of the line that sets *key*, 0 when it is written in some other way."""
@@ -97,9 +105,9 @@ def _parse(path: str, content: bytes) -> Document:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         msg = f"{path}, line {line}: is not UTF-8; save the file as UTF-8"
-        raise BrokenFile(msg) from None
+        raise BrokenFile(msg, content.decode("latin-1").replace("\0", "")) from None
     lines = text.split("\n")
-    too_deep = BrokenFile(f"{path}: keys are at most {_KEYS_MAX_DEEP} deep; write it flatter")
+    too_deep = BrokenFile(f"{path}: keys are at most {_KEYS_MAX_DEEP} deep; write it flatter", text)
     # Before it is parsed: the parser's time grows with the square of the depth.
     if has_long_key(text, _KEYS_MAX_DEEP):
         raise too_deep
@@ -113,7 +121,7 @@ def _parse(path: str, content: bytes) -> Document:
         place = f"{path}, line {line}" if line else path
         trouble = _POSITION.sub("", str(error))[:200]
         msg = f"{place}: is not TOML ({trouble}); correct that line"
-        raise BrokenFile(msg) from None
+        raise BrokenFile(msg, text) from None
     if has_deep_table(tables, _KEYS_MAX_DEEP):
         raise too_deep
     _require_an_end(path, text)

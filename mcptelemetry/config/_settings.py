@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..system import NetworkSettings
 from ._document import Document, read_document
+from ._misspelt import Misspelling, find_misspellings
 from ._modes import Mode
 
 __all__ = ["CONFIG_FILE", "PROXY_KEYS", "Config", "ProxySettings", "TelemetrySettings", "load_config"]
@@ -67,7 +68,9 @@ class Config:
     What `telemetry.toml` says; the defaults are what a missing file says.
 
     *routing* is `[proxy.routing]` as it was written. *warnings* are lines for a log or a
-    person: keys that are not known, each with the nearest one that is.
+    person: keys that are not known, each with the nearest one that is. *telemetry_doubt* and
+    *events_doubt* name the misspelt switch for which the heartbeat and the author's events,
+    or all events, read as off; ``""`` when there is none.
     """
 
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
@@ -75,6 +78,8 @@ class Config:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     routing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
+    telemetry_doubt: str = ""
+    events_doubt: str = ""
 
 
 class _Key(NamedTuple):
@@ -159,6 +164,7 @@ def load_config(path: str) -> Config:
         value = values[key.table].get(key.name)
         if value is not None and not key.is_right(value):
             raise document.error(key.table, key.name, f"must be {key.allowed}, not {_shown(value)}")
+    misspelt = list(find_misspellings(document.tables, _NAMES_IN))
     mode, doubt = _mode(values["telemetry"].get("mode"))
     warnings += [f"{document.path}: {doubt}"] if doubt else []
     return Config(
@@ -167,7 +173,13 @@ def load_config(path: str) -> Config:
         network=NetworkSettings(**_known(values, "network")),
         routing=MappingProxyType(_table(document, "proxy.routing")),
         warnings=tuple(warnings),
+        telemetry_doubt=next((_doubt(document, one) for one in misspelt if one.is_of_telemetry), ""),
+        events_doubt=next((_doubt(document, one) for one in misspelt if one.is_of_events), ""),
     )
+
+
+def _doubt(document: Document, misspelt: Misspelling) -> str:
+    return f"{misspelt.place} in {document.path} is a misspelt switch, which reads as off"
 
 
 def _table(document: Document, name: str) -> dict[str, Any]:

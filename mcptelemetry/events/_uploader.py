@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
+from ..privacy import Gate, Outcome, StandingSwitches, Verdict, collect_blocked_values, find_credential
 from ..system import (
     AppendTransport,
     Clock,
@@ -103,7 +103,7 @@ class TelemetryUploader:
         application = None if app is None else Application(app)
         self._gate = Gate(
             transport or _transport_for(self.endpoint, surroundings, network),
-            refusal=refusal or (lambda: standing_refusal(surroundings, application)),
+            refusal=refusal or StandingSwitches(surroundings, application).refusal,
             clock=as_clock(clock),
             scan=self.find_guilt,
         )

@@ -14,7 +14,7 @@ from ._notice import (
 )
 from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
 from ._spellings import ANONYMITY_BLOCKED_PREFIXES
-from ._switches import Decision, Stream, Switches, is_disabled_by_env, standing_refusal
+from ._switches import Decision, StandingSwitches, Stream, Switches, is_disabled_by_env, standing_refusal
 
 __all__ = [
     "ANONYMITY_BLOCKED_PREFIXES",
@@ -25,6 +25,7 @@ __all__ = [
     "Gate",
     "NoticeSink",
     "Outcome",
+    "StandingSwitches",
     "Stream",
     "Switches",
     "Verdict",
