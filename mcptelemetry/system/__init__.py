@@ -14,11 +14,12 @@ from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._signals import SignalChain
 from ._tally import Tally
-from ._transport import Answer, NoAnswer, Request, Transport
+from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._urls import is_loopback_host, outline_of_url
 from ._worker import Worker
 
 __all__ = [
+    "BLOCK_BYTES",
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
@@ -37,6 +38,7 @@ __all__ = [
     "Tally",
     "Transport",
     "Trouble",
+    "Withheld",
     "Worker",
     "around_fork",
     "as_clock",
