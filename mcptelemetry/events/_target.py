@@ -2,8 +2,8 @@
 Whose events these are, and where they go.
 
 An endpoint that was found on the machine is the operator's; one that stands only in the
-code is the author's. The operator's wins, and each has a token of its own: the author's
-must not reach the operator's endpoint, nor the other way round.
+code is the author's. The operator's wins, and a token belongs to the endpoint that was
+written beside it: the author's, the file's and the environment's never reach another one.
 """
 
 from __future__ import annotations
@@ -47,18 +47,21 @@ def find_target(
     `TypeError` when what the author said cannot.
     """
     variable = application.events_endpoint_variable
-    from_environ = environ.get(variable, "").strip()
-    for endpoint, source in ((from_environ, variable), (config.proxy.endpoint, config_path)):
+    for endpoint, source, token_variable in (
+        (environ.get(variable, "").strip(), variable, application.events_token_variable),
+        (config.proxy.endpoint, config_path, config.proxy.token_key),
+    ):
         if endpoint:
-            return _operators(endpoint, source, environ, config)
+            return _operators(endpoint, source, token_variable, environ, config)
     if code_endpoint is None:
         return None
     settings = _settings(config, code_endpoint)
     return EventsTarget(settings, TelemetryAuth(code_token), is_operators=False, source="the code")
 
 
-def _operators(endpoint: str, source: str, environ: Mapping[str, str], config: Config) -> EventsTarget:
-    variable = config.proxy.token_key
+def _operators(
+    endpoint: str, source: str, variable: str | None, environ: Mapping[str, str], config: Config
+) -> EventsTarget:
     try:
         auth = TelemetryAuth(environ.get(variable, "").strip() or None if variable else None)
         settings = _settings(config, endpoint)
