@@ -84,13 +84,22 @@ def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urll
             super().connect()
 
         def _tunnel(self) -> None:
-            # What is said to a proxy has no headers but the proxy's own.
-            self.response_class = _DeadlineResponse
+            # What is said to a proxy has no headers but the proxy's own. Its answer is closed here:
+            # Python 3.9 leaves that to the garbage collector, and the socket with it.
+            answers: list[_DeadlineResponse] = []
+
+            def answer(*args: Any, **options: Any) -> _DeadlineResponse:  # noqa: ANN401  http.client's signature
+                answers.append(_DeadlineResponse(*args, **options))
+                return answers[-1]
+
+            self.response_class = answer
             self._is_tunnelling = True
             try:
                 super()._tunnel()
             finally:
                 self._is_tunnelling = False
+                for one in answers:
+                    one.close()
 
         def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002  http.client's signature
             # The head as it was composed above us is let go: some of it may be a stranger's.

@@ -40,7 +40,8 @@ def certificate(tmp_path_factory):
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("t.acme.dev")]),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -182,3 +183,34 @@ def test_connection_at_rest_that_ended_is_replaced_under_tls_too(certificate):
             assert transport.post(request_to(server)).status == 202
         transport.close()
         assert (len(server.requests), server.connection_count) == (4, 2)
+
+
+@pytest.mark.parametrize("credentials", ["", "user:hunter2@"])
+def test_tunnel_of_a_proxy_carries_each_head_where_it_belongs(certificate, credentials):
+    """The proxy hears its own headers only, the endpoint ours only, and the tunnel is used again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def be_proxy_and_endpoint(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        connection.sock = context.wrap_socket(connection.sock, server_side=True)
+        answer_all(connection)
+
+    with SocketServer(be_proxy_and_endpoint) as proxy:
+        transport = HttpTransport(
+            environ={"HTTPS_PROXY": proxy.url.replace("http://", f"http://{credentials}")},
+            network=NetworkSettings(ca_bundle=certificate),
+        )
+        request = Request("https://t.acme.dev/e?k=1", b"{}", {"Authorization": "Bearer mine"}, 5.0)
+        assert [transport.post(request).status for _ in range(2)] == [202, 202]
+        transport.close()
+        connect, *posts = proxy.requests
+        assert proxy.connection_count == 1
+    assert (connect.method, connect.path) == ("CONNECT", "t.acme.dev:443")
+    assert set(connect.headers) <= {"host", "proxy-authorization"}
+    assert ("proxy-authorization" in connect.headers) is bool(credentials)
+    assert len(posts) == 2
+    for post in posts:
+        assert (post.method, post.path, post.headers["host"]) == ("POST", "/e?k=1", "t.acme.dev")
+        assert set(post.headers) == {"host", "user-agent", "accept-encoding", "authorization", "content-length"}
