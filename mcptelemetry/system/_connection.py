@@ -122,7 +122,8 @@ def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urll
             self.response_class = answer_class
             if self.sock is None:
                 self.connect()
-            secs = self.sock.gettimeout()
+            sock: Any = self.sock
+            secs = sock.gettimeout()
             ends_at = None if secs is None else time.monotonic() + secs
             view = memoryview(letter)
             for start in range(0, max(len(view), 1), BLOCK_BYTES):
@@ -130,9 +131,9 @@ def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urll
                     raise Withheld
                 block = bytes(view[start : start + BLOCK_BYTES])
                 if ends_at is not None:
-                    self.sock.settimeout(_left_until(ends_at))  # one deadline for all blocks
-                self.sock.sendall(letter.head + block if start == 0 else block)
-            self.sock.settimeout(secs)
+                    sock.settimeout(_left_until(ends_at))  # one deadline for all blocks
+                sock.sendall(letter.head + block if start == 0 else block)
+            sock.settimeout(secs)
 
         def getresponse(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  urllib3's signature
             response = super().getresponse(*args, **options)

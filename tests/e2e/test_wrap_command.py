@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.testing import ScriptedServer
-
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 REPLAY = str(DATA / "servers" / "replay_server.py")
@@ -66,28 +64,6 @@ def test_wrap_takes_the_endpoint_of_the_named_app(tmp_path: Path) -> None:
     run(tmp_path, *arguments, stdin=requests(), **environ)
     assert events(option) == [("add", "success")]
     assert events(variable) == [("add", "success")]
-
-
-@pytest.mark.parametrize(
-    ("option", "token"), [(["--token-env", "MY_TOKEN"], "Bearer of the option"), ([], None), (["--token-env", "UNSET"], None)]
-)
-def test_wrap_sends_no_token_but_the_one_for_its_endpoint(tmp_path: Path, option: list[str], token: str | None) -> None:
-    """--token-env names the token of --endpoint; the file's and the variable's belong to other endpoints."""
-    (tmp_path / ".acme-mcp").mkdir()
-    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text(
-        '[proxy.telemetry]\nendpoint = "https://ops.acme.dev/e"\ntoken_key = "FILE_TOKEN"\n'
-    )
-    environ = {
-        "FILE_TOKEN": "of the file",
-        "ACME_MCP_EVENTS_ENDPOINT": "https://environ.acme.dev/e",
-        "ACME_MCP_EVENTS_TOKEN": "of the environment",
-        "MY_TOKEN": "of the option",
-    }
-    with ScriptedServer() as server:
-        arguments = ["wrap", "--app", "acme-mcp", "--endpoint", server.events_url, *option, "--", *SERVER]
-        done = run(tmp_path, *arguments, stdin=requests(), **environ)
-        assert done.returncode == 0
-        assert [request.headers.get("authorization") for request in server.requests] == [token]
 
 
 def test_wrap_takes_no_token_without_its_endpoint(tmp_path: Path) -> None:
