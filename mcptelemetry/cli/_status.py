@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..application import SOME_RELEASE
 from ..config import load_config, read_mode
 from ..privacy import Stream, Switches
 from ._command import Command, Console
@@ -23,7 +24,9 @@ _DEFAULT_ROW = 8  # nobody said anything
 
 
 def _run_status(args: argparse.Namespace, console: Console) -> int:
-    status = _status_of_person(console) if is_person_wide(args) else telemetry_for(args, console).status()
+    status: dict[str, Any] = (
+        _status_of_person(console) if is_person_wide(args) else {**telemetry_for(args, console).status()}
+    )
     if status.get("version", "") is None and status["row"] == _DEFAULT_ROW:
         status["reason"] = "nobody said no; what the application itself says is known after its first start"
     if args.json:
@@ -41,7 +44,7 @@ def _run_status(args: argparse.Namespace, console: Console) -> int:
 
 
 def _status_of_person(console: Console) -> dict[str, Any]:
-    switches = Switches(None, environ=console.environ, version="1", is_under_test=False)
+    switches = Switches(None, environ=console.environ, version=SOME_RELEASE, is_under_test=False)
     decision = switches.decide(Stream.HEARTBEAT)
     is_said = decision.row < _DEFAULT_ROW
     return {

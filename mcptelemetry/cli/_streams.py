@@ -11,15 +11,16 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..application import Application, home_directory
+from ..application import SOME_RELEASE, Application, home_directory
 from ..config import CONFIG_FILE, STATE_FILE, load_config
 from ..errors import ConfigError
+from ..installation import find_operators_endpoint
 from ..privacy import Stream, Switches
+from ..state import DATABASE_FILE
 from ..system import outline_of_url
 
 __all__ = ["LeavingStream", "find_leaving_streams", "leaving_stream"]
 
-_MEMORY_FILE = "telemetry.db"
 _ENDPOINT_ENDING = "_EVENTS_ENDPOINT"
 
 
@@ -41,7 +42,7 @@ class LeavingStream(NamedTuple):
 def find_leaving_streams(environ: Mapping[str, str]) -> Iterator[LeavingStream]:
     """Yield what still leaves for operators, of all applications that are known on this machine."""
     for application in _applications(environ):
-        switches = Switches(application, environ=environ, version="1", is_under_test=False)
+        switches = Switches(application, environ=environ, version=SOME_RELEASE, is_under_test=False)
         found = leaving_stream(switches, application, environ)
         if found is not None:
             yield found
@@ -53,15 +54,15 @@ def leaving_stream(
     """Return where the operator's events of *application* go, None when none leave."""
     if not switches.decide(Stream.OPERATOR_EVENTS).may_send:
         return None
-    variable = application.events_endpoint_variable
-    endpoint, stop = environ.get(variable, "").strip(), f"unset {variable}"
-    if not endpoint:
-        try:
-            endpoint = load_config(switches.config_path).proxy.endpoint or ""
-        except ConfigError:
-            return None
-        stop = f"set enabled = false in [proxy.telemetry] of {switches.config_path}"
-    return LeavingStream(application.name, outline_of_url(endpoint), stop) if endpoint else None
+    try:
+        found = find_operators_endpoint(application, environ, load_config(switches.config_path))
+    except ConfigError:
+        return None  # then nothing of theirs leaves either
+    if found is None:
+        return None
+    in_file = f"set enabled = false in [proxy.telemetry] of {switches.config_path}"
+    stop = in_file if found.variable is None else f"unset {found.variable}"
+    return LeavingStream(application.name, outline_of_url(found.endpoint), stop)
 
 
 def _applications(environ: Mapping[str, str]) -> list[Application]:
@@ -78,7 +79,7 @@ def _applications(environ: Mapping[str, str]) -> list[Application]:
         folders = []
     for folder in folders:
         if folder.startswith(".") and any(
-            os.path.lexists(os.path.join(home, folder, file)) for file in (CONFIG_FILE, STATE_FILE, _MEMORY_FILE)
+            os.path.lexists(os.path.join(home, folder, file)) for file in (CONFIG_FILE, STATE_FILE, DATABASE_FILE)
         ):
             names.add(folder[1:])
     found = []

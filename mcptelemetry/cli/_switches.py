@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..application import Application
+from ..application import SOME_RELEASE, Application
 from ..config import Mode, load_config, read_mode, write_mode
 from ..privacy import Stream, Switches
 from ._command import Command, CommandFailed, Console, WrongUse
@@ -119,7 +119,7 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         raise WrongUse(str(error)) from None
     # The application's version is not known here, and what was written stands before its row.
     switches = Switches(
-        application, environ=console.environ, data_dir=args.data_dir, version="1", is_under_test=False
+        application, environ=console.environ, data_dir=args.data_dir, version=SOME_RELEASE, is_under_test=False
     )
     return _Subject(
         name="all applications" if application is None else application.name,

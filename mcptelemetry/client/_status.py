@@ -7,32 +7,33 @@ Looking changes nothing: no file is made, and every answer is that of this momen
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
-from ..environment import (
-    AutostartReader,
-    OsFileProber,
-    ParentPPIDChecker,
-    StdinTTYChecker,
-    current_os_name,
-    detect_env_kind,
-    detect_launch_source,
-)
+from ..counters import ActivationStore, Windows
+from ..installation import Installation, SurroundingsReader
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX, outline_of_url
-from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
-from ._installation import Installation, path_in
+
+if TYPE_CHECKING:
+    from ..status import (
+        ActivationStatus,
+        EnvMarkersStatus,
+        HeartbeatStatus,
+        MemoryStatus,
+        NoticeStatus,
+        NoticeWord,
+        Status,
+        StorageStatus,
+        SurroundingsStatus,
+        WindowsStatus,
+    )
 
 __all__ = ["describe_status"]
 
-_AUTOSTART_FILE = "tray-autostart.json"
 
-
-def describe_status(
-    installation: Installation, events: EventsStream, *, version: str, heartbeat_endpoint: str | None
-) -> dict[str, Any]:
+def describe_status(installation: Installation, events: EventsStream) -> Status:
     """Return the mapping of `Telemetry.status()`."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
@@ -40,8 +41,8 @@ def describe_status(
     picture = memory.look()
     return {
         "app": installation.application.name,
-        "version": version or None,
-        "mode": str(decision.mode),
+        "version": installation.setup.version or None,
+        "mode": decision.mode.value,
         "reason": decision.reason,
         "row": decision.row,
         "files": {
@@ -49,9 +50,9 @@ def describe_status(
             "mode": switches.state_path,
             "person": switches.person_path,
             "memory": memory.path,
-            "autostart": path_in(installation.data_dir, _AUTOSTART_FILE),
+            "autostart": installation.autostart_path,
         },
-        "heartbeat": _heartbeat(installation, decision, picture, heartbeat_endpoint),
+        "heartbeat": _heartbeat(installation, decision, picture),
         "events": events.describe(),
         "storage": _storage(memory),
         **_memory(picture),
@@ -60,41 +61,38 @@ def describe_status(
     }
 
 
-def _heartbeat(
-    installation: Installation, decision: Decision, picture: Picture, endpoint: str | None
-) -> dict[str, Any]:
-    owner = "person" if installation.config.telemetry.endpoint else "author"
+def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> HeartbeatStatus:
+    endpoint = installation.heartbeat_endpoint
     is_built = endpoint is not None and installation.problem is None
     return {
-        "mode": str(decision.mode) if is_built else "off",
+        "mode": decision.mode.value if is_built else "off",
         "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
         "endpoint": None if endpoint is None else outline_of_url(endpoint),
-        "owner": None if endpoint is None else owner,
+        "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
         "not_before": _moment(first_heartbeat_at(picture.notice)),
         **_windows(installation),
     }
 
 
-def _windows(installation: Installation) -> dict[str, Any]:
+def _windows(installation: Installation) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
-    memory, clock = installation.open_memory(), installation.clock
-    state = Windows(memory.database, clock=clock.time, generation=installation.switches.generation).state()
+    state = Windows.of(installation).state()
     return {
-        "due_at": _moment(clock.time() + state.due_in_secs),
+        "due_at": _moment(installation.clock.time() + state.due_in_secs),
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
     }
 
 
-def _activation(installation: Installation) -> dict[str, Any] | None:
+def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
-    store = ActivationStore(installation.open_memory().path, installation.clock)
+    store = ActivationStore.on(installation.open_memory().database, installation.clock)
     state = store.load()
-    return None if store.trouble is not None else state.to_dict()
+    return None if store.trouble is not None else cast("ActivationStatus", state.to_dict())
 
 
-def _storage(memory: Memory) -> dict[str, Any]:
+def _storage(memory: Memory) -> StorageStatus:
     trouble = memory.storage_trouble()
     aside = memory.path + CORRUPT_SUFFIX
     return {
@@ -104,33 +102,34 @@ def _storage(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _memory(picture: Picture) -> dict[str, Any]:
+def _memory(picture: Picture) -> MemoryStatus:
     identity, mark, outcome = picture.identity, picture.notice, picture.last_startup_outcome
-    notice = None
+    notice: NoticeStatus | None = None
     if mark is not None:
-        notice = {"shown_at": _moment(mark.shown_at), "how": mark.how, "endpoints": sorted(mark.destinations)}
+        notice = {
+            "shown_at": format_moment(mark.shown_at),
+            "how": cast("NoticeWord", mark.how),
+            "endpoints": sorted(mark.destinations),
+        }
     return {
-        "identity": None if identity is None else identity._asdict(),
+        "identity": None
+        if identity is None
+        else {"anonymous_id": identity.anonymous_id, "created_at": identity.created_at},
         "notice": notice,
         "last_reported_version": picture.last_reported_version,
-        "last_startup_outcome": None if outcome is None else str(outcome),
+        "last_startup_outcome": None if outcome is None else outcome.value,
         "last_success_at": _moment(picture.last_success_at),
         "last_error": picture.last_error,
     }
 
 
-def _surroundings(installation: Installation) -> dict[str, Any]:
-    environ = installation.environ
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    terminal = StdinTTYChecker()
-    kind, markers = detect_env_kind(environ, OsFileProber(), current_os_name(), terminal, uid=uid)
-    source = detect_launch_source(environ, None, ParentPPIDChecker(), terminal, app=installation.application)
-    autostart = AutostartReader(path_in(installation.data_dir, _AUTOSTART_FILE), installation.clock.time)
+def _surroundings(installation: Installation) -> SurroundingsStatus:
+    kind, markers, source, autostart = SurroundingsReader(installation).read()
     return {
-        "env_kind": str(kind),
-        "env_markers": markers.to_dict(),
-        "launch_source": str(source),
-        "autostart_enabled": autostart.read() if installation.data_dir else None,
+        "env_kind": None if kind is None else kind.value,
+        "env_markers": None if markers is None else cast("EnvMarkersStatus", markers.to_dict()),
+        "launch_source": None if source is None else source.value,
+        "autostart_enabled": autostart,
     }
 
 

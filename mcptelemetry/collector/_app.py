@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from ..system import Clock, as_clock
+from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH
 from ._documents import DocumentError, read_batch
 from ._feedback import add_feedback, read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
@@ -30,9 +31,6 @@ __all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SEC
 
 _log = logging.getLogger(__name__)
 
-EVENTS_PATH = "/api/telemetry/tool-invocations"
-HEARTBEAT_PATH = "/heartbeat"
-FEEDBACK_PATH = "/feedback"
 # More than one machine can send, less than it takes to keep a disk from doing anything else.
 RATE_LIMIT_PER_SECOND = 2000.0
 _STORE_RETRY_AFTER_SECS = 10
@@ -49,13 +47,17 @@ def create_app(
     """
     Return the collector as an application for any WSGI server.
 
-    With *token*, events are taken only with ``Authorization: Bearer <token>``. The report is
-    shown to loopback only, or, with *report_token*, to whoever sends that as bearer token and
-    to nobody else: set one when the app stands behind a reverse proxy. *rate_limit* is how
-    many posts of events, and again of heartbeats and feedback together, a process takes a
-    second, None for any number. *clock* gives the time (default: the machine's).
+    Args:
+        store: where what arrives is kept.
+        token: events are taken only with ``Authorization: Bearer <token>``; None: from anybody.
+        report_token: the report is shown to whoever sends this as bearer token, and to nobody
+            else; None: to loopback only. Set one when the app stands behind a reverse proxy.
+        rate_limit: how many posts of events, and again of heartbeats and feedback together, a
+            process takes a second; None: any number.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
 
-    Raises `ValueError` or `TypeError` naming the argument that cannot be used.
+    Raises:
+        TypeError, ValueError: naming the argument that cannot be used.
     """
     clock = as_clock(clock)
     _check_rate_limit(rate_limit)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from ._document import BrokenFile, prepare_reader
-from ._modes import PERSON_FILE, STATE_FILE, Mode, ModeRecord, person_directory, read_mode, write_mode
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
+from ._modes import (
+    PERSON_FILE,
+    STATE_FILE,
+    Mode,
+    ModeRecord,
+    ModeWord,
+    person_directory,
+    read_mode,
+    write_mode,
+)
 from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
 from ._watched import WatchedFile
 
 __all__ = [
     "CONFIG_FILE",
+    "FORMATS_OF_SCHEME",
     "PERSON_FILE",
     "PROXY_KEYS",
     "STATE_FILE",
@@ -16,9 +27,11 @@ __all__ = [
     "Config",
     "Mode",
     "ModeRecord",
+    "ModeWord",
     "ProxySettings",
     "TelemetrySettings",
     "WatchedFile",
+    "check_endpoint",
     "load_config",
     "person_directory",
     "prepare_reader",

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Literal
 
 from ..application import home_directory
 from ..errors import ConfigError
@@ -20,7 +21,7 @@ from ..vocabulary import Word
 from ._document import BrokenFile, read_document
 from ._misspelt import is_misspelt
 
-__all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "person_directory", "read_mode", "write_mode"]
+__all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
 
 PERSON_FILE = "person.toml"
 """The name of the person-wide file, in `person_directory`."""
@@ -47,6 +48,9 @@ class Mode(Word):
         return _MODE_OF_WORD.get(word, cls.OFF) if isinstance(word, str) else cls.OFF
 
 
+ModeWord = Literal["on", "local", "off"]
+"""The words of `Mode`."""
+
 _MODE_OF_WORD: dict[str, Mode] = {mode.value: mode for mode in Mode}
 
 
@@ -63,7 +67,7 @@ class ModeRecord:
     mode: Mode
     since: str
     doubt: str = ""
-    events: str = _EVENTS_ON
+    events: str = "on"
 
     @property
     def has_events(self) -> bool:
@@ -128,7 +132,7 @@ def _events_word(tables: Mapping[str, object]) -> str:
 
 
 def write_mode(
-    path: str, mode: Mode | str, *, clock: Callable[[], float], refuse_events: bool = False
+    path: str, mode: Mode | ModeWord, *, clock: Callable[[], float], refuse_events: bool = False
 ) -> ModeRecord:
     """
     Let the file at *path* say *mode* as of now, and return what it says.

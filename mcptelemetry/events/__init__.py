@@ -6,15 +6,15 @@ from ..errors import UploadError
 from ..vocabulary import TelemetryStatus
 from ..wire import TelemetryBatch, TelemetryEvent
 from ._account import PipelineStats
-from ._buffer import TelemetryBuffer
+from ._buffer import BufferCounts, TelemetryBuffer
 from ._config import PipelineConfig
-from ._endpoint import check_endpoint
 from ._pipeline import TelemetryPipeline
 from ._recorder import Recorder
 from ._target import EventsTarget, find_target
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
+    "BufferCounts",
     "EventsTarget",
     "PipelineConfig",
     "PipelineStats",
@@ -27,6 +27,5 @@ __all__ = [
     "TelemetryStatus",
     "TelemetryUploader",
     "UploadError",
-    "check_endpoint",
     "find_target",
 ]

@@ -42,8 +42,8 @@ from ._uploader import TelemetryAuth, TelemetryUploader, upload_error
 
 __all__ = ["TelemetryPipeline"]
 
+_logger = logging.getLogger(__name__)
 _CAPACITY_MIN = 16
-_EXIT_SECS = 1.0
 _LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
 
 
@@ -60,10 +60,23 @@ class TelemetryPipeline:
     """
     Records events and delivers them to `config.endpoint`.
 
-    Safe from any thread and across forks. *app* and *version* go with every batch; with
-    *app* its opt-out variable is obeyed too. *environ*, *clock*, *transport*, *network*,
-    *uniform* (as `random.uniform`) and *refusal* default to the real ones. A bad argument is
-    a `ValueError` or `TypeError`.
+    Safe from any thread and across forks.
+
+    Args:
+        config: the settings; None: all defaults, and no endpoint.
+        app: the application's name, which goes with every batch and whose opt-out variable is
+            obeyed; None: ``DO_NOT_TRACK`` alone is.
+        version: the application's version, which goes with every batch.
+        environ: the environment, looked at before each send; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+        network: proxy and certificates; None: as the environment says.
+        uniform: draws the length of a back-off between two numbers of seconds.
+        refusal: returns why nothing may leave now, or None; asked before each send. None: the
+            environment is asked.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used.
     """
 
     def __init__(
@@ -88,8 +101,8 @@ class TelemetryPipeline:
         if not isinstance(config, PipelineConfig):
             msg = f"config must be a PipelineConfig, not {type(config).__name__}"
             raise TypeError(msg)
-        self.config = config
-        self.buffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self.config: PipelineConfig = config
+        self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
         self._clock = as_clock(clock)
         self._uniform = uniform
         self._body_of = partial(BODY_OF_FORMAT[config.format], app=app, version=version)
@@ -109,14 +122,14 @@ class TelemetryPipeline:
         self._is_closed = False
         self._begin()
         # Here and not in start(): a server may build it, fork its workers, and start it there.
-        around_fork(in_child=self._renew)
+        around_fork(in_child=self._renew, place="loop")
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
         self._lock = threading.RLock()  # re-entrant: a signal handler may flush meanwhile
         self._flushes: list[_Flush] = []  # guarded by _lock
         self._stops_at: float | None = None  # guarded by _lock
-        self._outages = OutageLog(logging.getLogger(__name__))
+        self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
         self._schedule = Schedule(
             self._clock,
@@ -134,7 +147,6 @@ class TelemetryPipeline:
             schedule=self._schedule,
             outages=self._outages,
             body_of=self._body_of,
-            batch_size=self.config.batch_size,
             clock=self._clock,
             secs_left=self._secs_left,
         )
@@ -151,7 +163,7 @@ class TelemetryPipeline:
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        self._exit_hook = ExitHook(self._finish_at_exit)
+        self._exit_hook = ExitHook(self._finish_at_exit, ring=self._ring_at_exit)
         self.buffer.attend(self._summon)
         if not self.buffer.is_empty():
             self._summon()
@@ -221,6 +233,7 @@ class TelemetryPipeline:
             # They stay on the list until they are answered: this thread may be killed.
             flushes = list(self._flushes)
             is_last = self._stops_at is not None
+        self._tell_of_complaint()
         self._account.requeue()  # a worker before this one may have been killed while it was sending
         due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=bool(flushes) or is_last)
         outcome = None
@@ -229,6 +242,16 @@ class TelemetryPipeline:
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
         self._answer(flushes, outcome)
         return None if is_last else due_in
+
+    def _tell_of_complaint(self) -> None:
+        # Here, because recording itself never logs.
+        argument = self.buffer.take_complaint()
+        if argument is not None:
+            _logger.warning(
+                "mcptelemetry: a call of record() was not recorded, because %s is invalid;"
+                " such calls are counted as invalid, and this is said once",
+                argument,
+            )
 
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:
@@ -291,9 +314,14 @@ class TelemetryPipeline:
             self._exit_hook.renew()
         self._worker.ensure_running()
 
+    def _ring_at_exit(self) -> None:
+        if not self._is_closed and self._exit_hook is not None:
+            self._stops_at = self._clock.monotonic() + self._exit_hook.secs_left()
+            self.buffer.ring()
+
     def _finish_at_exit(self) -> None:
-        if not self._is_closed:
-            self._end(_EXIT_SECS, may_start_thread=False)
+        if not self._is_closed and self._exit_hook is not None:
+            self._end(self._exit_hook.secs_left(), may_start_thread=False)
 
     def _end(self, timeout: float, *, may_start_thread: bool) -> None:
         if self._uploader is not None:

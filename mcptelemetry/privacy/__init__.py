@@ -7,22 +7,26 @@ from ._credentials import find_credential
 from ._gate import Gate, Outcome, Verdict
 from ._notice import (
     FirstRunNotice,
+    HasNotice,
     NoticeSink,
     first_heartbeat_at,
     has_been_noticed,
     maybe_print_first_run_notice,
 )
+from ._rows import Decision, Facts, Stream
 from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
 from ._spellings import ANONYMITY_BLOCKED_PREFIXES
-from ._switches import Decision, StandingSwitches, Stream, Switches, is_disabled_by_env, standing_refusal
+from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
 
 __all__ = [
     "ANONYMITY_BLOCKED_PREFIXES",
     "AnonymityViolation",
     "BlockedValue",
     "Decision",
+    "Facts",
     "FirstRunNotice",
     "Gate",
+    "HasNotice",
     "NoticeSink",
     "Outcome",
     "StandingSwitches",

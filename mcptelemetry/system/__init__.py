@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from ._append import AppendTransport
+from ._backoff import Backoff, draw_backoff_secs
 from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
+from ._exit import ExitHook
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
-from ._fork import ExitHook, around_fork
+from ._fork import around_fork
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._signals import SignalChain
-from ._tally import Tally
+from ._tally import Tally, has_interpreter_lock
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
+from ._turns import Turn, Turns
 from ._urls import is_loopback_host, outline_of_url
 from ._worker import Worker
 
@@ -23,6 +26,7 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "Backoff",
     "Bell",
     "Clock",
     "Database",
@@ -38,11 +42,15 @@ __all__ = [
     "Tally",
     "Transport",
     "Trouble",
+    "Turn",
+    "Turns",
     "Withheld",
     "Worker",
     "around_fork",
     "as_clock",
+    "draw_backoff_secs",
     "draw_uuid4",
+    "has_interpreter_lock",
     "is_loopback_host",
     "is_uuid",
     "make_private_directory",

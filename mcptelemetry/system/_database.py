@@ -12,12 +12,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
 from ._files import make_private_directory
 from ._fork import around_fork
+from ._turns import Turns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,7 +29,6 @@ _Result = TypeVar("_Result")
 CORRUPT_SUFFIX = ".corrupt"
 """What the name of a database that was set aside ends in."""
 
-_FORK_WAIT_SECS = 0.2
 # What sqlite says, and what that is called here; the first that fits.
 _KIND_OF_TEXT = (
     ("locked", "locked"),
@@ -46,6 +45,7 @@ _KIND_OF_TEXT = (
     ("unsupported file format", "corrupt"),
     ("datatype mismatch", "corrupt"),
 )
+_IS_THERE_ALREADY = ("already exists", "duplicate column name")
 
 
 class Trouble(NamedTuple):
@@ -74,12 +74,13 @@ class Database:
         self._migrations = migrations
         self._busy_secs = busy_secs
         self._sqlite = _import_sqlite()
-        # One transaction at a time; held over a fork, so that none is under way in the child.
-        self._turn = threading.Lock()
-        self._is_held_for_fork = False
+        self._turns = Turns()  # one transaction at a time, and none during a fork
         self._is_cut_off = False
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None  # only with a turn
+        self._abandoned: list[object] = []
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
-        around_fork(before=self._hold, in_parent=self._let_go, in_child=self._renew)
+        around_fork(in_child=self._renew, place="storage")
 
     def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
         """
@@ -101,16 +102,20 @@ class Database:
             return Trouble("unusable", "this Python was built without sqlite3")
         if not self.path:
             return Trouble("no place", "there is no home directory to store anything in")
+        if self._pid != os.getpid():
+            self._renew()  # forked by C code, of which Python is not told
         if self._is_cut_off:
             return Trouble("forked", "this process was forked while its parent was writing")
-        if not self._turn.acquire(timeout=self._busy_secs):
+        turn = self._turns.take(self._busy_secs)
+        if turn is None:
             return Trouble("locked", f"{self.path}: another thread did not come to an end")
         try:
+            self._close()
             return act()
         except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError) as error:
             return self._trouble(error)
         finally:
-            self._turn.release()
+            self._turns.give_back(turn)
 
     def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         try:
@@ -124,27 +129,35 @@ class Database:
     def _change_once(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         self._make()
         self._opened = _identity_of(self.path)
-        with contextlib.closing(self._connect("rw")) as connection:
+        try:
+            connection = self._connect("rw")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 self._migrate(connection)
                 result = work(connection)
+                self._require_own(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(Exception):
+                    self._require_own(connection)
                     connection.execute("ROLLBACK")
                 raise
+        finally:
+            self._close()
         return result
 
     def _read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
         if not os.path.lexists(self.path):
             return None
         _require_regular(self.path)
-        with contextlib.closing(self._connect("ro")) as connection:
+        try:
+            connection = self._connect("ro")
             connection.execute("BEGIN")
-            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+            if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
                 return None  # made a moment ago, and not yet filled
             return work(connection)
+        finally:
+            self._close()
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         from pathlib import Path  # noqa: PLC0415  costs as much as it helps, and only here
@@ -156,24 +169,42 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
+        self._connection = connection
         # A damaged value must cost itself and not the transaction.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        try:
-            if mode == "rw":
-                # Readers of a write-ahead log change files, and it does not work on network disks.
-                connection.execute("PRAGMA journal_mode=DELETE")
-        except BaseException:
-            connection.close()
-            raise
+        if mode == "rw":
+            # Readers of a write-ahead log change files, and it does not work on network disks.
+            connection.execute("PRAGMA journal_mode=DELETE")
         return connection
 
+    def _close(self) -> None:
+        """Close what is open: of this turn, or of one that an exception overtook before it could."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _require_own(self, connection: sqlite3.Connection) -> None:
+        # A signal handler may have forked in the middle of the transaction, and come back in
+        # the child: what is open there is the parent's.
+        if connection is not self._connection:
+            msg = "this process was forked in the middle of it"
+            raise OSError(msg)
+
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        applied = connection.execute("PRAGMA user_version").fetchone()[0]
+        applied = max(0, connection.execute("PRAGMA user_version").fetchone()[0])
         for migration in self._migrations[applied:]:
             for statement in migration:
-                connection.execute(statement)
+                self._add(connection, statement)
         if applied < len(self._migrations):
             connection.execute(f"PRAGMA user_version={len(self._migrations)}")
+
+    def _add(self, connection: sqlite3.Connection, statement: str) -> None:
+        try:
+            connection.execute(statement)
+        except self._sqlite.OperationalError as error:
+            # The number was lost (a restored dump has none); what it stood for is there.
+            if not any(words in str(error) for words in _IS_THERE_ALREADY):
+                raise
 
     # -- the file ---------------------------------------------------------------------
 
@@ -208,20 +239,15 @@ class Database:
 
     # -- forks ------------------------------------------------------------------------
 
-    def _hold(self) -> None:
-        self._is_held_for_fork = self._turn.acquire(timeout=_FORK_WAIT_SECS)
-
-    def _let_go(self) -> None:
-        if self._is_held_for_fork:
-            self._is_held_for_fork = False
-            self._turn.release()
-
     def _renew(self) -> None:
         # sqlite believes the parent's transaction to be this process's own, and its memory
         # may be locked by a thread that does not exist here: better to store nothing.
-        self._is_cut_off = self._is_cut_off or not self._is_held_for_fork
-        self._is_held_for_fork = False
-        self._turn = threading.Lock()
+        self._is_cut_off = self._turns.renew() or self._is_cut_off
+        self._pid = os.getpid()
+        if self._connection is not None:
+            # Kept, unused: closing it would undo the parent's transaction on the disk.
+            self._abandoned.append(self._connection)
+            self._connection = None
 
 
 def _import_sqlite() -> Any:  # noqa: ANN401  a module

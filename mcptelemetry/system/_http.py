@@ -12,7 +12,6 @@ import contextlib
 import os
 import re
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from .._version import VERSION
 from ._clock import Clock, SystemClock
 from ._fork import around_fork
 from ._transport import Answer, NoAnswer, Request
+from ._turns import Turns
 from ._urls import is_loopback_host, outline_of_url
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["HttpTransport", "NetworkSettings"]
 
 _USER_AGENT = f"mcptelemetry/{VERSION}"
-_FORK_WAITS_FOR_IMPORT_SECS = 5.0
+# Other threads of a busy host make an import slow, and a child has no second chance.
+_FORK_WAITS_FOR_IMPORT_SECS = 20.0
 _NESTED_ERRORS_MAX = 20
 _REST_MAX_SECS = 5.0
 _PROXY_WANTS_CREDENTIALS = 407
@@ -70,11 +71,11 @@ class HttpTransport:
         self._adapter: Adapter | None = None
         self._answered_at = 0.0  # monotonic
         self._abandoned: list[object] = []
-        # Held while requests is imported, and by every fork: a child that was forked in the
-        # middle of an import would wait for ever for a module lock that no thread holds.
-        self._importing = threading.Lock()
-        self._is_fork_holding = False
-        around_fork(before=self._before_fork, in_parent=self._after_fork_in_parent, in_child=self.renew)
+        # Taken while requests is imported, and waited for by every fork: a child that was forked
+        # in the middle of an import would wait for ever for a module lock that no thread holds.
+        self._imports = Turns(fork_wait_secs=_FORK_WAITS_FOR_IMPORT_SECS)
+        self._is_cut_off = False
+        around_fork(in_child=self.renew, place="transport")
 
     def post(self, request: Request) -> Answer:
         """Send *request*; raise `NoAnswer` when no status came back, `Withheld` when it may not be sent."""
@@ -103,8 +104,7 @@ class HttpTransport:
 
     def renew(self) -> None:
         """Forget the connection of the parent, whose sockets and locks this child shares."""
-        self._importing = threading.Lock()
-        self._is_fork_holding = False
+        self._is_cut_off = self._imports.renew() or self._is_cut_off
         if self._adapter is not None:
             # Kept, unused: letting go of it would run its clean-up on shared state.
             self._abandoned.append(self._adapter)
@@ -138,21 +138,20 @@ class HttpTransport:
                 )
 
     def _open_adapter(self) -> Adapter:
-        with self._importing:
+        if self._is_cut_off:
+            msg = "this process was forked while its parent was importing requests"
+            raise NoAnswer(msg)
+        turn = self._imports.take(_FORK_WAITS_FOR_IMPORT_SECS)
+        try:
             from ._session import Adapter  # noqa: PLC0415  this is where requests comes in
 
             # The codec behind every look-up of a name imports itself at its first use.
             "localhost".encode("idna")
+        finally:
+            if turn is not None:
+                self._imports.give_back(turn)
         self._adapter = Adapter()
         return self._adapter
-
-    def _before_fork(self) -> None:
-        self._is_fork_holding = self._importing.acquire(timeout=_FORK_WAITS_FOR_IMPORT_SECS)
-
-    def _after_fork_in_parent(self) -> None:
-        if self._is_fork_holding:
-            self._is_fork_holding = False
-            self._importing.release()
 
     def _certificates(self) -> str | bool:
         names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")

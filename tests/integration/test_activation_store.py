@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
+from mcptelemetry.counters import MAX_MCP_CLIENTS_SEEN, ActivationNotes, ActivationState, ActivationStore
+from mcptelemetry.errors import StorageError
 from mcptelemetry.testing import FakeClock
-from mcptelemetry.usage import MAX_MCP_CLIENTS_SEEN, ActivationNotes, ActivationState, ActivationStore
 
 FLAGS = ("first_connected_server_ever", "first_mcp_client_ever", "first_retrieve_tools_call_ever")
 
@@ -135,7 +136,7 @@ def test_activation_100_concurrent_increments(store):
 def test_activation_increments_of_processes_add_up(store, tmp_path):
     """Processes of one installation that count at once lose nothing."""
     program = (
-        "import sys; from mcptelemetry.usage import ActivationStore; store = ActivationStore(sys.argv[1])\n"
+        "import sys; from mcptelemetry.counters import ActivationStore; store = ActivationStore(sys.argv[1])\n"
         "for _ in range(10): store.increment_retrieve_tools_call()\n"
     )
     path = str(tmp_path / "data" / "telemetry.db")
@@ -208,7 +209,8 @@ def test_activation_without_a_place_is_trouble_and_no_exception(tmp_path):
     (tmp_path / "file").write_text("in the way")
     store = ActivationStore(os.fspath(tmp_path / "file" / "telemetry.db"))
     store.mark_first_mcp_client()
-    assert store.trouble is not None
+    assert isinstance(store.trouble, StorageError)
+    assert str(tmp_path / "file" / "telemetry.db") in str(store.trouble)
     assert store.load() == ActivationState()
 
 

@@ -151,6 +151,10 @@ WRONG = [
     ("proxy.telemetry", "compression", '"zstd"', '"gzip"'),
     ("proxy.telemetry", "compression", "true", '"gzip"'),
     ("proxy.telemetry", "spool", '"yes"', "true or false"),
+    ("proxy.routing", "strategy", '"remot"', '"remote", "local", "local-first" or "remote-first", not \'remot\''),
+    ("proxy.routing", "strategy", "true", '"remote", "local", "local-first" or "remote-first", not true'),
+    ("proxy.routing", "fallback_on_error", '"no"', "true or false, not 'no'"),
+    ("proxy.routing", "tool_overrides", '"get_*"', "an array of tables, each begun with [[proxy.routing.tool_overrides]]"),
     ("network", "https_proxy", "3128", "a URL"),
     ("network", "ca_bundle", "false", "a path"),
     ("network", "ca_bundle", "2026-01-31", "a path"),
@@ -164,6 +168,23 @@ def test_settings_of_the_wrong_type_or_range_are_named(
     """The error names file, line and key, and what is allowed there."""
     said = trouble(tmp_path, f"# mine\n\n[{table}]\n{key} = {value}\n")
     assert said.startswith(f", line 4: [{table}] {key} must be {allowed}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("3", "must be a table with pattern and strategy, not 3"),
+        ('{strategy = "local"}', ': pattern must be a tool name, or part of one with *, such as "get_*", and is missing'),
+        ('{pattern = "", strategy = "local"}', ": pattern must be a tool name"),
+        ('{pattern = 3, strategy = "local"}', ": pattern must be a tool name"),
+        ('{pattern = "x"}', ': strategy must be "remote", "local", "local-first" or "remote-first", and is missing'),
+        ('{pattern = "x", strategy = "nowhere"}', ": strategy must be "),
+    ],
+)
+def test_rules_of_routing_that_are_wrong_are_named_by_number(rule: str, said: str, tmp_path: Path) -> None:
+    """The error names the rule by its place, the member and what is allowed there."""
+    content = f'[proxy.routing]\ntool_overrides = [{{pattern = "a", strategy = "local"}}, {rule}]\n'
+    assert trouble(tmp_path, content).startswith(f": [proxy.routing] tool_overrides number 2{said if said[0] == ':' else f' {said}'}")
 
 
 @pytest.mark.parametrize(
@@ -291,6 +312,7 @@ def test_settings_with_unknown_keys_warn_with_the_nearest_known_one(tmp_path: Pa
             f"{path}: [telemetry] 'enable' is not known; did you mean 'enabled'?",
             f"{path}: [proxy] 'telemtry' is not known; did you mean 'telemetry'?",
             f"{path}: [proxy.telemetry] 'Batch_Size' is not known; did you mean 'batch_size'?",
+            f"{path}: [proxy.routing] 'anything' is not known; known are strategy, fallback_on_error, tool_overrides",
         ]
     )
 
@@ -315,3 +337,28 @@ def test_settings_never_show_a_secret_that_was_put_in_the_wrong_place(tmp_path: 
     secret = "sk-" + "a1b2" * 8
     for text in (f'[proxy.telemetry]\ntoken_key = ["{secret}"]\n', f'[proxy.telemetry]\nendpoint = ["{secret}"]\n'):
         assert secret not in trouble(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("table", "endpoint", "mend"),
+    [
+        ("telemetry", "ftp://t.acme.dev", "must begin with https:// or http:// (this machine only)"),
+        ("telemetry", "file:///var/tmp/heartbeats", "must begin with https:// or http:// (this machine only)"),
+        ("telemetry", "http://t.acme.dev", "in the clear; use https://"),
+        ("proxy.telemetry", "https://", "it names no host"),
+        ("proxy.telemetry", "http://ops.acme.dev/events", "in the clear; use https://"),
+        ("proxy.telemetry", "https://me:hunter2@ops.acme.dev", "credentials do not belong into a URL"),
+    ],
+)
+def test_settings_refuse_an_endpoint_that_cannot_be_used(table: str, endpoint: str, mend: str, tmp_path: Path) -> None:
+    """An endpoint to which nothing can be sent is an error that names file, line, key and the mend, and no password."""
+    said = trouble(tmp_path, f'[{table}]\n\nendpoint = "{endpoint}"\n')
+    assert said.startswith(f", line 3: [{table}] endpoint=")
+    assert mend in said
+    assert "hunter2" not in said
+
+
+def test_settings_take_a_file_as_endpoint_for_events_only(tmp_path: Path) -> None:
+    """Events may go to a file on this machine; the heartbeat has no use for one."""
+    config = load_config(write(tmp_path, '[proxy.telemetry]\nendpoint = "file:///var/tmp/events.jsonl"\n'))
+    assert config.proxy.endpoint == "file:///var/tmp/events.jsonl"

@@ -1,0 +1,41 @@
+"""
+Who named an endpoint, and whose word wins.
+
+One that was found on the machine wins over one that stands in the author's code. For events
+it is then the operator's; the environment speaks before the file. A token belongs to the
+endpoint that was written beside it: the file's and the environment's never reach another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Optional
+
+from ..application import Application
+from ..config import Config
+
+__all__ = ["OperatorsEndpoint", "find_operators_endpoint"]
+
+
+class OperatorsEndpoint(NamedTuple):
+    """
+    Where an operator wants events to go; *variable* names where that was said, None: in the file.
+
+    *token_variable* names the one that holds the token for this very endpoint, None: it has none.
+    """
+
+    endpoint: str
+    variable: Optional[str]  # noqa: UP045  evaluated on Python 3.9
+    token_variable: Optional[str]  # noqa: UP045
+
+
+def find_operators_endpoint(
+    application: Application, environ: Mapping[str, str], config: Config
+) -> OperatorsEndpoint | None:
+    """Return the endpoint for events that somebody set on this machine, None when nobody did."""
+    variable = application.events_endpoint_variable
+    said = environ.get(variable, "").strip()
+    if said:
+        return OperatorsEndpoint(said, variable, application.events_token_variable)
+    written = config.proxy
+    return OperatorsEndpoint(written.endpoint, None, written.token_key) if written.endpoint else None

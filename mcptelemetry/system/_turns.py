@@ -1,0 +1,132 @@
+"""
+One at a time, and none while a fork is under way: a lock that nobody can leave held.
+
+An exception of a signal handler may come between any two steps, between a lock's being
+taken and the `try` that would give it back too. So this is a queue whose entries name the
+frame they were made for: when that has ended, however it did, its entry is stale and whoever
+comes next takes it out.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic as read_monotonic
+from time import sleep
+from types import CodeType, FrameType
+
+from ._fork import FORK_WAIT_SECS, ForkRegister, the_register
+
+__all__ = ["Turn", "Turns"]
+
+_PAUSE_MIN_SECS = 0.0005
+_PAUSE_MAX_SECS = 0.02
+# A fork is over long before, however large the process; a hook of somebody else's may hang.
+_FORK_MAX_SECS = 0.2
+
+
+class Turn:
+    """A place in the queue; *is_inside* once it is this one's turn."""
+
+    __slots__ = ("_code", "_frame_id", "is_inside")
+
+    def __init__(self, frame: FrameType) -> None:
+        # Not the frame itself, which would keep all that it refers to alive, and itself.
+        self._frame_id = id(frame)
+        self._code: CodeType = frame.f_code
+        self.is_inside: bool = False
+
+    def is_on(self, frame: FrameType | None) -> bool:
+        """Return whether what this was made for is running on the stack that ends in *frame*."""
+        while frame is not None:
+            if id(frame) == self._frame_id and frame.f_code is self._code:
+                return True
+            frame = frame.f_back
+        return False
+
+    def is_on_the_frame_of(self, other: Turn) -> bool:
+        """Return whether both were made for one frame, or for one and another at the same address."""
+        return self._frame_id == other._frame_id and self._code is other._code
+
+    def is_stale(self) -> bool:
+        """Return whether what this was made for is no longer running."""
+        return not any(self.is_on(frame) for frame in sys._current_frames().values())
+
+
+class Turns:
+    """
+    Lets one in at a time, in the order they came. Safe from any thread.
+
+    Every fork waits at most *fork_wait_secs* for the one who is in. `renew()` is for the child.
+    """
+
+    def __init__(
+        self, *, fork_wait_secs: float = FORK_WAIT_SECS, register: ForkRegister = the_register
+    ) -> None:
+        self.fork_wait_secs = fork_wait_secs
+        self._forks_under_way = register.under_way
+        # The first one has the turn. Every change is one step of the interpreter.
+        self._queue: dict[Turn, None] = {}
+        register.add_section(self)
+
+    def take(self, secs: float) -> Turn | None:
+        """
+        Wait at most *secs* for the caller's turn; return it, or None.
+
+        It is given back with `give_back()`, and otherwise ends with the function that called,
+        which has one turn at a time.
+        """
+        turn = Turn(sys._getframe(1))
+        for earlier in tuple(self._queue):
+            if earlier.is_on_the_frame_of(turn):
+                self._queue.pop(earlier, None)  # an earlier call's, that had the frame's address
+        now = read_monotonic()
+        ends_at, forks_end_at = now + secs, now + _FORK_MAX_SECS
+        pause_secs = _PAUSE_MIN_SECS
+        self._queue[turn] = None
+        while not self._is_let_in(turn, may_wait_for_forks=read_monotonic() < forks_end_at):
+            if read_monotonic() >= ends_at:
+                self.give_back(turn)
+                return None
+            is_next = self._is_next(turn)
+            if is_next:
+                self._remove_stale_first()  # by one of all who wait: it looks at every thread's stack
+            sleep(_PAUSE_MIN_SECS if is_next else pause_secs)
+            pause_secs = min(pause_secs * 2, _PAUSE_MAX_SECS)
+        return turn
+
+    def give_back(self, turn: Turn) -> None:
+        """Let the next one in."""
+        self._queue.pop(turn, None)
+
+    def is_busy(self) -> bool:
+        """Return whether another thread is in; what this very thread was interrupted in goes no further."""
+        self._remove_stale()
+        return any(turn.is_inside and not turn.is_on(sys._getframe(1)) for turn in tuple(self._queue))
+
+    def renew(self) -> bool:
+        """Let everybody go, in a forked child; return whether somebody was in when it was forked."""
+        was_busy = any(turn.is_inside for turn in tuple(self._queue))
+        self._queue = {}
+        return was_busy
+
+    def _is_let_in(self, turn: Turn, *, may_wait_for_forks: bool) -> bool:
+        if next(iter(tuple(self._queue)), None) is not turn:
+            return False
+        # In this order, and a fork in the other: one of the two sees the other.
+        turn.is_inside = True
+        if self._forks_under_way and may_wait_for_forks:
+            turn.is_inside = False
+        return turn.is_inside
+
+    def _is_next(self, turn: Turn) -> bool:
+        return turn in tuple(self._queue)[:2]
+
+    def _remove_stale_first(self) -> None:
+        first = next(iter(tuple(self._queue)), None)
+        if first is not None and first.is_stale():
+            self._queue.pop(first, None)
+
+    def _remove_stale(self) -> None:
+        for turn in tuple(self._queue):
+            if turn.is_stale():
+                self._queue.pop(turn, None)
