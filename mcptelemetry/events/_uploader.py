@@ -16,8 +16,16 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..config import check_endpoint
 from ..errors import UploadError
-from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
-from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from ..privacy import Gate, Outcome, StandingSwitches, Verdict, collect_blocked_values, find_credential
+from ..system import (
+    AppendTransport,
+    Clock,
+    HttpTransport,
+    NetworkSettings,
+    Transport,
+    as_clock,
+    outline_of_url,
+)
 from ..vocabulary import CompressionWord
 from ..wire import TelemetryBatch
 
@@ -113,14 +121,14 @@ class TelemetryUploader:
         application = None if app is None else Application(app)
         self._gate = Gate(
             transport or _transport_for(self.endpoint, surroundings, network),
-            refusal=refusal or (lambda: standing_refusal(surroundings, application)),
+            refusal=refusal or StandingSwitches(surroundings, application).refusal,
             clock=as_clock(clock),
             scan=self.find_guilt,
         )
         self._environ = surroundings
 
     def __repr__(self) -> str:
-        return f"TelemetryUploader({self.endpoint!r})"
+        return f"TelemetryUploader({outline_of_url(self.endpoint)!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""
