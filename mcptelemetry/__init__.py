@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from .cli import add_telemetry_commands as add_telemetry_commands
     from .client import Telemetry as Telemetry
     from .config import Mode as Mode
+    from .counters import MAX_MCP_CLIENTS_SEEN as MAX_MCP_CLIENTS_SEEN
+    from .counters import MCPPROXY_TOOLS as MCPPROXY_TOOLS
+    from .counters import ActivationState as ActivationState
+    from .counters import ActivationStore as ActivationStore
+    from .counters import CounterRegistry as CounterRegistry
+    from .counters import DoctorCounts as DoctorCounts
+    from .counters import RegistrySnapshot as RegistrySnapshot
+    from .counters import bucket_tokens as bucket_tokens
+    from .counters import bucket_upstream_calls as bucket_upstream_calls
+    from .counters import parse_client_surface as parse_client_surface
+    from .counters import sanitize_client_name as sanitize_client_name
     from .environment import AutostartReader as AutostartReader
     from .environment import EnvMarkers as EnvMarkers
     from .environment import FileProber as FileProber
@@ -43,6 +54,11 @@ if TYPE_CHECKING:
     from .feedback import RateLimiter as RateLimiter
     from .feedback import validate_category as validate_category
     from .feedback import validate_message as validate_message
+    from .heartbeat import FeatureFlagSnapshot as FeatureFlagSnapshot
+    from .heartbeat import HeartbeatService as HeartbeatService
+    from .heartbeat import RuntimeStats as RuntimeStats
+    from .heartbeat import classify_oauth_provider as classify_oauth_provider
+    from .heartbeat import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .instrument import SurfaceMiddleware as SurfaceMiddleware
     from .instrument import surface_headers as surface_headers
     from .matching import MatchReport as MatchReport
@@ -60,22 +76,6 @@ if TYPE_CHECKING:
     from .privacy import is_disabled_by_env as is_disabled_by_env
     from .privacy import maybe_print_first_run_notice as maybe_print_first_run_notice
     from .privacy import scan_for_pii as scan_for_pii
-    from .usage import MAX_MCP_CLIENTS_SEEN as MAX_MCP_CLIENTS_SEEN
-    from .usage import MCPPROXY_TOOLS as MCPPROXY_TOOLS
-    from .usage import ActivationState as ActivationState
-    from .usage import ActivationStore as ActivationStore
-    from .usage import CounterRegistry as CounterRegistry
-    from .usage import DoctorCounts as DoctorCounts
-    from .usage import FeatureFlagSnapshot as FeatureFlagSnapshot
-    from .usage import HeartbeatService as HeartbeatService
-    from .usage import RegistrySnapshot as RegistrySnapshot
-    from .usage import RuntimeStats as RuntimeStats
-    from .usage import bucket_tokens as bucket_tokens
-    from .usage import bucket_upstream_calls as bucket_upstream_calls
-    from .usage import classify_oauth_provider as classify_oauth_provider
-    from .usage import parse_client_surface as parse_client_surface
-    from .usage import sanitize_client_name as sanitize_client_name
-    from .usage import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .vocabulary import EnvDisabledReason as EnvDisabledReason
     from .vocabulary import EnvKind as EnvKind
     from .vocabulary import ErrorCategory as ErrorCategory
@@ -109,6 +109,19 @@ _ROOM_OF_NAME = {
         "cli": ("add_telemetry_commands",),
         "client": ("Telemetry",),
         "config": ("Mode",),
+        "counters": (
+            "MAX_MCP_CLIENTS_SEEN",
+            "MCPPROXY_TOOLS",
+            "ActivationState",
+            "ActivationStore",
+            "CounterRegistry",
+            "DoctorCounts",
+            "RegistrySnapshot",
+            "bucket_tokens",
+            "bucket_upstream_calls",
+            "parse_client_surface",
+            "sanitize_client_name",
+        ),
         "environment": (
             "AutostartReader",
             "EnvMarkers",
@@ -138,6 +151,13 @@ _ROOM_OF_NAME = {
             "validate_category",
             "validate_message",
         ),
+        "heartbeat": (
+            "FeatureFlagSnapshot",
+            "HeartbeatService",
+            "RuntimeStats",
+            "classify_oauth_provider",
+            "sorted_oauth_provider_types",
+        ),
         "instrument": ("SurfaceMiddleware", "surface_headers"),
         "matching": (
             "MatchReport",
@@ -157,24 +177,6 @@ _ROOM_OF_NAME = {
             "is_disabled_by_env",
             "maybe_print_first_run_notice",
             "scan_for_pii",
-        ),
-        "usage": (
-            "MAX_MCP_CLIENTS_SEEN",
-            "MCPPROXY_TOOLS",
-            "ActivationState",
-            "ActivationStore",
-            "CounterRegistry",
-            "DoctorCounts",
-            "FeatureFlagSnapshot",
-            "HeartbeatService",
-            "RegistrySnapshot",
-            "RuntimeStats",
-            "bucket_tokens",
-            "bucket_upstream_calls",
-            "classify_oauth_provider",
-            "parse_client_surface",
-            "sanitize_client_name",
-            "sorted_oauth_provider_types",
         ),
         "vocabulary": (
             "EnvDisabledReason",

@@ -12,9 +12,14 @@ import os
 import re
 from collections.abc import Mapping
 
-__all__ = ["Application", "is_released_version", "normalise_version"]
+from .vocabulary import APP_NAME_PATTERN
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+__all__ = ["SOME_RELEASE", "Application", "home_directory", "is_released_version", "normalise_version"]
+
+SOME_RELEASE = "1"
+"""Stands for a version that is not known here: nobody is refused as a development build by a guess."""
+
+_NAME = re.compile(APP_NAME_PATTERN)
 
 # SemVer 2.0 without build metadata.
 _SEMVER = re.compile(

@@ -24,8 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mcptelemetry import CounterRegistry, Telemetry  # noqa: E402
+from mcptelemetry.counters import ActivationNotes, ActivationStore, CounterFlusher  # noqa: E402
 from mcptelemetry.state import Memory  # noqa: E402
-from mcptelemetry.usage import ActivationNotes, ActivationStore, CounterFlusher  # noqa: E402
 
 TOOLS = [f"tool_{number}" for number in range(1_000)]
 

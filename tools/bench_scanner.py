@@ -19,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mcptelemetry.privacy._blocked_values import collect_blocked_values  # noqa: E402  the checkout's own
 from mcptelemetry.privacy._credentials import find_credential  # noqa: E402
 from mcptelemetry.privacy._scanner import AnonymityViolation, scan_for_pii  # noqa: E402
+from mcptelemetry.wire import OPEN, Text  # noqa: E402
 
+OPEN_TABLE = {"text": Text(OPEN, r"[\s\S]*", 20_000_000, "anything")}
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
 BLOCKED = collect_blocked_values(
@@ -64,7 +66,7 @@ def seconds(call: Callable[[], object]) -> float:
 def scan(document: str) -> str:
     """Return the rule that refuses *document*, or `clean`."""
     try:
-        scan_for_pii(document, BLOCKED)
+        scan_for_pii(document, BLOCKED, fields=OPEN_TABLE)
     except AnonymityViolation as violation:
         return violation.rule
     return "clean"
@@ -73,7 +75,7 @@ def scan(document: str) -> str:
 def document_of(piece: str, size: int) -> str:
     """Return a document of about *size* characters that repeats *piece* in an open field."""
     text = piece * (size // len(piece))
-    return text if piece in "9[" else f'{{"routing_mode": "{text}"}}'
+    return text if piece in "9[" else f'{{"text": "{text}"}}'
 
 
 def clean_batch() -> str:

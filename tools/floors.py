@@ -20,7 +20,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "vocabulary", "errors", "application", "wire", "system"),
     ("config", "state", "environment", "matching"),
     ("privacy",),
-    ("events", "usage", "feedback", "instrument", "wrap", "collector"),
+    ("installation",),  # it answers for the switches, and so stands above them
+    ("counters",),
+    ("events", "heartbeat", "feedback", "instrument", "wrap", "collector"),
     ("client",),
     ("cli",),
     ("__init__", "testing"),

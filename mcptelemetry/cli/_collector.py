@@ -18,11 +18,11 @@ from .. import collector
 from ..collector import EVENTS_PATH, SqliteStore, StoreError, compile_report, render_report, serve
 from ..errors import TelemetryError
 from ..system import is_loopback_host
+from ..vocabulary import PORT_MAX
 from ._command import Command, CommandFailed, Console, WrongUse
 
 __all__ = ["COMMANDS"]
 
-_PORT_MAX = 65_535
 
 
 def _configure_collect(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +49,9 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_PORT_MAX)) else -1
-    if not 0 <= port <= _PORT_MAX:
-        msg = f"{text!r} is not a port; give 1 to {_PORT_MAX}, or 0 for a free one"
+    port = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX)) else -1
+    if not 0 <= port <= PORT_MAX:
+        msg = f"{text!r} is not a port; give 1 to {PORT_MAX}, or 0 for a free one"
         raise argparse.ArgumentTypeError(msg)
     return port
 

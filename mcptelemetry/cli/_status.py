@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..application import SOME_RELEASE
 from ..config import load_config, read_mode
 from ..privacy import Stream, Switches
 from ._command import Command, Console
@@ -41,7 +42,7 @@ def _run_status(args: argparse.Namespace, console: Console) -> int:
 
 
 def _status_of_person(console: Console) -> dict[str, Any]:
-    switches = Switches(None, environ=console.environ, version="1", is_under_test=False)
+    switches = Switches(None, environ=console.environ, version=SOME_RELEASE, is_under_test=False)
     decision = switches.decide(Stream.HEARTBEAT)
     is_said = decision.row < _DEFAULT_ROW
     return {

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..application import Application
-from ..config import Mode, load_config, read_mode, write_mode
+from ..application import SOME_RELEASE, Application
+from ..config import Config, Mode, load_config, read_mode, write_mode
 from ..errors import ConfigError
+from ..installation import find_operators_endpoint
 from ..privacy import Stream, Switches
 from ._command import Command, CommandFailed, Console, WrongUse
 
@@ -115,7 +116,7 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         raise WrongUse(str(error)) from None
     # The application's version is not known here, and what was written stands before its row.
     switches = Switches(
-        application, environ=console.environ, data_dir=args.data_dir, version="1", is_under_test=False
+        application, environ=console.environ, data_dir=args.data_dir, version=SOME_RELEASE, is_under_test=False
     )
     return _Subject(
         name="all applications" if application is None else application.name,
@@ -131,11 +132,12 @@ def _judge(switches: Switches, application: Application | None, console: Console
     decision = switches.decide(Stream.HEARTBEAT)
     endpoint = None
     if application is not None and switches.decide(Stream.OPERATOR_EVENTS).may_send:
-        endpoint = console.environ.get(application.events_endpoint_variable, "").strip() or None
         try:
-            endpoint = endpoint or load_config(switches.config_path).proxy.endpoint
+            config = load_config(switches.config_path)
         except ConfigError:
-            endpoint = None
+            config = Config()
+        found = find_operators_endpoint(application, console.environ, config)
+        endpoint = None if found is None else found.endpoint
     return _Verdict(str(decision.mode), decision.reason, decision.row, _without_credentials(endpoint))
 
 

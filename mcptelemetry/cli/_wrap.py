@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from ..application import Application
 from ..client import Telemetry
-from ..events import check_endpoint
+from ..config import check_endpoint
 from ..wrap import CommandNotStarted, Conversation, SignalRelay, run_wrapped, take_standard_streams
 from ._command import Command, Console, WrongUse
 

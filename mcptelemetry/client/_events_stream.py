@@ -12,9 +12,8 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..events import TelemetryPipeline, find_target
-from ..privacy import Stream, has_been_noticed
-from ..system import Transport
-from ._installation import Installation
+from ..installation import AsOf, Installation
+from ..privacy import Stream
 
 __all__ = ["EventsStream"]
 
@@ -27,28 +26,13 @@ class EventsStream:
     switches the installation off.
     """
 
-    def __init__(
-        self,
-        installation: Installation,
-        *,
-        endpoint: str | None,
-        token: str | None,
-        version: str,
-        transport: Transport | None,
-    ) -> None:
+    def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._switches = installation.switches
-        self._generation = self._switches.generation()
+        self._as_of = AsOf(self._switches.generation)
         self._is_noticed = False
         try:
-            self.target = find_target(
-                installation.application,
-                environ=installation.environ,
-                config=installation.config,
-                config_path=self._switches.config_path,
-                code_endpoint=endpoint,
-                code_token=token,
-            )
+            self.target = find_target(installation)
         except ConfigError as error:
             installation.switch_off(error)
         if installation.problem is not None:
@@ -60,10 +44,10 @@ class EventsStream:
             self.pipeline = TelemetryPipeline(
                 self.target.settings,
                 app=installation.application.name,
-                version=version or None,
+                version=installation.setup.version or None,
                 environ=installation.environ,
                 clock=installation.clock,
-                transport=transport,
+                transport=installation.transport,
                 network=installation.config.network,
                 refusal=self._refusal,
             )
@@ -100,16 +84,13 @@ class EventsStream:
         refusal = self._switches.refusal(self.stream)
         if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
             return refusal
-        generation = self._switches.generation()
-        if generation != self._generation:
+        if self._as_of.enter() is None:
             # The pipeline lets go of all that it holds when it hears this.
-            self._generation = generation
             return "it was recorded before the mode was last changed"
         return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
 
     def _has_notice_been_shown(self) -> bool:
         endpoint = None if self.target is None else self.target.settings.endpoint
         if not self._is_noticed and endpoint is not None:
-            notice = self._installation.open_memory().look().notice
-            self._is_noticed = has_been_noticed(notice, (endpoint,))
+            self._is_noticed = self._installation.has_shown_notice_of(endpoint)
         return self._is_noticed

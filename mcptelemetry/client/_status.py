@@ -9,30 +9,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..environment import (
-    AutostartReader,
-    OsFileProber,
-    ParentPPIDChecker,
-    StdinTTYChecker,
-    current_os_name,
-    detect_env_kind,
-    detect_launch_source,
-)
+from ..counters import ActivationStore, Windows
+from ..installation import Installation, SurroundingsReader
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX
-from ..usage import ActivationStore, Windows
 from ._events_stream import EventsStream
-from ._installation import Installation, path_in
 
 __all__ = ["describe_status"]
 
-_AUTOSTART_FILE = "tray-autostart.json"
 
-
-def describe_status(
-    installation: Installation, events: EventsStream, *, version: str, heartbeat_endpoint: str | None
-) -> dict[str, Any]:
+def describe_status(installation: Installation, events: EventsStream) -> dict[str, Any]:
     """Return the mapping of `Telemetry.status()`."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
@@ -40,7 +27,7 @@ def describe_status(
     picture = memory.look()
     return {
         "app": installation.application.name,
-        "version": version or None,
+        "version": installation.setup.version or None,
         "mode": str(decision.mode),
         "reason": decision.reason,
         "row": decision.row,
@@ -49,9 +36,9 @@ def describe_status(
             "mode": switches.state_path,
             "person": switches.person_path,
             "memory": memory.path,
-            "autostart": path_in(installation.data_dir, _AUTOSTART_FILE),
+            "autostart": installation.autostart_path,
         },
-        "heartbeat": _heartbeat(installation, decision, picture, heartbeat_endpoint),
+        "heartbeat": _heartbeat(installation, decision, picture),
         "events": events.describe(),
         "storage": _storage(memory),
         **_memory(picture),
@@ -60,9 +47,8 @@ def describe_status(
     }
 
 
-def _heartbeat(
-    installation: Installation, decision: Decision, picture: Picture, endpoint: str | None
-) -> dict[str, Any]:
+def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> dict[str, Any]:
+    endpoint = installation.heartbeat_endpoint
     owner = "person" if installation.config.telemetry.endpoint else "author"
     is_built = endpoint is not None and installation.problem is None
     return {
@@ -77,10 +63,9 @@ def _heartbeat(
 
 def _windows(installation: Installation) -> dict[str, Any]:
     """Return when the next heartbeat is due, and what became of those before."""
-    memory, clock = installation.open_memory(), installation.clock
-    state = Windows(memory.database, clock=clock.time, generation=installation.switches.generation).state()
+    state = Windows.of(installation).state()
     return {
-        "due_at": _moment(clock.time() + state.due_in_secs),
+        "due_at": _moment(installation.clock.time() + state.due_in_secs),
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
@@ -89,7 +74,7 @@ def _windows(installation: Installation) -> dict[str, Any]:
 
 def _activation(installation: Installation) -> dict[str, Any] | None:
     """Return how far the installation has come, None when that cannot be read."""
-    store = ActivationStore(installation.open_memory().path, installation.clock)
+    store = ActivationStore.on(installation.open_memory().database, installation.clock)
     state = store.load()
     return None if store.trouble is not None else state.to_dict()
 
@@ -120,17 +105,12 @@ def _memory(picture: Picture) -> dict[str, Any]:
 
 
 def _surroundings(installation: Installation) -> dict[str, Any]:
-    environ = installation.environ
-    uid = os.getuid() if hasattr(os, "getuid") else None
-    terminal = StdinTTYChecker()
-    kind, markers = detect_env_kind(environ, OsFileProber(), current_os_name(), terminal, uid=uid)
-    source = detect_launch_source(environ, None, ParentPPIDChecker(), terminal, app=installation.application)
-    autostart = AutostartReader(path_in(installation.data_dir, _AUTOSTART_FILE), installation.clock.time)
+    kind, markers, source, autostart = SurroundingsReader(installation).read()
     return {
-        "env_kind": str(kind),
-        "env_markers": markers.to_dict(),
-        "launch_source": str(source),
-        "autostart_enabled": autostart.read() if installation.data_dir else None,
+        "env_kind": None if kind is None else str(kind),
+        "env_markers": None if markers is None else markers.to_dict(),
+        "launch_source": None if source is None else str(source),
+        "autostart_enabled": autostart,
     }
 
 

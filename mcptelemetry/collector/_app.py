@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from ..system import Clock, as_clock
+from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH
 from ._documents import DocumentError, read_batch
 from ._feedback import add_feedback, read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
@@ -30,9 +31,6 @@ __all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SEC
 
 _log = logging.getLogger(__name__)
 
-EVENTS_PATH = "/api/telemetry/tool-invocations"
-HEARTBEAT_PATH = "/heartbeat"
-FEEDBACK_PATH = "/feedback"
 # More than one machine can send, less than it takes to keep a disk from doing anything else.
 RATE_LIMIT_PER_SECOND = 2000.0
 _STORE_RETRY_AFTER_SECS = 10

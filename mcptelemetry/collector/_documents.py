@@ -14,13 +14,13 @@ from collections import Counter
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import TelemetryError
+from ..vocabulary import NAME_CHARACTERS_MAX
 from ..wire import EVENT_FIELDS, TelemetryBatch, TelemetryEvent
 
 __all__ = ["DocumentError", "Reading", "read_batch", "read_object"]
 
 _EVENT_FIELDS = frozenset(EVENT_FIELDS)
 _BATCH_FIELDS = frozenset(("events", "app", "version"))
-_NAME_MAX_CHARACTERS = 128
 _INT_DIGITS_MAX = 20
 _IGNORED_NAMES_MAX = 20
 _IGNORED_NAME_CHARACTERS_MAX = 64
@@ -88,7 +88,7 @@ def _read_name(name: str, document: dict[str, Any]) -> str | None:
     if not isinstance(value, str):
         msg = f"{name} must be a string, not {_kind(value)}"
         raise DocumentError(msg)
-    return "".join(c if c.isprintable() else "\ufffd" for c in value[:_NAME_MAX_CHARACTERS])
+    return "".join(c if c.isprintable() else "\ufffd" for c in value[:NAME_CHARACTERS_MAX])
 
 
 def _read_json(body: bytes) -> object:

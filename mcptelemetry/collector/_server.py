@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Union
 
 from ..errors import TelemetryError
 from ..system import Clock
+from ..vocabulary import PORT_MAX
 from ._app import RATE_LIMIT_PER_SECOND, create_app
 from ._store import SqliteStore
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Server", "serve"]
 
 _BACKLOG = 512
-_PORT_MAX = 65_535
 
 
 def serve(
@@ -111,8 +111,8 @@ def _listen(host: object, port: object) -> socket.socket:
     if isinstance(port, bool) or not isinstance(port, int):
         msg = f"port must be an int, not {type(port).__name__}"
         raise TypeError(msg)
-    if not 0 <= port <= _PORT_MAX:
-        msg = f"port={port} is not usable: give 1 to {_PORT_MAX}, or 0 for a free one"
+    if not 0 <= port <= PORT_MAX:
+        msg = f"port={port} is not usable: give 1 to {PORT_MAX}, or 0 for a free one"
         raise ValueError(msg)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ._document import prepare_reader
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
 from ._modes import PERSON_FILE, STATE_FILE, Mode, ModeRecord, person_directory, read_mode, write_mode
 from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
 from ._watched import WatchedFile
 
 __all__ = [
     "CONFIG_FILE",
+    "FORMATS_OF_SCHEME",
     "PERSON_FILE",
     "PROXY_KEYS",
     "STATE_FILE",
@@ -18,6 +20,7 @@ __all__ = [
     "ProxySettings",
     "TelemetrySettings",
     "WatchedFile",
+    "check_endpoint",
     "load_config",
     "person_directory",
     "prepare_reader",

@@ -36,10 +36,13 @@ class Document:
 
     def error(self, table: str, key: str, trouble: str) -> ConfigError:
         """Return the error that says what is wrong with *key* in *table* (``""`` is the top)."""
-        line = self._line_of(table, key)
-        place = f"{self.path}, line {line}" if line else self.path
         where = f"[{table}] {key}" if table else key
-        return ConfigError(f"{place}: {where} {trouble}")
+        return ConfigError(f"{self.place_of(table, key)}: {where} {trouble}")
+
+    def place_of(self, table: str, key: str) -> str:
+        """Return the file, and the line when it is known, in which *key* of *table* is set."""
+        line = self._line_of(table, key)
+        return f"{self.path}, line {line}" if line else self.path
 
     def _line_of(self, table: str, key: str) -> int:
         """Return the number of the line that sets *key*, 0 when it is written in some other way."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..errors import ConfigError
 from ..system import NetworkSettings
 from ._document import Document, read_document
+from ._endpoint import check_endpoint
 from ._modes import Mode
 
 __all__ = ["CONFIG_FILE", "PROXY_KEYS", "Config", "ProxySettings", "TelemetrySettings", "load_config"]
@@ -144,7 +146,7 @@ def load_config(path: str) -> Config:
     Return what the file at *path* says; a missing file, or no *path* at all, is all defaults.
 
     Raises `ConfigError` when the file cannot be read, is not TOML or holds a value of the
-    wrong type or range. Inside a host process that error means: off for this run.
+    wrong type or range, or an endpoint that cannot be used. Inside a host process that error means: off for this run.
     """
     document = read_document(path) if path else None
     if document is None:
@@ -157,6 +159,8 @@ def load_config(path: str) -> Config:
             raise document.error(key.table, key.name, f"must be {key.allowed}, not {_shown(value)}")
     mode, doubt = _mode(values["telemetry"].get("mode"))
     warnings += [f"{document.path}: {doubt}"] if doubt else []
+    _check_endpoint(document, values, "telemetry", may_be_file=False)
+    _check_endpoint(document, values, "proxy.telemetry", may_be_file=True)
     return Config(
         telemetry=TelemetrySettings(**{**_known(values, "telemetry"), "mode": mode}),
         proxy=ProxySettings(**_known(values, "proxy.telemetry")),
@@ -189,6 +193,19 @@ def _known(values: Mapping[str, Mapping[str, Any]], table: str) -> dict[str, Any
         if value is not None and value != "":
             given[name] = value
     return given
+
+
+def _check_endpoint(
+    document: Document, values: Mapping[str, Mapping[str, Any]], table: str, *, may_be_file: bool
+) -> None:
+    """Raise the `ConfigError` that says why nothing can be sent to the endpoint of *table*."""
+    endpoint = _known(values, table).get("endpoint")
+    if endpoint is None:
+        return
+    try:
+        check_endpoint(endpoint, may_be_file=may_be_file, argument=f"[{table}] endpoint")
+    except ValueError as error:
+        raise ConfigError(f"{document.place_of(table, 'endpoint')}: {error}") from None
 
 
 def _mode(said: str | None) -> tuple[Mode | None, str]:

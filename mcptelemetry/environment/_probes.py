@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["OsFileProber", "ParentPPIDChecker", "StdinTTYChecker", "current_os_name"]
+from ..vocabulary import OS_WORD_OF_PLATFORM
 
-_OS_NAMES = {"win32": "windows", "cygwin": "windows"}
+__all__ = ["OsFileProber", "ParentPPIDChecker", "StdinTTYChecker", "current_os_name"]
 
 # What starts login items, as a process name; systems that are not here have no such thing.
 _LOGIN_ITEM_PARENTS = {"darwin": "launchd", "windows": "explorer.exe"}
@@ -26,7 +26,7 @@ _QUERY_LIMITED_INFORMATION = 0x1000  # the right that any process may ask for on
 
 def current_os_name() -> str:
     """Return this system's word: `linux`, `darwin`, `windows`, or Python's own name for another."""
-    return _OS_NAMES.get(sys.platform, sys.platform)
+    return OS_WORD_OF_PLATFORM.get(sys.platform, sys.platform)
 
 
 class OsFileProber:

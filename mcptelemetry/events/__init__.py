@@ -8,7 +8,6 @@ from ..wire import TelemetryBatch, TelemetryEvent
 from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
-from ._endpoint import check_endpoint
 from ._pipeline import TelemetryPipeline
 from ._recorder import Recorder
 from ._target import EventsTarget, find_target
@@ -27,6 +26,5 @@ __all__ = [
     "TelemetryStatus",
     "TelemetryUploader",
     "UploadError",
-    "check_endpoint",
     "find_target",
 ]

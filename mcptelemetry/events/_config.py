@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..config import PROXY_KEYS, ProxySettings
-from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
+from ..config import FORMATS_OF_SCHEME, PROXY_KEYS, ProxySettings, check_endpoint
 
 __all__ = ["PipelineConfig"]
 

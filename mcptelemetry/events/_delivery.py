@@ -25,7 +25,7 @@ __all__ = ["Delivery"]
 
 class Delivery:
     """
-    Sends what waits in *buffer*, *batch_size* events at a time; used by one thread at a time.
+    Sends what waits in *buffer*, as many at a time as *schedule* says; used by one thread at a time.
 
     *secs_left* gives the seconds until the end of the process's patience, None when there is
     no end in sight.
@@ -40,7 +40,6 @@ class Delivery:
         schedule: Schedule,
         outages: OutageLog,
         body_of: BodyOf,
-        batch_size: int,
         clock: Clock,
         secs_left: Callable[[], float | None],
     ) -> None:
@@ -50,7 +49,6 @@ class Delivery:
         self._schedule = schedule
         self._outages = outages
         self._body_of = body_of
-        self._batch_size = batch_size
         self._clock = clock
         self._secs_left = secs_left
         self._encoder = EventEncoder()
@@ -60,7 +58,7 @@ class Delivery:
         self._schedule.begin_attempt()
         left = len(self._buffer)
         while left > 0:
-            rows = self._buffer.lend(min(self._batch_size, left))
+            rows = self._buffer.lend(min(self._schedule.batch_size, left))
             if not rows:
                 return None
             left -= len(rows)

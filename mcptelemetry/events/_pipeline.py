@@ -133,7 +133,6 @@ class TelemetryPipeline:
             schedule=self._schedule,
             outages=self._outages,
             body_of=self._body_of,
-            batch_size=self.config.batch_size,
             clock=self._clock,
             secs_left=self._secs_left,
         )

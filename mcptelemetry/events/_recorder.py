@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..vocabulary import TelemetryStatus
+from ..vocabulary import COUNT_MAX, TelemetryStatus
 from ..wire import EventShape, check_shape
 from ._buffer import TelemetryBuffer
 
 __all__ = ["Recorder"]
 
 _KEPT_SHAPES_MAX = 1024
-_NUMBER_MAX = 2**53 - 1
 
 
 class Recorder:
@@ -59,16 +58,16 @@ class Recorder:
             # to True, so that it finds the shape that was learnt from that.
             if (
                 type(latency_ms) is not int
-                or not 0 <= latency_ms <= _NUMBER_MAX
+                or not 0 <= latency_ms <= COUNT_MAX
                 or shape[6] is not was_fallback
             ):
                 buffer.count_invalid()
                 return
             seconds = int(self._read_time())
-            if latency_ms >= 1000 or not 0 <= seconds <= _NUMBER_MAX:
+            if latency_ms >= 1000 or not 0 <= seconds <= COUNT_MAX:
                 # The decision was made when the call began. A clock that is far off must not
                 # make an endpoint reject the whole batch.
-                seconds = min(max(0, seconds - latency_ms // 1000), _NUMBER_MAX)
+                seconds = min(max(0, seconds - latency_ms // 1000), COUNT_MAX)
             # From here on what `TelemetryBuffer.record()` does, step by step and in place: a
             # call of it would cost as much again as one of its steps.
             if buffer._muted_thread and buffer._is_muted():

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..system import Clock
-from ._backoff import Backoff
+from ..system import Backoff, Clock
 
 __all__ = ["Schedule"]
 
@@ -29,7 +28,7 @@ class Schedule:
     ) -> None:
         self._clock = clock
         self._backoff = Backoff(uniform)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._interval_secs = float(interval_secs)
         now = clock.monotonic()
         self._attempted_at = now
@@ -42,7 +41,7 @@ class Schedule:
         held_until = self._left_alone_until if is_asked else self._held_until
         if now < held_until:
             return held_until - now
-        if is_asked or waiting >= self._batch_size:
+        if is_asked or waiting >= self.batch_size:
             return 0.0
         elapsed = now - self._attempted_at
         if elapsed >= self._interval_secs and not waiting:

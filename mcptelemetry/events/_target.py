@@ -1,20 +1,18 @@
 """
 Whose events these are, and where they go.
 
-An endpoint that was found on the machine is the operator's; one that stands only in the
-code is the author's. The operator's wins, and each has a token of its own: the author's
-must not reach the operator's endpoint, nor the other way round.
+The installation knows who named an endpoint; here it gets its settings and its token. Each
+owner has a token of its own: the author's must not reach the operator's endpoint, nor the
+other way round.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import NamedTuple, Optional
 
-from ..application import Application
-from ..config import Config
 from ..errors import ConfigError
+from ..installation import Installation, OperatorsEndpoint
 from ._config import PipelineConfig
 from ._uploader import TelemetryAuth
 
@@ -31,45 +29,37 @@ class EventsTarget(NamedTuple):
     bearer_variable: Optional[str] = None  # noqa: UP045  evaluated on Python 3.9
 
 
-def find_target(
-    application: Application,
-    *,
-    environ: Mapping[str, str],
-    config: Config,
-    config_path: str,
-    code_endpoint: str | None,
-    code_token: str | None,
-) -> EventsTarget | None:
+def find_target(installation: Installation) -> EventsTarget | None:
     """
     Return where events go, or None when nobody said so.
 
     Raises `ConfigError` when what the operator said cannot be used, and `ValueError` or
     `TypeError` when what the author said cannot.
     """
-    variable = application.events_endpoint_variable
-    from_environ = environ.get(variable, "").strip()
-    for endpoint, source in ((from_environ, variable), (config.proxy.endpoint, config_path)):
-        if endpoint:
-            return _operators(endpoint, source, environ, config)
-    if code_endpoint is None:
+    found = installation.operators_endpoint
+    if found is not None:
+        return _operators(installation, found)
+    endpoint = installation.setup.events_endpoint
+    if endpoint is None:
         return None
-    settings = _settings(config, code_endpoint)
-    return EventsTarget(settings, TelemetryAuth(code_token), is_operators=False, source="the code")
+    settings, auth = _settings(installation, endpoint), TelemetryAuth(installation.setup.token)
+    return EventsTarget(settings, auth, is_operators=False, source="the code")
 
 
-def _operators(endpoint: str, source: str, environ: Mapping[str, str], config: Config) -> EventsTarget:
-    variable = config.proxy.token_key
+def _operators(installation: Installation, found: OperatorsEndpoint) -> EventsTarget:
+    variable = installation.config.proxy.token_key
+    source = found.variable or installation.switches.config_path
     try:
-        auth = TelemetryAuth(environ.get(variable, "").strip() or None if variable else None)
-        settings = _settings(config, endpoint)
+        auth = TelemetryAuth(installation.environ.get(variable, "").strip() or None if variable else None)
+        settings = _settings(installation, found.endpoint)
     except (TypeError, ValueError) as error:
         msg = f"{source}: {error}"
         raise ConfigError(msg) from None
     return EventsTarget(settings, auth, is_operators=True, source=source, bearer_variable=variable)
 
 
-def _settings(config: Config, endpoint: str) -> PipelineConfig:
-    values = dataclasses.asdict(config.proxy)
+def _settings(installation: Installation, endpoint: str) -> PipelineConfig:
+    values = dataclasses.asdict(installation.config.proxy)
     values["endpoint"] = endpoint
     if isinstance(endpoint, str) and endpoint.startswith("file:"):
         values["format"] = "jsonl"  # the one format that a file takes

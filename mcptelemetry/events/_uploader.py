@@ -14,11 +14,11 @@ from typing import Union
 from urllib.parse import urlsplit
 
 from ..application import Application
+from ..config import check_endpoint
 from ..errors import UploadError
 from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
 from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
 from ..wire import TelemetryBatch
-from ._endpoint import check_endpoint
 
 __all__ = ["TelemetryAuth", "TelemetryUploader", "upload_error"]
 

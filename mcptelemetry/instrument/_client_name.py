@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..vocabulary import CLIENT_INFO_KEY
+
 __all__ = ["client_name_in"]
 
-_META_KEY = "io.modelcontextprotocol/clientInfo"
 # Where the introduction may be found, step by step; each step has its spellings.
 _PATHS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("params", "message"), ("clientInfo", "client_info")),
-    (("params", "message"), ("_meta", "meta"), (_META_KEY,)),
+    (("params", "message"), ("_meta", "meta"), (CLIENT_INFO_KEY,)),
     (("session",), ("client_params",), ("client_info", "clientInfo")),
     (("fastmcp_context",), ("session",), ("client_params",), ("client_info", "clientInfo")),
 )

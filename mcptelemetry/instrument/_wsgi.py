@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ..application import Application
-from ..vocabulary import Surface, parse_client_surface
+from ..vocabulary import UNMATCHED, Surface, parse_client_surface
 
 __all__ = ["SurfaceMiddleware", "surface_headers"]
-
-_UNMATCHED = "UNMATCHED"
 
 _WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -99,8 +97,8 @@ class SurfaceMiddleware:
         try:
             template = self._route(environ)
         except Exception:  # noqa: BLE001  a host's function may do anything
-            return _UNMATCHED
-        return template if isinstance(template, str) else _UNMATCHED
+            return UNMATCHED
+        return template if isinstance(template, str) else UNMATCHED
 
 
 def surface_headers(app: str, surface: Surface | str, version: str) -> dict[str, str]:

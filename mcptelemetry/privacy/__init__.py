@@ -7,6 +7,7 @@ from ._credentials import find_credential
 from ._gate import Gate, Outcome, Verdict
 from ._notice import (
     FirstRunNotice,
+    HasNotice,
     NoticeSink,
     first_heartbeat_at,
     has_been_noticed,
@@ -23,6 +24,7 @@ __all__ = [
     "Decision",
     "FirstRunNotice",
     "Gate",
+    "HasNotice",
     "NoticeSink",
     "Outcome",
     "Stream",

@@ -11,7 +11,7 @@ import re
 
 from ._credentials import find_token_shape
 
-__all__ = ["find_address"]
+__all__ = ["find_address", "find_address_in_version"]
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _GROUPS = r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4})"
@@ -24,16 +24,22 @@ _IPV6 = re.compile(
 )
 
 
-def find_address(text: str, *, is_version: bool) -> str | None:
-    """
-    Return what kind of address or token stands in *text*, None when there is none.
+def find_address(text: str) -> str | None:
+    """Return what kind of address or token stands in *text*, None when there is none."""
+    return _find_sender_or_url(text) or _find_ip_address(text) or find_token_shape(text)
 
-    In a version, dotted numbers are no addresses: `2026.11.21.1` is a release.
-    """
+
+def find_address_in_version(text: str) -> str | None:
+    """Return the same of a version: there, dotted numbers are no addresses (`2026.11.21.1` is a release)."""
+    return _find_sender_or_url(text) or find_token_shape(text)
+
+
+def _find_sender_or_url(text: str) -> str | None:
     if "@" in text and _EMAIL.search(text):
         return "e-mail address"
-    if ":" in text and _URL.search(text):
-        return "URL"
-    if not is_version and ((":" in text and _IPV6.search(text)) or ("." in text and _IPV4.search(text))):
-        return "IP address"
-    return find_token_shape(text)
+    return "URL" if ":" in text and _URL.search(text) else None
+
+
+def _find_ip_address(text: str) -> str | None:
+    is_found = (":" in text and _IPV6.search(text)) or ("." in text and _IPV4.search(text))
+    return "IP address" if is_found else None

@@ -118,10 +118,11 @@ class Gate:
         try:
             answer = self._transport.post(Request(url, body, headers, timeout_secs, answer_max_bytes))
         except NoAnswer as error:
-            return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({error})")
+            reason = _without(secret, _one_line(str(error)))
+            return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
         except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
             return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
-        return self._judge(url, answer, secret)
+        return self._judge(url, answer, secret, answer_max_bytes)
 
     def renew(self) -> None:
         """Forget the parent's connections, in a forked child."""
@@ -139,16 +140,18 @@ class Gate:
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
             return f"the body could not be searched ({type(error).__name__})"
 
-    def _judge(self, url: str, answer: Answer, secret: str | None) -> Outcome:
+    def _judge(self, url: str, answer: Answer, secret: str | None, answer_max_bytes: int) -> Outcome:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
         if 300 <= answer.status < 400:  # noqa: PLR2004  a class of statuses
             target = _without(secret, _redirect_target(answer.headers.get("location", "")))
             message += f" (a redirect to {target}, which is not followed)"
         else:
-            # Before the cut, which could leave a part of the secret.
-            text = _without(secret, answer.body.decode("utf-8", "replace"))
-            excerpt = _one_line(text[:_EXCERPT_MAX_CHARACTERS])
+            # In this order: one line may put a secret together, a cut leave a part of it.
+            text = _without(secret, _one_line(answer.body.decode("utf-8", "replace")))
+            if secret and len(answer.body) >= answer_max_bytes:
+                text = text[: max(0, len(text) - len(secret) + 1)]  # reading may have been a cut, too
+            excerpt = text[:_EXCERPT_MAX_CHARACTERS].rstrip()
             message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
         return Outcome(verdict, answer.status, retry_after, message, answer.body)

@@ -14,9 +14,11 @@ from typing import NamedTuple, Optional, Protocol, TextIO, Union
 
 from ..application import Application
 from ..state import Memory, NoticeMark
+from ..vocabulary import DAY_SECS
 
 __all__ = [
     "FirstRunNotice",
+    "HasNotice",
     "NoticeSink",
     "first_heartbeat_at",
     "has_been_noticed",
@@ -28,7 +30,7 @@ __all__ = [
 NoticeSink = Callable[[str], bool]
 """What an author gives to show the notice: takes the text, returns True when it was shown."""
 
-_DELAY_SECS_AFTER = {"terminal": 300.0, "sink": 300.0, "stderr": 86_400.0}
+_DELAY_SECS_AFTER = {"terminal": 300.0, "sink": 300.0, "stderr": DAY_SECS}
 _PACKAGE = __name__.rpartition(".privacy.")[0]
 
 

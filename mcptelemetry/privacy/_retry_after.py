@@ -7,9 +7,9 @@ or as a day at most, so that one wrong header cannot silence a process for good.
 
 from __future__ import annotations
 
-__all__ = ["parse_retry_after"]
+from ..vocabulary import DAY_SECS
 
-_MAX_SECS = 86_400.0
+__all__ = ["parse_retry_after"]
 
 
 def parse_retry_after(text: str | None, *, now: float) -> float | None:
@@ -22,7 +22,7 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text.lstrip("0")[:9] or 0), _MAX_SECS)
+        return min(float(text.lstrip("0")[:9] or 0), DAY_SECS)
     # Rarely needed, and slow to load.
     from datetime import timezone  # noqa: PLC0415
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
@@ -34,4 +34,4 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         moment = date.timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return min(max(0.0, moment - now), _MAX_SECS)
+    return min(max(0.0, moment - now), DAY_SECS)

@@ -7,16 +7,16 @@ And a violation names a rule and a place, never what stood there.
 
 from __future__ import annotations
 
-import json
-import math
-from collections import deque
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Union
 
 from ..errors import TelemetryError
-from ._addresses import find_address
+from ..wire import DECLARED, HEARTBEAT, OPEN, OWN, VERSION, Object, Problem, Shape, walk
+from ._addresses import find_address, find_address_in_version
 from ._blocked_values import BlockedValue, as_blocked_values
-from ._field_rules import HEARTBEAT_RULES, FieldRule
+from ._credentials import find_token_shape
+from ._reading import read_object, text_of
 from ._spellings import Layers
 
 __all__ = ["AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_text_for_pii"]
@@ -24,8 +24,19 @@ __all__ = ["AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_te
 # Between two values that are searched together: no word and no address crosses it.
 _BOUNDARY = "\0"
 
-# A longer number is no count, and reading one of a million digits takes quadratic time.
-_MOST_DIGITS = 20
+# What is searched for where: everything in open places; no IP address and no name among the
+# numbers in a version; credentials and token shapes only in what the program made or the
+# application declared in its code. A kind that is not here is open.
+_SEARCHED_AS = {OPEN: OPEN, VERSION: VERSION, OWN: OWN, DECLARED: OWN}
+
+_RELEASE_NUMBERS = re.compile(r"[vV]?[0-9][0-9.]*(?!\w)")
+
+_RULE_OF_PROBLEM = {
+    Problem.UNKNOWN_KEY: ("unknown_field", "it holds a key that is not in the table of fields"),
+    Problem.UNFIT_KEY: ("invalid_value", "it holds a key that the table of fields does not allow there"),
+    Problem.UNFIT_VALUE: ("invalid_value", "it does not hold what the table of fields allows there"),
+    Problem.MISSING: ("invalid_value", "it is missing, and the table of fields has it always present"),
+}
 
 
 class AnonymityViolation(TelemetryError):
@@ -52,13 +63,15 @@ def scan_for_pii(
     payload: Union[bytes, str, Mapping[str, Any]],
     blocked_values: Iterable[Union[BlockedValue, str]] = (),
     *,
-    fields: Mapping[str, FieldRule] = HEARTBEAT_RULES,
+    fields: Mapping[str, Shape] | None = None,
 ) -> None:
     """
     Return None when the heartbeat *payload* may leave, raise `AnonymityViolation` otherwise.
 
     *payload* is the document as JSON (bytes or text) or as a mapping. *blocked_values* must
-    not stand in it, in any form; *fields* says which of its places are open.
+    not stand in it, in any form. The document is judged by the table of fields, from which
+    nothing may be missing that is always present; *fields* is another table, of which
+    nothing need be there.
     """
     violation = _judge(_judge_document, payload, blocked_values, fields)
     # An error reporter may show the local variables of this frame.
@@ -108,35 +121,41 @@ def _judge_text(text: str, blocked_values: Iterable[Union[BlockedValue, str]]) -
 def _judge_document(
     payload: Union[bytes, str, Mapping[str, Any]],
     blocked_values: Iterable[Union[BlockedValue, str]],
-    fields: Mapping[str, FieldRule],
+    fields: Mapping[str, Shape] | None,
 ) -> AnonymityViolation | None:
     blocked = as_blocked_values(blocked_values)
-    text, is_readable = _text_of(payload)
+    text, is_readable = text_of(payload)
     raw = Layers(text)
     violation = _prefix_violation(raw)
     if violation is not None:
         return violation
-    document = _parse(text) if is_readable else None
+    document = read_object(text) if is_readable else None
     if document is None:
         # Nothing says which parts are ours, so all of it is searched.
         return _value_violation(raw, blocked) or AnonymityViolation(
             "malformed_payload", "document", "the document is not one JSON object in UTF-8 with each key once"
         )
-    places = _Places(document, fields)
-    searched, own = Layers(places.text_of("open", "version")), Layers(places.text_of("own"))
+    found = _Findings(document, HEARTBEAT if fields is None else Object(fields, optional=fields))
+    names = tuple(value for value in blocked if value.is_name)
+    credentials = tuple(value for value in blocked if not value.is_name)
     violation = (
-        _value_violation(searched, blocked)
-        or _value_violation(own, tuple(value for value in blocked if not value.is_name))
-        or places.marker_violation
-        or places.unknown_violation
-        or places.invalid_violation
-        or _address_violation(searched=Layers(places.text_of("open")), is_version=False)
-        or _address_violation(searched=Layers(places.text_of("version")), is_version=True)
+        _value_violation(found.open, blocked)
+        or _value_violation(found.versions, credentials)
+        or _value_violation(found.names_in_versions, names)
+        or _value_violation(found.own, credentials)
     )
-    if violation is None:
-        for layers in (raw, searched, own):
-            layers.check_end()
-    return violation
+    if violation is not None:
+        return violation
+    raw.check_end()
+    found.check_end()
+    return (
+        _marker_violation(document)
+        or found.violations.get("unknown_field")
+        or _address_violation(found.open, find_address)
+        or _address_violation(found.versions, find_address_in_version)
+        or _address_violation(found.own, find_token_shape)
+        or found.violations.get("invalid_value")
+    )
 
 
 def _prefix_violation(layers: Layers) -> AnonymityViolation | None:
@@ -153,150 +172,48 @@ def _value_violation(layers: Layers, blocked: tuple[BlockedValue, ...]) -> Anony
     return AnonymityViolation("blocked_value", value.label, f"the value of {value.label} must not leave")
 
 
-def _address_violation(*, searched: Layers, is_version: bool) -> AnonymityViolation | None:
-    for text in searched:
-        found = find_address(text, is_version=is_version)
-        if found is not None:
-            return AnonymityViolation("invalid_value", found, f"an open field holds what looks like: {found}")
-    return None
-
-
-def _text_of(payload: Union[bytes, str, Mapping[str, Any]]) -> tuple[str, bool]:
-    """Return *payload* as JSON text to be searched, and whether it can be read at all."""
-    if isinstance(payload, str):
-        return payload, True
-    if isinstance(payload, Mapping):
-        return json.dumps(payload, ensure_ascii=False, allow_nan=False, default=_as_dict), True
-    try:
-        return bytes(payload).decode("utf-8"), True
-    except UnicodeDecodeError:
-        return bytes(payload).decode("utf-8", "replace"), False
-
-
-def _as_dict(value: object) -> dict[Any, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    msg = "not a JSON value"
-    raise TypeError(msg)
-
-
-def _parse(text: str) -> dict[str, Any] | None:
-    """Return the one JSON object in *text*, None when there is anything else."""
-    try:
-        document = json.loads(
-            text,
-            object_pairs_hook=_once_each,
-            parse_constant=_refuse,
-            parse_int=_small_int,
-            parse_float=_finite_float,
-        )
-    except (ValueError, RecursionError):
+def _address_violation(layers: Layers, find: Callable[[str], str | None]) -> AnonymityViolation | None:
+    found = next(filter(None, map(find, layers)), None)
+    if found is None:
         return None
-    return document if isinstance(document, dict) else None
+    return AnonymityViolation("invalid_value", found, f"it holds what looks like: {found}")
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return *pairs* as an object; of a key that comes twice, one value would go unsearched."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
-
-
-def _refuse(_word: str) -> object:
-    raise ValueError
-
-
-def _small_int(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError
-    return int(digits)
-
-
-def _finite_float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-class _Places:
+class _Findings:
     """
-    What stands in each kind of place of one document, found in one walk.
+    What one walk over a document finds: the texts in each kind of place, and what is wrong.
 
-    The walk keeps its own list of what is still to be seen: no document is too deep for it.
-    A path is made of names in the table only; an unknown name may be a secret itself.
+    *violations* holds the first of each rule. *names_in_versions* is what stands behind the
+    numbers of a version: a machine called `v1` is not named by `v1.4.0`.
     """
 
-    def __init__(self, document: dict[str, Any], fields: Mapping[str, FieldRule]) -> None:
-        self._texts: dict[str, list[str]] = {"open": [], "own": [], "version": []}
-        self.unknown_violation: AnonymityViolation | None = None
-        self.invalid_violation: AnonymityViolation | None = None
-        self.marker_violation = _marker_violation(document)
-        self._waiting: deque[tuple[Any, FieldRule | None, str]] = deque()
-        self._see_members(document, fields, "")
-        while self._waiting:
-            self._see(*self._waiting.popleft())
+    def __init__(self, document: dict[str, Any], shape: Shape) -> None:
+        texts: dict[str, list[str]] = {OPEN: [], VERSION: [], OWN: []}
+        self.violations: dict[str, AnonymityViolation] = {}
+        for place in walk(shape, document):
+            if place.text is not None:
+                texts[_SEARCHED_AS.get(place.kind, OPEN)].append(place.text)
+            if place.problem is not None:
+                self._note(place.problem, place.path or "document")
+        self.open = Layers(_BOUNDARY.join(texts[OPEN]))
+        self.own = Layers(_BOUNDARY.join(texts[OWN]))
+        self.versions = Layers(_BOUNDARY.join(texts[VERSION]))
+        self.names_in_versions = Layers(_BOUNDARY.join(map(_behind_numbers, texts[VERSION])))
 
-    def text_of(self, *kinds: str) -> str:
-        """Return everything that stands in places of these *kinds*, as one text."""
-        return _BOUNDARY.join(_BOUNDARY.join(self._texts[kind]) for kind in kinds)
+    def check_end(self) -> None:
+        """Raise `TooManyLayersError` when anything could not be searched to its end."""
+        for layers in (self.open, self.own, self.versions, self.names_in_versions):
+            layers.check_end()
 
-    def _see(self, value: Any, rule: FieldRule | None, path: str) -> None:  # noqa: ANN401  any JSON value
-        if rule is not None and not rule.accepts(value):
-            self._note_invalid(path)
-            rule = None
-        if isinstance(value, dict):
-            if rule is not None and rule.members is not None:
-                self._see_members(value, rule.members, f"{path}.")
-            else:
-                self._see_map(value, rule, path)
-        elif isinstance(value, list):
-            items = None if rule is None else rule.values
-            self._waiting.extend((item, items, path) for item in value)
-        elif isinstance(value, str):
-            self._see_text(value, rule, path)
-        elif rule is None and value is not None and not isinstance(value, bool):
-            self._texts["open"].append(repr(value))  # a number where none belongs may be anybody's
+    def _note(self, problem: Problem, path: str) -> None:
+        rule, reason = _RULE_OF_PROBLEM[problem]
+        if rule not in self.violations:
+            self.violations[rule] = AnonymityViolation(rule, path, reason)
 
-    def _see_members(self, value: dict[str, Any], members: Mapping[str, FieldRule], path: str) -> None:
-        for key, item in value.items():
-            rule = members.get(key)
-            if rule is None:
-                self._note_unknown(path.rstrip(".") or "document")
-                self._texts["open"].append(key)
-            self._waiting.append((item, rule, f"{path}{key}" if rule is not None else path.rstrip(".")))
 
-    def _see_map(self, value: dict[str, Any], rule: FieldRule | None, path: str) -> None:
-        items = None if rule is None else rule.values
-        for key, item in value.items():
-            if rule is None or key not in rule.words:
-                if rule is not None and rule.kind == "closed":
-                    self._note_unknown(path)
-                elif rule is not None and not rule.accepts_key(key):
-                    self._note_invalid(path)
-                self._texts["own" if rule is not None and rule.kind == "own" else "open"].append(key)
-            self._waiting.append((item, items, f"{path}.*"))
-
-    def _see_text(self, value: str, rule: FieldRule | None, path: str) -> None:
-        if rule is not None and value in rule.words:
-            return
-        if rule is not None and rule.kind == "closed":
-            self._note_invalid(path)
-        kind = rule.kind if rule is not None and rule.kind in ("own", "version") else "open"
-        self._texts[kind].append(value)
-
-    def _note_unknown(self, path: str) -> None:
-        if self.unknown_violation is None:
-            self.unknown_violation = AnonymityViolation(
-                "unknown_field", path or "document", "it holds a key that is not in the table of fields"
-            )
-
-    def _note_invalid(self, path: str) -> None:
-        if self.invalid_violation is None:
-            self.invalid_violation = AnonymityViolation(
-                "invalid_value", path, "it does not hold what the table of fields allows there"
-            )
+def _behind_numbers(version: str) -> str:
+    match = _RELEASE_NUMBERS.match(version)
+    return version if match is None else version[match.end() :]
 
 
 def _marker_violation(document: dict[str, Any]) -> AnonymityViolation | None:

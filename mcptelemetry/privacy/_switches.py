@@ -85,8 +85,8 @@ class Switches:
     *environ* is looked at anew each time, and so are the files in *data_dir* and
     *person_dir* (None: derived from *environ*; ``""``: there is none). *version* tells a
     development build from a release. *default* is the author's. *is_under_test* None means
-    to look at `__main__`, once. *config_path* and *state_path* override single files.
-    *clock* gives Unix seconds. Raises `ValueError` for a *default* that is no mode.
+    to look at `__main__`, once. *clock* gives Unix seconds. Raises `ValueError` for a
+    *default* that is no mode.
 
     Safe from any thread.
     """
@@ -100,8 +100,6 @@ class Switches:
         default: Mode | str = Mode.ON,
         data_dir: str | None = None,
         person_dir: str | None = None,
-        config_path: str | None = None,
-        state_path: str | None = None,
         is_under_test: bool | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -116,8 +114,8 @@ class Switches:
         if data_dir is None:
             data_dir = application.data_directory(environ) if application is not None else ""
         person = person_directory(environ) if person_dir is None else person_dir
-        self.config_path = _path(data_dir, CONFIG_FILE) if config_path is None else config_path
-        self.state_path = _path(data_dir, STATE_FILE) if state_path is None else state_path
+        self.config_path = _path(data_dir, CONFIG_FILE)
+        self.state_path = _path(data_dir, STATE_FILE)
         self.person_path = _path(person, PERSON_FILE)
         self._config = WatchedFile(self.config_path, load_config, clock=clock)
         self._person = WatchedFile(self.person_path, read_mode, clock=clock)

@@ -2,7 +2,7 @@
 The tables of what is counted: sums, the facts about windows, and activation.
 
 Facts and activation are names with values of any type, because what a failing disk left of
-a value must cost that value alone; `mcptelemetry.usage` reads them with that in mind.
+a value must cost that value alone; `mcptelemetry.counters` reads them with that in mind.
 """
 
 from __future__ import annotations

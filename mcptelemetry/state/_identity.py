@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..vocabulary import DAY_SECS
 from ._values import format_moment, parse_moment
 
 __all__ = ["Identity", "renew_identity"]
 
-_ROTATED_AFTER_SECS = 365 * 86_400
+_ROTATED_AFTER_SECS = 365 * DAY_SECS
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 

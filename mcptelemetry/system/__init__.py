@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._append import AppendTransport
+from ._backoff import Backoff, draw_backoff_secs
 from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
@@ -22,6 +23,7 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "Backoff",
     "Bell",
     "Clock",
     "Database",
@@ -41,6 +43,7 @@ __all__ = [
     "Worker",
     "around_fork",
     "as_clock",
+    "draw_backoff_secs",
     "draw_uuid4",
     "is_loopback_host",
     "is_uuid",

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import re
 
+from ..vocabulary import UUID_PATTERN
+
 __all__ = ["draw_uuid4", "is_uuid"]
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(UUID_PATTERN)
 _VERSION_BITS = 0x4 << 76
 _VARIANT_BITS = 0x2 << 62
 

@@ -11,6 +11,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 
+from ..vocabulary import EVENTS_PATH
 from ._sockets import Connection, SocketServer
 
 __all__ = ["HOSTILE_BEHAVIOURS", "HostileServer", "refusing_url"]
@@ -285,4 +286,4 @@ def refusing_url() -> Iterator[str]:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind(("127.0.0.1", 0))  # bound, and never listening
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}/api/telemetry/tool-invocations"
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}{EVENTS_PATH}"

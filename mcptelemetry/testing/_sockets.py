@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import NamedTuple
 
+from ..vocabulary import EVENTS_PATH
+
 __all__ = ["Connection", "ReceivedRequest", "SocketServer"]
 
 _GIVE_UP_SECS = 30.0  # a test that forgot its client must end all the same
@@ -144,7 +146,7 @@ class SocketServer:
     @property
     def events_url(self) -> str:
         """An endpoint for events on this server."""
-        return f"{self.url}/api/telemetry/tool-invocations"
+        return f"{self.url}{EVENTS_PATH}"
 
     def remember(self, request: ReceivedRequest) -> None:
         """Add *request* to what was received."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._batch import TelemetryBatch, wrap_events
+from ._clients import CLIENT_SPELLINGS, UNKNOWN_CLIENT
 from ._encoding import EventEncoder, EventRow
 from ._event import EVENT_FIELDS, EventShape, TelemetryEvent, check_shape
 from ._feedback import (
@@ -19,6 +20,7 @@ from ._fields import (
     FEATURE_FLAGS,
     FIELD_SHAPES,
     FIELDS,
+    HEARTBEAT,
     HEARTBEAT_BYTES_MAX,
     OAUTH_PROVIDERS,
     OPEN_MAP_ENTRIES_MAX,
@@ -33,11 +35,13 @@ from ._fields import (
 )
 from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
 from ._json_schema import heartbeat_json_schema
-from ._shapes import COUNT_MAX, Shape
+from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
+from ._walk import Place, Problem, walk
 
 __all__ = [
     "ARCH_WORDS",
-    "COUNT_MAX",
+    "CLIENT_SPELLINGS",
+    "DECLARED",
     "EVENT_FIELDS",
     "FEATURE_FLAGS",
     "FEEDBACK",
@@ -46,22 +50,32 @@ __all__ = [
     "FEEDBACK_CHARACTERS_MIN",
     "FIELDS",
     "FIELD_SHAPES",
+    "HEARTBEAT",
     "HEARTBEAT_BYTES_MAX",
     "OAUTH_PROVIDERS",
+    "OPEN",
     "OPEN_MAP_ENTRIES_MAX",
     "OS_WORDS",
+    "OWN",
     "PROTOCOLS",
     "ROUTING_MODES",
     "SCHEMA_VERSION",
+    "UNKNOWN_CLIENT",
+    "VERSION",
     "ZERO_ID",
     "EventEncoder",
     "EventRow",
     "EventShape",
     "Field",
     "HeartbeatPayload",
+    "Object",
+    "Place",
+    "Problem",
     "Shape",
     "TelemetryBatch",
     "TelemetryEvent",
+    "Text",
+    "Words",
     "cap_counts",
     "cap_entries",
     "check",
@@ -73,5 +87,6 @@ __all__ = [
     "render_fields_markdown",
     "render_privacy_paragraph",
     "strip_unknown",
+    "walk",
     "wrap_events",
 ]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from ..vocabulary import ErrorType, TelemetryStatus
+from ..vocabulary import COUNT_MAX, NAME_CHARACTERS_MAX, ErrorType, TelemetryStatus
 
 __all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
 
@@ -36,8 +36,6 @@ EVENT_FIELDS = (
 # long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
 EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
 
-_NAME_MAX_CHARACTERS = 128
-_NUMBER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 # Control characters, line separators, and surrogates, which no UTF-8 text can hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ID = re.compile(r"[!#-\[\]-~]{1,128}")  # printable ASCII without space, quote, backslash
@@ -268,12 +266,12 @@ def _clean_name(field: _NameField, value: object) -> str | None:
     if not value:
         msg = f"{field.name} must not be empty"
         raise ValueError(msg)
-    return _UNPRINTABLE.sub("\ufffd", str(value[:_NAME_MAX_CHARACTERS]))
+    return _UNPRINTABLE.sub("\ufffd", str(value[:NAME_CHARACTERS_MAX]))
 
 
 def _check_number(name: str, value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
-        msg = f"{name} must be a whole number from 0 to {_NUMBER_MAX}"
+    if type(value) is not int or not 0 <= value <= COUNT_MAX:
+        msg = f"{name} must be a whole number from 0 to {COUNT_MAX}"
         raise ValueError(msg)
     return value
 

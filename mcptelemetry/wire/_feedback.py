@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._fields import FIELD_SHAPES
-from ._shapes import Object, Text, Words, find_problem
+from ._shapes import OPEN, Object, Text, Words
+from ._walk import find_problem
 
 __all__ = [
     "FEEDBACK",
@@ -34,12 +35,12 @@ FEEDBACK = Object(
         "app": FIELD_SHAPES["app"],
         "category": Words(FEEDBACK_CATEGORIES),
         "message": Text(
-            "open",
+            OPEN,
             rf"[\s\S]{{{FEEDBACK_CHARACTERS_MIN},{FEEDBACK_CHARACTERS_MAX}}}",
             FEEDBACK_CHARACTERS_MAX,
             "what went wrong, in 10 characters or more",
         ),
-        "email": Text("open", r"[^@\s]{1,64}@[^@\s]{1,189}", 254, "name@example.org"),
+        "email": Text(OPEN, r"[^@\s]{1,64}@[^@\s]{1,189}", 254, "name@example.org"),
         "context": Object({name: FIELD_SHAPES[name] for name in _CONTEXT}),
     },
     optional=("app", "email"),

@@ -2,7 +2,7 @@
 `FIELDS`: everything that may leave in a heartbeat, as one table.
 
 A key that is not in it cannot leave. From it come the check before sending, the collector's
-validation, the scanner's picture of what is closed and what is open, the `fields` command,
+validation, what the scanner searches for where, the `fields` command,
 the contract file, `docs/TELEMETRY.md` and the paragraph that an author can paste.
 """
 
@@ -11,8 +11,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..vocabulary import EnvKind, ErrorCategory, LaunchSource, StartupOutcome, Surface
-from ._shapes import Count, Flag, ListOf, MapOf, Object, Shape, Text, Words, find_problem, without_unknown
+from ..vocabulary import (
+    APP_NAME_PATTERN,
+    CLIENT_NAME_PATTERN,
+    DURATION_BUCKETS,
+    IDENTIFIER_PATTERN,
+    MAX_MCP_CLIENTS_SEEN,
+    MILESTONES_MAX,
+    OTHER,
+    ROUTE_PATTERN,
+    STATUS_CLASSES,
+    TOKEN_BUCKETS,
+    TOOL_NAME_PATTERN,
+    UNMATCHED,
+    UPSTREAM_BUCKETS,
+    UUID_PATTERN,
+    EnvKind,
+    ErrorCategory,
+    LaunchSource,
+    StartupOutcome,
+    Surface,
+)
+from ._clients import CLIENT_SPELLINGS, UNKNOWN_CLIENT
+from ._shapes import (
+    DECLARED,
+    OPEN,
+    OWN,
+    VERSION,
+    Count,
+    Flag,
+    ListOf,
+    MapOf,
+    Object,
+    Shape,
+    Text,
+    Words,
+)
+from ._walk import find_problem, without_unknown
 
 __all__ = [
     "ARCH_WORDS",
@@ -45,8 +80,6 @@ OPEN_MAP_ENTRIES_MAX = 50
 ZERO_ID = "00000000-0000-0000-0000-000000000000"
 """What a preview shows for ids that were not drawn yet."""
 
-_CLIENTS_MAX = 16
-_OTHER = "other"
 
 
 class Field(NamedTuple):
@@ -64,35 +97,39 @@ class Field(NamedTuple):
     purpose: str
 
 
-def _text(kind: str, pattern: str, most: int, example: str) -> Text:
-    return Text(kind, pattern, most, example)
+def _words(buckets: tuple[tuple[int | None, str], ...]) -> Words:
+    return Words(name for _, name in buckets)
 
 
 _COUNT = Count()
 _FLAG = Flag()
-_ID = _text("own", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", 36, ZERO_ID)
-_MOMENT = _text(
-    "own",
+_APP = Text(DECLARED, APP_NAME_PATTERN, 63, "acme-mcp")
+_EDITION = Text(DECLARED, r"[a-z][a-z0-9_-]*", 32, "personal")
+_ID = Text(OWN, UUID_PATTERN, 36, ZERO_ID)
+_MOMENT = Text(
+    OWN,
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
     20,
     "2026-11-21T09:30:00Z",
 )
-_VERSION = _text("version", r"[0-9A-Za-z][0-9A-Za-z.+_!~-]*", 64, "v1.4.0")
-_VERSION_OR_EMPTY = _text("version", r"(?:[0-9A-Za-z][0-9A-Za-z.+_!~-]*)?", 64, "v1.3.2 or nothing")
-_IDENTIFIER = _text("open", r"[a-z][a-z0-9_]*", 64, "config_reload_failed")
-_TOOL_NAME = _text("open", r"[A-Za-z0-9_.-]+", 64, "get_issues")
-_CLIENT_NAME = _text("open", r"[a-z0-9][a-z0-9._-]*", 64, "claude-desktop")
-# No query, fragment, blank or control character: what cannot stand in a template cannot leave.
-_ROUTE = _text("open", r"[A-Z]{3,7} (?:UNMATCHED|/[!-\"$->@-~]*)", 210, '"GET /api/v1/servers"')
-_STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", _OTHER)
+_PYTHON_VERSION = Text(OWN, r"[0-9]{1,2}(?:\.[0-9]{1,3}){1,2}(?:(?:a|b|rc)[0-9]{1,3})?\+?", 20, "3.12.1")
+_VERSION = Text(VERSION, r"[0-9A-Za-z][0-9A-Za-z.+_!~-]*", 64, "v1.4.0")
+_VERSION_OR_EMPTY = Text(VERSION, r"(?:[0-9A-Za-z][0-9A-Za-z.+_!~-]*)?", 64, "v1.3.2 or nothing")
+_DECLARED_WORD = Text(DECLARED, IDENTIFIER_PATTERN, 64, "config_reload_failed")
+_CHECK_NAME = Text(OPEN, IDENTIFIER_PATTERN, 64, "config_reload_failed")
+_TOOL_NAME = Text(DECLARED, TOOL_NAME_PATTERN, 64, "get_issues")
+_CLIENT_NAME = Text(
+    OPEN, CLIENT_NAME_PATTERN, 64, "claude-desktop", words=(*CLIENT_SPELLINGS, UNKNOWN_CLIENT)
+)
+_ROUTE = Text(DECLARED, ROUTE_PATTERN, 210, '"GET /api/v1/servers"')
 _ENTRIES_MAX = OPEN_MAP_ENTRIES_MAX + 1  # and `other`
 
 ROUTING_MODES = (
     "remote", "local", "local-first", "remote-first", "retrieve_tools", "direct", "code_execution",
-    _OTHER, "unknown",
+    OTHER, "unknown",
 )  # fmt: skip
-OS_WORDS = ("linux", "darwin", "windows", "freebsd", "openbsd", "netbsd", _OTHER)
-ARCH_WORDS = ("amd64", "arm64", "386", "arm", "ppc64le", "s390x", "riscv64", _OTHER)
+OS_WORDS = ("linux", "darwin", "windows", "freebsd", "openbsd", "netbsd", OTHER)
+ARCH_WORDS = ("amd64", "arm64", "386", "arm", "ppc64le", "s390x", "riscv64", OTHER)
 PROTOCOLS = ("stdio", "http", "sse", "streamable_http", "auto")
 OAUTH_PROVIDERS = ("google", "github", "microsoft", "generic")
 FEATURE_FLAGS = (
@@ -100,7 +137,6 @@ FEATURE_FLAGS = (
     "quarantine_enabled", "sensitive_data_detection_enabled", "oauth_provider_types", "docker_available",
 )  # fmt: skip
 _MARKERS = ("has_ci_env", "has_cloud_ide_env", "is_container", "has_tty", "has_display")
-_TOKEN_BUCKETS = ("0", "1_100", "100_1k", "1k_10k", "10k_100k", "100k_plus")
 
 _FEATURE_SHAPES: dict[str, Shape] = {
     name: ListOf(Words(OAUTH_PROVIDERS), len(OAUTH_PROVIDERS)) if name == "oauth_provider_types" else _FLAG
@@ -111,24 +147,26 @@ _ACTIVATION = Object(
         "first_connected_server_ever": _FLAG,
         "first_mcp_client_ever": _FLAG,
         "first_retrieve_tools_call_ever": _FLAG,
-        "mcp_clients_seen_ever": ListOf(_CLIENT_NAME, _CLIENTS_MAX),
+        "mcp_clients_seen_ever": ListOf(_CLIENT_NAME, MAX_MCP_CLIENTS_SEEN),
         "retrieve_tools_calls_24h": _COUNT,
-        "estimated_tokens_saved_24h_bucket": Words(_TOKEN_BUCKETS),
+        "estimated_tokens_saved_24h_bucket": _words(TOKEN_BUCKETS),
         "configured_ide_count": _COUNT,
-    }
+        "milestones": MapOf(_FLAG, keys=_DECLARED_WORD, most=MILESTONES_MAX),
+    },
+    optional=("milestones",),
 )
 
 _ALWAYS, _WHEN_KNOWN = False, True
 
 FIELDS: tuple[Field, ...] = (
-    Field("app", _text("own", r"[a-z][a-z0-9-]*", 63, "acme-mcp"), _ALWAYS, 3, "Tells applications apart that report to one address."),
+    Field("app", _APP, _ALWAYS, 3, "Tells applications apart that report to one address."),
     Field("anonymous_id", _ID, _ALWAYS, 1, "Counts installations; drawn at random, replaced every 365 days, linked to nothing."),
     Field("heartbeat_id", _ID, _ALWAYS, 3, "Lets a heartbeat that had to be sent twice be counted once; drawn at random each time."),
     Field("version", _VERSION, _ALWAYS, 1, "Shows which versions are in use."),
-    Field("edition", _text("own", r"[a-z][a-z0-9_-]*", 32, "personal"), _ALWAYS, 1, "Shows which edition is in use."),
+    Field("edition", _EDITION, _ALWAYS, 1, "Shows which edition is in use."),
     Field("os", Words(OS_WORDS), _ALWAYS, 1, "Shows which systems to support and test on."),
     Field("arch", Words(ARCH_WORDS), _ALWAYS, 1, "Shows which processors to build for."),
-    Field("python_version", _text("own", r"[0-9]{1,2}(?:\.[0-9]{1,3}){1,2}(?:(?:a|b|rc)[0-9]{1,3})?\+?", 20, "3.12.1"), _ALWAYS, 3, "Shows which Python versions must still be supported."),
+    Field("python_version", _PYTHON_VERSION, _ALWAYS, 3, "Shows which Python versions must still be supported."),
     Field("server_count", _COUNT, _ALWAYS, 1, "Shows how many upstream servers people configure."),
     Field("connected_server_count", _COUNT, _ALWAYS, 1, "Shows how many of those servers can be reached."),
     Field("tool_count", _COUNT, _ALWAYS, 1, "Shows how many tools people have to choose from."),
@@ -143,13 +181,15 @@ FIELDS: tuple[Field, ...] = (
     Field("current_version", _VERSION, _WHEN_KNOWN, 2, "Stands beside previous_version to show an upgrade."),
     Field("last_startup_outcome", Words(StartupOutcome), _WHEN_KNOWN, 2, "Shows why starting fails, as one closed word."),
     Field("surface_requests", MapOf(_COUNT, words=Surface), _WHEN_KNOWN, 2, "Counts requests by where they came from."),
-    Field("builtin_tool_calls", MapOf(_COUNT, words=(_OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts calls of the tools that the application itself declares."),
-    Field("upstream_tool_call_count_bucket", Words(("0", "1-10", "11-100", "101-1000", "1000+")), _WHEN_KNOWN, 2, "Shows roughly how many calls went to other servers; never which."),
-    Field("rest_endpoint_calls", MapOf(MapOf(_COUNT, words=_STATUS_CLASSES), words=("UNMATCHED", _OTHER), keys=_ROUTE, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts requests by route template and class of status; never by path."),
+    Field("builtin_tool_calls", MapOf(_COUNT, words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts calls of the tools that the application itself declares."),
+    Field("builtin_tool_errors", MapOf(_COUNT, words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 3, "Counts how many of those calls failed; never why in words."),
+    Field("builtin_tool_durations", MapOf(MapOf(_COUNT, words=(name for _, name in DURATION_BUCKETS)), words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 3, "Shows roughly how long those calls took, in five steps."),
+    Field("upstream_tool_call_count_bucket", _words(UPSTREAM_BUCKETS), _WHEN_KNOWN, 2, "Shows roughly how many calls went to other servers; never which."),
+    Field("rest_endpoint_calls", MapOf(MapOf(_COUNT, words=(*STATUS_CLASSES, OTHER)), words=(UNMATCHED, OTHER), keys=_ROUTE, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts requests by route template and class of status; never by path."),
     Field("feature_flags", Object(_FEATURE_SHAPES), _WHEN_KNOWN, 2, "Shows which features are switched on."),
-    Field("flags", MapOf(_FLAG, keys=_IDENTIFIER, most=OPEN_MAP_ENTRIES_MAX), _WHEN_KNOWN, 3, "Shows which of the application's own switches are on."),
-    Field("error_category_counts", MapOf(_COUNT, words=(*ErrorCategory, _OTHER), keys=_IDENTIFIER, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts errors by closed category; never their text."),
-    Field("doctor_checks", MapOf(Object({"pass": _COUNT, "fail": _COUNT}), words=(_OTHER,), keys=_IDENTIFIER, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts how often each self-check passed and failed."),
+    Field("flags", MapOf(_FLAG, keys=_DECLARED_WORD, most=OPEN_MAP_ENTRIES_MAX), _WHEN_KNOWN, 3, "Shows which of the application's own switches are on."),
+    Field("error_category_counts", MapOf(_COUNT, words=(*ErrorCategory, OTHER), keys=_DECLARED_WORD, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts errors by closed category; never their text."),
+    Field("doctor_checks", MapOf(Object({"pass": _COUNT, "fail": _COUNT}), words=(OTHER,), keys=_CHECK_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts how often each self-check passed and failed."),
     Field("server_protocol_counts", MapOf(_COUNT, words=PROTOCOLS), _WHEN_KNOWN, 3, "Shows which protocols upstream servers speak; never their names or addresses."),
     Field("server_docker_isolated_count", _COUNT, _WHEN_KNOWN, 3, "Shows how many upstream servers run in a container of their own."),
     Field("env_kind", Words(EnvKind), _WHEN_KNOWN, 3, "Tells people from automation."),

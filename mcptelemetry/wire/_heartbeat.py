@@ -11,11 +11,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..vocabulary import OTHER
 from ._fields import FIELD_SHAPES, FIELDS, OPEN_MAP_ENTRIES_MAX
 
 __all__ = ["HeartbeatPayload", "cap_counts", "cap_entries"]
-
-_OTHER = "other"
 
 
 class HeartbeatPayload:
@@ -83,12 +82,12 @@ def cap_entries(entries: Mapping[str, Any], *, size_of: Callable[[Any], int], ad
 
     *size_of* says how large an entry is, *add* puts two of them together.
     """
-    named = [name for name in entries if name != _OTHER]
+    named = [name for name in entries if name != OTHER]
     by_size = sorted(named, key=lambda name: (-size_of(entries[name]), name))
     kept = {name: entries[name] for name in sorted(by_size[:OPEN_MAP_ENTRIES_MAX])}
-    rest = [entries[name] for name in (*by_size[OPEN_MAP_ENTRIES_MAX:], *(_OTHER,) * (_OTHER in entries))]
+    rest = [entries[name] for name in (*by_size[OPEN_MAP_ENTRIES_MAX:], *(OTHER,) * (OTHER in entries))]
     for entry in rest:
-        kept[_OTHER] = add(kept[_OTHER], entry) if _OTHER in kept else entry
+        kept[OTHER] = add(kept[OTHER], entry) if OTHER in kept else entry
     return kept
 
 

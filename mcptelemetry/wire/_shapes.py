@@ -9,11 +9,17 @@ other attributes tell the scanner how much of a place a stranger could have fill
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Union
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..vocabulary import COUNT_MAX
 
 __all__ = [
-    "COUNT_MAX",
+    "CLOSED",
+    "DECLARED",
+    "OPEN",
+    "OWN",
+    "VERSION",
     "Count",
     "Flag",
     "ListOf",
@@ -22,29 +28,34 @@ __all__ = [
     "Shape",
     "Text",
     "Words",
-    "find_problem",
-    "without_unknown",
 ]
 
-COUNT_MAX = 2**53 - 1
-"""The largest count: beyond it, not every reader of JSON has whole numbers."""
-
-_SHOWN_MAX_CHARACTERS = 64
+CLOSED = "closed"
+"""Closed words, booleans and numbers: nothing of a person's can stand there."""
+OWN = "own"
+"""Made by the program and checked by a pattern: ids, moments."""
+DECLARED = "declared"
+"""What the application says in its code: its tools, routes, categories, flags, milestones."""
+VERSION = "version"
+"""A version of the application: dotted numbers are no addresses there."""
+OPEN = "open"
+"""Whatever fits the pattern, from wherever it came."""
 
 
 class Shape:
     """
     What may stand in one place of a document.
 
-    *kind* says how freely: ``closed``, ``own`` (made by the program, checked by a pattern),
-    ``version`` or ``open``; for a map it is said of the keys. *words* are the closed words of
-    a value or the known keys of a map. *members* are the fields of an object, *values* the
+    *kind* says how freely: `CLOSED`, `OWN`, `DECLARED`, `VERSION` or `OPEN`; for a map it is
+    said of the keys. *words* are the closed words of a value or the known keys of a map.
+    *members* are the fields of an object, those in *required* always there; *values* is the
     shape of what is in a map or list. *expects* completes the sentence "it must be …".
     """
 
-    kind: str = "closed"
+    kind: str = CLOSED
     words: frozenset[str] = frozenset()
     members: Mapping[str, Shape] | None = None
+    required: tuple[str, ...] = ()
     values: Shape | None = None
     expects: str = ""
 
@@ -55,6 +66,10 @@ class Shape:
     def accepts_key(self, key: str) -> bool:
         """Return whether *key* may be a key of this map."""
         return key in self.words
+
+    def kind_of(self, text: str) -> str:
+        """Return how freely *text*, a value or a key that is accepted here, stands here."""
+        return CLOSED if text in self.words else self.kind
 
     def to_json_schema(self) -> dict[str, Any]:
         """Return the same as JSON Schema 2020-12."""
@@ -113,10 +128,12 @@ class Text(Shape):
     Text that *pattern* matches from end to end, at most *most* characters.
 
     The pattern is written in what Python and ECMAScript have in common. *example* shows one.
+    *words* are closed words among what it matches.
     """
 
-    def __init__(self, kind: str, pattern: str, most: int, example: str) -> None:
+    def __init__(self, kind: str, pattern: str, most: int, example: str, *, words: Iterable[str] = ()) -> None:
         self.kind = kind
+        self.words = frozenset(words)
         self._form = re.compile(pattern, re.ASCII)
         self._pattern, self._most = pattern, most
         self.expects = f"text such as {example}, at most {most} characters"
@@ -146,7 +163,7 @@ class MapOf(Shape):
         self._listed = [str(word) for word in words]
         self.words = frozenset(self._listed)
         self._keys, self._most = keys, most
-        self.kind = "closed" if keys is None else keys.kind
+        self.kind = CLOSED if keys is None else keys.kind
         held = " or ".join(filter(None, (", ".join(self._listed), None if keys is None else keys.expects)))
         self.expects = f"an object; its keys are {held}; each value is {values.expects}"
         if most is not None:
@@ -198,8 +215,6 @@ class Object(Shape):
 class ListOf(Shape):
     """At most *most* values of one shape."""
 
-    kind = "open"  # so says the scanner of what stands in a list
-
     def __init__(self, values: Shape, most: int) -> None:
         self.values = values
         self._most = most
@@ -211,67 +226,3 @@ class ListOf(Shape):
     def to_json_schema(self) -> dict[str, Any]:
         assert self.values is not None
         return {"type": "array", "maxItems": self._most, "items": self.values.to_json_schema()}
-
-
-def find_problem(shape: Shape, value: object, path: str = "") -> str | None:
-    """
-    Return one sentence about the first place in *value* that does not fit, None when all fits.
-
-    The sentence names the place, and an unknown key (cut), but no value.
-    """
-    if not shape.accepts(value):
-        return f"{path or 'the document'} must be {shape.expects if path else 'an object'}"
-    if isinstance(shape, Object):
-        assert isinstance(value, dict)
-        return _problem_in_object(shape, value, path)
-    if isinstance(value, dict):
-        return _first(
-            find_problem(shape.values or shape, item, f"{path}.{key}")
-            if shape.accepts_key(key)
-            else f"unknown field {_joined(path, key)}"
-            for key, item in value.items()
-        )
-    if isinstance(value, list):
-        return _first(find_problem(shape.values or shape, item, f"{path}[{n}]") for n, item in enumerate(value))
-    return None
-
-
-def without_unknown(shape: Shape, value: Any, path: str = "") -> tuple[Any, list[str]]:
-    """Return *value* without the keys that *shape* does not know, and the names of those (cut)."""
-    if not isinstance(value, dict) or not (shape.members is not None or shape.kind == "closed"):
-        return value, []
-    kept: dict[str, Any] = {}
-    unknown: list[str] = []
-    inside: Callable[[str], Union[Shape, None]] = (
-        shape.members.get if shape.members is not None else lambda key: shape.values if key in shape.words else None
-    )
-    for key, item in value.items():
-        of_key = inside(key)
-        if of_key is None:
-            unknown.append(_joined(path, key))
-            continue
-        kept[key], deeper = without_unknown(of_key, item, _joined(path, key))
-        unknown += deeper
-    return kept, unknown
-
-
-def _problem_in_object(shape: Object, value: dict[str, object], path: str) -> str | None:
-    assert shape.members is not None
-    for key, item in value.items():
-        member = shape.members.get(key)
-        if member is None:
-            return f"unknown field {_joined(path, key)}"
-        problem = find_problem(member, item, f"{path}.{key}" if path else key)
-        if problem is not None:
-            return problem
-    missing = next((name for name in shape.required if name not in value), None)
-    return None if missing is None else f"{f'{path}.{missing}' if path else missing} is missing"
-
-
-def _joined(path: str, key: str) -> str:
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in key[:_SHOWN_MAX_CHARACTERS])
-    return f"{path}.{shown}" if path else shown
-
-
-def _first(problems: Iterable[str | None]) -> str | None:
-    return next((problem for problem in problems if problem is not None), None)

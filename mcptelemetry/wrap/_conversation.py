@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import ClassVar, Optional
 
-from ..vocabulary import ErrorType, TelemetryStatus
+from ..vocabulary import CLIENT_INFO_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
 from ._calls import OpenCall, OpenCalls
 from ._messages import (
     INPUT_REQUIRED,
@@ -28,12 +28,8 @@ from ._messages import (
     task_of,
 )
 
-__all__ = ["UNKNOWN_TOOL", "Conversation"]
+__all__ = ["Conversation"]
 
-UNKNOWN_TOOL = "unknown_tool"
-"""Recorded instead of a name that no tool list declared and no success confirmed."""
-
-_CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _METHOD_NOT_FOUND = -32601
 
 _KNOWN_NAMES_LIMIT = 10_000
@@ -123,7 +119,7 @@ class Conversation:
         params = as_object(message.get("params"))
         if self._client_name is None:
             info = params.get("clientInfo") if method == "initialize" else None
-            info = info or as_object(params.get("_meta")).get(_CLIENT_INFO)
+            info = info or as_object(params.get("_meta")).get(CLIENT_INFO_KEY)
             self._client_name = as_name(as_object(info).get("name"))
         if handle is not None:
             handle(self, request_key(message.get("id")), params, now)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Union
 
-from ..vocabulary import ErrorType
+from ..vocabulary import NAME_CHARACTERS_MAX, ErrorType
 
 __all__ = [
     "INPUT_REQUIRED",
@@ -38,8 +38,6 @@ Key = tuple[str, Union[str, int, float]]
 INPUT_REQUIRED = frozenset({"inputrequired", "incomplete"})
 TASK = "task"
 
-_NAME_LIMIT = 128  # characters; longer names are cut, as in an event
-
 
 def as_object(value: object) -> Document:
     """Return *value* when it is an object of JSON, else an empty one."""
@@ -48,7 +46,7 @@ def as_object(value: object) -> Document:
 
 def as_name(value: object) -> str | None:
     """Return *value*, cut to the length of a name, when it is a string that is not empty."""
-    return value[:_NAME_LIMIT] if isinstance(value, str) and value else None
+    return value[:NAME_CHARACTERS_MAX] if isinstance(value, str) and value else None
 
 
 def short_text(document: Document, *spellings: str) -> str | None:
@@ -87,6 +85,6 @@ def outcome_of(result: Document) -> ErrorType | None:
 
 
 def _short(text: str) -> str:
-    if len(text) <= _NAME_LIMIT:
+    if len(text) <= NAME_CHARACTERS_MAX:
         return text
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -15,9 +15,9 @@ import time
 
 import pytest
 
+from mcptelemetry.counters import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry, CountingWorker, Windows
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock
-from mcptelemetry.usage import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry, UsageWorker, Windows
 
 SCRIPT = pathlib.Path(__file__).parent.parent / "data" / "scripts" / "counting_process.py"
 DAY = 86_400
@@ -202,7 +202,7 @@ def test_counting_is_not_held_up_by_a_process_that_holds_the_database(tmp_path):
     registry = CounterRegistry(["search"])
     notes = ActivationNotes(ActivationStore(path))
     flusher = CounterFlusher(registry, notes, memory, clock=time.time, permission=lambda: "now")
-    worker = UsageWorker(registry, notes, flusher)
+    worker = CountingWorker(registry, notes, flusher)
     program = (
         "import sqlite3, sys\nconnection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "connection.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\nsys.stdin.read()\n"

@@ -30,6 +30,9 @@ def test_imports_go_down_and_enter_by_the_door():
 @pytest.mark.parametrize(
     ("path", "source", "complaint"),
     [
+        ("counters/_x.py", "from ..heartbeat import y\n", "counters must not import heartbeat"),
+        ("heartbeat/_x.py", "from ..events import y\n", "heartbeat must not import events"),
+        ("installation/_x.py", "from ..counters import y\n", "installation must not import counters"),
         ("wire/_x.py", "def f():\n    from ..events import y\n", "wire must not import events"),
         ("events/_x.py", "from ..instrument import y\n", "events must not import instrument"),
         ("events/_x.py", "from ..wire._event import y\n", "enter wire by its door"),

@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
+from mcptelemetry.counters import MAX_MCP_CLIENTS_SEEN, ActivationNotes, ActivationState, ActivationStore
 from mcptelemetry.testing import FakeClock
-from mcptelemetry.usage import MAX_MCP_CLIENTS_SEEN, ActivationNotes, ActivationState, ActivationStore
 
 FLAGS = ("first_connected_server_ever", "first_mcp_client_ever", "first_retrieve_tools_call_ever")
 
@@ -135,7 +135,7 @@ def test_activation_100_concurrent_increments(store):
 def test_activation_increments_of_processes_add_up(store, tmp_path):
     """Processes of one installation that count at once lose nothing."""
     program = (
-        "import sys; from mcptelemetry.usage import ActivationStore; store = ActivationStore(sys.argv[1])\n"
+        "import sys; from mcptelemetry.counters import ActivationStore; store = ActivationStore(sys.argv[1])\n"
         "for _ in range(10): store.increment_retrieve_tools_call()\n"
     )
     path = str(tmp_path / "data" / "telemetry.db")

@@ -9,11 +9,11 @@ import os
 import pytest
 
 from mcptelemetry.application import Application
-from mcptelemetry.privacy import Switches
-from mcptelemetry.state import Memory
+from mcptelemetry.counters import Counting
+from mcptelemetry.heartbeat import HeartbeatService, StatsReader
+from mcptelemetry.installation import Installation as OneInstallation
+from mcptelemetry.installation import Setup
 from mcptelemetry.testing import FakeClock, InProcessCollector, ScriptedServer
-from mcptelemetry.usage import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry
-from mcptelemetry.usage._assembly import build_heartbeat_service
 from mcptelemetry.wire import ZERO_ID, check
 
 APP = Application("acme-mcp")
@@ -26,29 +26,15 @@ class Installation:
     def __init__(self, home, url, *, clock=None, version="v1.4.0", environ=(), flags=None, stats=None, builtin=("get_issues",)):
         self.environ = {"HOME": str(home), "ACME_MCP_TELEMETRY": "1", **dict(environ)}
         self.clock = clock or FakeClock()
-        self.data_dir = APP.data_directory(self.environ)
-        self.memory = Memory(os.path.join(self.data_dir, "telemetry.db"), clock=self.clock)
-        self.switches = Switches(APP, environ=self.environ, version=version)
-        self.registry = CounterRegistry(builtin)
-        self.notes = ActivationNotes(ActivationStore(self.memory.path, self.clock))
-        self.flusher = CounterFlusher(
-            self.registry, self.notes, self.memory, clock=self.clock.time, permission=self.switches.generation
-        )
+        found = OneInstallation(APP, Setup(version, heartbeat_endpoint=url), environ=self.environ, clock=self.clock)
+        self.data_dir = found.data_dir
+        self.memory = found.open_memory()
+        self.switches = found.switches
+        counting = Counting(tools=builtin)
+        counting.keep(found)
+        self.registry, self.notes, self.flusher = counting.registry, counting.activation, counting
         self.url = url
-        self.service = build_heartbeat_service(
-            APP,
-            version=version,
-            edition="personal",
-            endpoint=url,
-            memory=self.memory,
-            switches=self.switches,
-            environ=self.environ,
-            clock=self.clock,
-            flags=flags,
-            stats=stats,
-            flush=self.flusher.flush,
-            on_violation=self.registry.record_anonymity_violation,
-        )
+        self.service = HeartbeatService(installation=found, counting=counting, stats=StatsReader(stats, flags))
 
     def notice(self, how="terminal"):
         assert self.memory.mark_notice(how, [self.url])
@@ -297,7 +283,7 @@ def test_heartbeat_without_an_answer_is_told_once(tmp_path, caplog):
     for _ in range(5):
         assert not installation.service.send_now()
         installation.clock.advance(300)
-    told = [record for record in caplog.records if record.name.startswith("mcptelemetry.usage")]
+    told = [record for record in caplog.records if record.name.startswith("mcptelemetry.heartbeat")]
     assert len(told) == 1
     assert told[0].levelno <= logging.WARNING
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from mcptelemetry import RegistrySnapshot, StartupOutcome, Surface, Telemetry
+from mcptelemetry.counters import ActivationState, ActivationStore, Windows
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock, ScriptedTransport
-from mcptelemetry.usage import ActivationState, ActivationStore, Windows
 
 YES = {"ACME_MCP_TELEMETRY": "1"}
 

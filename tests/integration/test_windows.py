@@ -8,17 +8,17 @@ from types import SimpleNamespace
 import pytest
 
 from mcptelemetry import StartupOutcome
-from mcptelemetry.state import Memory
-from mcptelemetry.testing import FakeClock
-from mcptelemetry.usage import (
+from mcptelemetry.counters import (
     ActivationNotes,
     ActivationStore,
     CounterFlusher,
     CounterRegistry,
+    CountingWorker,
     RegistrySnapshot,
-    UsageWorker,
     Windows,
 )
+from mcptelemetry.state import Memory
+from mcptelemetry.testing import FakeClock
 
 DAY = 86_400
 LEASE = 120
@@ -405,7 +405,7 @@ def test_flusher_puts_routes_and_checks_together_when_there_are_too_many(install
 def test_worker_turn_stores_after_a_second_and_then_every_thirty(installation):
     """The first count is stored one second after it, later ones every 30 s."""
     process = installation.process()
-    worker = UsageWorker(process.registry, process.notes, process.flusher, monotonic=installation.clock.monotonic)
+    worker = CountingWorker(process.registry, process.notes, process.flusher, monotonic=installation.clock.monotonic)
     process.registry.record_call("search")
     assert worker.turn() == 1.0
     assert calls(installation.windows().state()) == 0
@@ -431,7 +431,7 @@ def test_worker_chores_are_done_when_they_are_due(installation):
         return 10.0
 
     process = installation.process()
-    worker = UsageWorker(
+    worker = CountingWorker(
         process.registry, process.notes, process.flusher, chores=[chore], monotonic=installation.clock.monotonic
     )
     began_at = installation.clock.monotonic()
@@ -445,7 +445,7 @@ def test_worker_shutdown_stores_what_was_counted_last(installation):
     """The end stores what is left, with or without a thread, once."""
     for is_threaded in (False, True):
         process = installation.process()
-        worker = UsageWorker(process.registry, process.notes, process.flusher)
+        worker = CountingWorker(process.registry, process.notes, process.flusher)
         if is_threaded:
             worker.start()
         process.registry.record_call("search")

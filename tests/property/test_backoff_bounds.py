@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcptelemetry.events._backoff import Backoff
+from mcptelemetry.system import Backoff, draw_backoff_secs
 
 
 @given(st.integers(1, 60), st.randoms(use_true_random=False))
@@ -36,3 +36,15 @@ def test_reset_begins_again(failures):
     assert delays == [min(300.0, 2.0 ** (number + 1)) for number in range(failures)]
     backoff.reset()
     assert backoff.next_delay_secs() == 2.0
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1))
+def test_formula_gives_what_counting_gives(failures, share):
+    """Whoever keeps the number of failures elsewhere waits as long as whoever counts them here."""
+
+    def draw(low, high):
+        return low + share * (high - low)
+
+    backoff = Backoff(draw)
+    counted = [backoff.next_delay_secs() for _ in range(min(failures, 12))][-1]
+    assert draw_backoff_secs(failures, draw) == counted

@@ -14,9 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcptelemetry import ErrorCategory
-from mcptelemetry.state import Memory
-from mcptelemetry.testing import FakeClock
-from mcptelemetry.usage import (
+from mcptelemetry.counters import (
     ActivationNotes,
     ActivationStore,
     CounterFlusher,
@@ -28,6 +26,8 @@ from mcptelemetry.usage import (
     parse_client_surface,
     sanitize_client_name,
 )
+from mcptelemetry.state import Memory
+from mcptelemetry.testing import FakeClock
 
 DAY = 86_400
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.lists(st.integers()))

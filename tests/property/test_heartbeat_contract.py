@@ -6,6 +6,7 @@ import copy
 import json
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 
 import jsonschema
@@ -79,6 +80,16 @@ CORRUPTED = {
     "a tool name of 65 characters": changed("builtin_tool_calls", "t" * 65, 1),
     "a tool counted below zero": changed("builtin_tool_calls", "retrieve_tools", -1),
     "52 tools": changed("builtin_tool_calls", {f"t{n}": 1 for n in range(52)}),
+    "a failed tool with a blank": changed("builtin_tool_errors", "my tool", 1),
+    "a failed tool by its error": changed("builtin_tool_errors", "call_tool_read", "timeout"),
+    "52 failed tools": changed("builtin_tool_errors", {f"t{n}": 1 for n in range(52)}),
+    "an exact duration": changed("builtin_tool_durations", "retrieve_tools", 17),
+    "an unknown duration": changed("builtin_tool_durations", "retrieve_tools", "le_5ms", 1),
+    "a duration of no tool": changed("builtin_tool_durations", "my tool", {"le_1s": 1}),
+    "a milestone that is a count": changed("activation", "milestones", "first_search", 1),
+    "a milestone in words": changed("activation", "milestones", "First search", True),
+    "17 milestones": changed("activation", "milestones", {f"m{n}": True for n in range(17)}),
+    "milestones in a list": changed("activation", "milestones", ["first_search"]),
     "an exact upstream count": changed("upstream_tool_call_count_bucket", "15"),
     "a route with a query": changed("rest_endpoint_calls", "GET /api?token=x", {"2xx": 1}),
     "a route without a method": changed("rest_endpoint_calls", "/api/v1/servers", {"2xx": 1}),
@@ -150,6 +161,15 @@ def test_contract_and_collector_accept_the_full_document(post):
     """The fully populated document passes the contract, and the collector stores it."""
     VALIDATOR.validate(FULL)
     assert post(FULL) == (202, {"stored": 1, "duplicates": 0})
+
+
+@pytest.mark.parametrize("field", ["builtin_tool_errors", "builtin_tool_durations"])
+def test_contract_and_collector_accept_a_document_without_what_is_not_counted(post, field):
+    """A sender that counts no failures, durations or milestones of its own leaves them out."""
+    for document in (changed(field, GONE), changed("activation", "milestones", GONE)):
+        VALIDATOR.validate(document)
+        status, _ = post({**document, "heartbeat_id": str(uuid.uuid4())})
+        assert status == 202
 
 
 def test_there_are_at_least_40_corrupted_documents():

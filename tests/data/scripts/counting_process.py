@@ -18,8 +18,8 @@ import sys
 import threading
 import time
 
+from mcptelemetry.counters import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry, Windows
 from mcptelemetry.state import Memory
-from mcptelemetry.usage import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry, Windows
 
 DAY = 86_400
 

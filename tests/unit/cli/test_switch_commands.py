@@ -129,11 +129,13 @@ def test_off_works_whatever_else_is_broken(tmp_path: Path) -> None:
 
 def test_off_says_when_the_operators_events_go_on(tmp_path: Path) -> None:
     """Events that somebody else is responsible for are not hidden; their endpoint is shown without credentials."""
-    settings(tmp_path, '[proxy.telemetry]\nendpoint = "https://me:secret@ops.acme.dev/events?key=secret"\n')
-    status, _, err = run(tmp_path, "off", "--app", "acme-mcp")
-    assert status == 0
-    assert "still go to the operator's endpoint https://ops.acme.dev/events;" in err
-    assert "secret" not in err
+    settings(tmp_path, '[proxy.telemetry]\nendpoint = "https://ops.acme.dev/events?key=secret"\n')
+    with_credentials = {"ACME_MCP_EVENTS_ENDPOINT": "https://me:secret@ops.acme.dev/events?key=secret"}
+    for environ in ({}, with_credentials):
+        status, _, err = run(tmp_path, "off", "--app", "acme-mcp", **environ)
+        assert status == 0
+        assert "still go to the operator's endpoint https://ops.acme.dev/events;" in err
+        assert "secret" not in err
     assert "http://b/" in run(tmp_path, "off", "--app", "acme-mcp", ACME_MCP_EVENTS_ENDPOINT="http://b/")[2]
     assert run(tmp_path, "off", "--app", "acme-mcp", DO_NOT_TRACK="1")[2] == ""
 

@@ -253,3 +253,28 @@ def test_settings_never_show_a_secret_that_was_put_in_the_wrong_place(tmp_path: 
     secret = "sk-" + "a1b2" * 8
     for text in (f'[proxy.telemetry]\ntoken_key = ["{secret}"]\n', f'[proxy.telemetry]\nendpoint = ["{secret}"]\n'):
         assert secret not in trouble(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("table", "endpoint", "mend"),
+    [
+        ("telemetry", "ftp://t.acme.dev", "must begin with https:// or http:// (this machine only)"),
+        ("telemetry", "file:///var/tmp/heartbeats", "must begin with https:// or http:// (this machine only)"),
+        ("telemetry", "http://t.acme.dev", "in the clear; use https://"),
+        ("proxy.telemetry", "https://", "it names no host"),
+        ("proxy.telemetry", "http://ops.acme.dev/events", "in the clear; use https://"),
+        ("proxy.telemetry", "https://me:hunter2@ops.acme.dev", "credentials do not belong into a URL"),
+    ],
+)
+def test_settings_refuse_an_endpoint_that_cannot_be_used(table: str, endpoint: str, mend: str, tmp_path: Path) -> None:
+    """An endpoint to which nothing can be sent is an error that names file, line, key and the mend, and no password."""
+    said = trouble(tmp_path, f'[{table}]\n\nendpoint = "{endpoint}"\n')
+    assert said.startswith(f", line 3: [{table}] endpoint=")
+    assert mend in said
+    assert "hunter2" not in said
+
+
+def test_settings_take_a_file_as_endpoint_for_events_only(tmp_path: Path) -> None:
+    """Events may go to a file on this machine; the heartbeat has no use for one."""
+    config = load_config(write(tmp_path, '[proxy.telemetry]\nendpoint = "file:///var/tmp/events.jsonl"\n'))
+    assert config.proxy.endpoint == "file:///var/tmp/events.jsonl"

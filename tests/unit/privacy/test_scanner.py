@@ -15,7 +15,6 @@ import pytest
 from mcptelemetry.errors import TelemetryError
 from mcptelemetry.privacy._blocked_values import BlockedValue, collect_blocked_values
 from mcptelemetry.privacy._credentials import find_credential
-from mcptelemetry.privacy._field_rules import HEARTBEAT_RULES
 from mcptelemetry.privacy._scanner import (
     AnonymityViolation,
     find_blocked_prefix,
@@ -23,10 +22,13 @@ from mcptelemetry.privacy._scanner import (
     scan_text_for_pii,
 )
 from mcptelemetry.privacy._spellings import ANONYMITY_BLOCKED_PREFIXES
-from mcptelemetry.wire import ROUTING_MODES
+from mcptelemetry.wire import FIELD_SHAPES, FIELDS, OPEN, ROUTING_MODES, Field, Text, Words, check
 
 FULL = json.loads((Path(__file__).parents[2] / "data" / "scanner" / "heartbeat.json").read_text())
 SECRET = "s3cr3t/Value+42=="
+# Nothing in the heartbeat's own table holds free text; the searches in it are shown in such a place.
+ANY_TEXT = Text(OPEN, r"[\s\S]*", 10_000, "anything")
+OPEN_TABLE = {"text": ANY_TEXT}
 BLOCKED = collect_blocked_values("tims-laptop", "/home/tim", {"GITHUB_TOKEN": SECRET})
 
 
@@ -48,12 +50,12 @@ def test_scan_for_pii_clean_payload() -> None:
     scan_for_pii(json.dumps(FULL, indent=1).encode(), BLOCKED)
     scan_for_pii(FULL, BLOCKED)
     scan_for_pii(MappingProxyType(FULL), BLOCKED)
-    scan_for_pii(b"{}")
+    scan_for_pii(b"{}", fields=FIELD_SHAPES)
 
 
 def test_scan_for_pii_full_document_has_every_field_of_the_table() -> None:
     """The example document holds each field that the table knows."""
-    assert set(FULL) == set(HEARTBEAT_RULES)
+    assert set(FULL) == set(FIELD_SHAPES)
 
 
 def test_scan_for_pii_full_v3_payload_passes_and_a_leak_in_it_is_refused() -> None:
@@ -129,7 +131,8 @@ def test_scan_for_pii_blocked_prefix_in_what_is_no_utf_8() -> None:
 @pytest.mark.parametrize("text", ["GET /api/v1/servers", "at home/work", "/homepage", "users", "root", "/rooted/"])
 def test_scan_for_pii_passes_what_only_resembles_a_prefix(text: str) -> None:
     """A word that a prefix contains is no path."""
-    scan_for_pii(with_field("rest_endpoint_calls", {text: {"2xx": 1}}))
+    scan_for_pii({"text": text}, fields=OPEN_TABLE)
+    scan_for_pii({"text": f"on {text}"}, fields=OPEN_TABLE)
 
 
 @pytest.mark.parametrize(
@@ -193,15 +196,118 @@ def test_scan_for_pii_passes_people_and_hosts_called_like_our_words(name: str, a
 def test_scan_for_pii_refuses_their_names_as_a_word_of_an_open_value(name: str) -> None:
     """The same name as a whole word of an open value is refused, as a part of a word it is not."""
     blocked = collect_blocked_values(name, "", {})
-    assert refusal(with_field("routing_mode", f"for {name.upper()}!"), blocked).pattern == "hostname"
-    assert refusal(with_field("routing_mode", f"a%20{name}%20"), blocked).pattern == "hostname"
-    scan_for_pii(with_field("routing_mode", f"x{name}x"), blocked)
+    for text in (f"for {name.upper()}!", f"a%20{name}%20"):
+        assert refusal(with_field("routing_mode", text), blocked).pattern == "hostname"
+        assert refusal({"text": text}, blocked, fields=OPEN_TABLE).pattern == "hostname"
+    scan_for_pii({"text": f"x{name}x"}, blocked, fields=OPEN_TABLE)
+
+
+ANOTHER_WORD = [
+    ("linux", {}),
+    ("tim", {}),
+    ("cli", {}),
+    ("vscode", {}),
+    ("claude", {}),
+    ("desktop", {}),
+    ("claude-desktop", {}),
+    ("api", {"rest_endpoint_calls": {"GET /api/v1/servers": {"2xx": 1}}}),
+    ("v1", {"rest_endpoint_calls": {"GET /api/v1/servers": {"2xx": 1}}}),
+    ("buildhost-17", {"builtin_tool_calls": {"buildhost-17": 1}}),
+    ("buildhost-17", {"builtin_tool_durations": {"buildhost-17": {"le_1s": 1}}}),
+    ("buildhost", {"flags": {"buildhost": True}}),
+    ("buildhost", {"error_category_counts": {"buildhost": 1}}),
+    ("buildhost", {"activation": {**FULL["activation"], "milestones": {"buildhost": True}}}),
+    ("buildhost", {"edition": "buildhost"}),
+    ("buildhost", {"app": "buildhost"}),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), ANOTHER_WORD, ids=[f"{name}-{next(iter(c), '')}" for name, c in ANOTHER_WORD])
+def test_scan_for_pii_passes_names_that_the_table_or_the_application_speaks(name: str, change: dict[str, Any]) -> None:
+    """No machine or person is named by a closed word, a known client, or what an application declared in its code."""
+    scan_for_pii({**FULL, **change}, collect_blocked_values(name, f"/home/{name}", {}))
+
+
+NAMED = [
+    ("doctor_checks", {"buildhost": {"pass": 1, "fail": 0}}),
+    ("activation", {**FULL["activation"], "mcp_clients_seen_ever": ["vscode", "client-on-buildhost"]}),
+    ("version", "1.4.0+buildhost"),
+    ("previous_version", "v1.4.0-BuildHost.2"),
+    ("current_version", "buildhost"),
+    ("version", "2026.buildhost.1"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), NAMED, ids=[f"{field}-{value}"[:40] for field, value in NAMED])
+def test_scan_for_pii_refuses_names_in_the_open_places_of_the_table(field: str, value: object) -> None:
+    """A check's name, a stranger's client and what stands behind a version's numbers may hold a name."""
+    check({**FULL, field: value})
+    violation = refusal({**FULL, field: value}, collect_blocked_values("buildhost", "", {}))
+    assert (violation.rule, violation.pattern) == ("blocked_value", "hostname")
+
+
+@pytest.mark.parametrize("name", ["v1", "1", "4", "v1.4.0"])
+@pytest.mark.parametrize("version", ["v1.4.0", "1.4.0", "1.4.0-beta.2+local"])
+def test_scan_for_pii_takes_no_number_of_a_version_for_a_name(name: str, version: str) -> None:
+    """A machine called `v1` is not named by `v1.4.0`."""
+    scan_for_pii(with_field("version", version), collect_blocked_values(name, "", {}))
+
+
+DECLARED = {
+    "tool": ("builtin_tool_calls", {"{}": 1}),
+    "failed tool": ("builtin_tool_errors", {"{}": 1}),
+    "timed tool": ("builtin_tool_durations", {"{}": {"le_1s": 1}}),
+    "route": ("rest_endpoint_calls", {"GET /{}/x": {"2xx": 1}}),
+    "category": ("error_category_counts", {"{}": 1}),
+    "flag": ("flags", {"{}": True}),
+    "milestone": ("activation", {**FULL["activation"], "milestones": {"{}": True}}),
+    "edition": ("edition", "{}"),
+}
+
+
+@pytest.mark.parametrize(("field", "template"), DECLARED.values(), ids=DECLARED.keys())
+def test_scan_for_pii_searches_what_was_declared_for_credentials_and_tokens(field: str, template: object) -> None:
+    """A credential, or what looks like a token, is refused even where only the application's own words stand."""
+    def planted(text: str) -> dict[str, Any]:
+        return {**FULL, field: json.loads(json.dumps(template).replace("{}", text))}
+
+    check(planted("opensesame_42"))
+    blocked = collect_blocked_values("", "", {"DB_PASSWORD": "opensesame_42"})
+    assert refusal(planted("opensesame_42"), blocked).pattern == "env:DB_PASSWORD"
+    token = "ghp_" + "a1" * 12
+    check(planted(token))
+    violation = refusal(planted(token), ())
+    assert (violation.rule, violation.pattern) == ("invalid_value", "GitHub or GitLab token")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("os", "aix"),
+        ("arch", "unknown"),
+        ("routing_mode", "our-own-way"),
+        ("anonymous_id", "0"),
+        ("timestamp", "2026-99-21T05:30:00Z"),
+        ("version", "1." + "0" * 68),
+    ],
+)
+def test_scan_for_pii_refuses_what_the_table_of_fields_refuses(field: str, value: str) -> None:
+    """The scanner knows no word, form or length that the table does not."""
+    violation = refusal(with_field(field, value), ())
+    assert (violation.rule, violation.pattern) == ("invalid_value", field)
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if not field.is_omitted_when_empty], ids=lambda field: field.name)
+def test_scan_for_pii_refuses_a_document_without_what_is_always_present(field: Field) -> None:
+    """A heartbeat that lacks a field is no heartbeat; the field is named."""
+    violation = refusal({name: value for name, value in FULL.items() if name != field.name}, ())
+    assert (violation.rule, violation.pattern) == ("invalid_value", field.name)
 
 
 @pytest.mark.parametrize("mode", ROUTING_MODES)
 def test_scan_for_pii_never_takes_a_routing_mode_for_a_name(mode: str) -> None:
     """A machine or a person called like a way of routing still gets a heartbeat."""
-    scan_for_pii({"routing_mode": mode}, collect_blocked_values(mode, f"/home/{mode}", {}))
+    scan_for_pii(with_field("routing_mode", mode), collect_blocked_values(mode, f"/home/{mode}", {}))
 
 
 def test_scan_for_pii_searches_a_long_name_as_a_part_too() -> None:
@@ -353,7 +459,7 @@ def test_scan_for_pii_invalid_value_in_an_open_place(what: str, value: str) -> N
 )
 def test_scan_for_pii_passes_what_only_resembles_an_address(value: str) -> None:
     """A word that only resembles an address or a token passes."""
-    scan_for_pii(with_field("routing_mode", value))
+    scan_for_pii({"text": value}, fields=OPEN_TABLE)
 
 
 @pytest.mark.parametrize("name", ["version", "current_version", "previous_version"])
@@ -417,7 +523,7 @@ def test_scan_for_pii_names_the_first_rule_of_several() -> None:
 
 def test_scan_for_pii_takes_another_table() -> None:
     """What may stand where is given: another table makes another document."""
-    table = {"colour": HEARTBEAT_RULES["env_kind"], "name": HEARTBEAT_RULES["routing_mode"]}
+    table = {"colour": Words(("ci", "office")), "name": ANY_TEXT}
     scan_for_pii({"colour": "ci", "name": "x"}, collect_blocked_values("ci", "", {}), fields=table)
     assert refusal({"app": "x"}, (), fields=table).rule == "unknown_field"
 

@@ -20,7 +20,7 @@ import pytest
 
 from mcptelemetry.application import Application
 from mcptelemetry.config import Mode, write_mode
-from mcptelemetry.privacy._rows import ROWS, Stream
+from mcptelemetry.privacy._rows import ROWS, Facts, Stream, decide
 from mcptelemetry.privacy._switches import Switches, is_disabled_by_env, is_test_runner, standing_refusal
 from mcptelemetry.vocabulary import EnvDisabledReason
 
@@ -114,6 +114,13 @@ CASES = (
     Case("person-wide off against settings that say on", "off off on 4", person=mode("off"), toml=toml_mode("on")),
     Case("person-wide local softens no state that says off", "off off on 6", person=mode("local"), state=mode("off")),
     Case("person-wide local against a state that says on", "local local on 4", person=mode("local"), state=mode("on")),
+    Case("person-wide off against a state that says off too", "off off on 4", person=mode("off"), state=mode("off")),
+    Case("person-wide off against settings that say off too", "off off on 4", person=mode("off"), toml=OFF),
+    Case("person-wide local against a state that says local", "local local on 4", person=mode("local"), state=mode("local")),
+    Case("person-wide local against settings that say local", "local local on 4", person=mode("local"), toml=toml_mode("local")),
+    Case("person-wide local against settings that say on", "local local on 4", person=mode("local"), toml=toml_mode("on")),
+    Case("person-wide local softens no settings that say off", "off off on 5", person=mode("local"), toml=OFF),
+    Case("person-wide local against settings that say on before a state that says off", "local local on 4", person=mode("local"), toml=toml_mode("on"), state=mode("off")),
     Case("person-wide unknown mode", "off off on 4", person=mode("paused")),
     Case("person-wide ON in capitals is not known", "off off on 4", person=mode("ON")),
     Case("person-wide mode of another type", "off off on 4", person="mode = 1\n"),
@@ -248,6 +255,12 @@ def test_rows_stand_in_the_order_of_their_numbers() -> None:
     assert spoken == sorted(spoken) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+def test_facts_that_say_nothing_refuse_nothing() -> None:
+    """Facts of which only the surroundings are given stand for a released application with a home and no file."""
+    decision = decide(Facts({}, APP), Stream.HEARTBEAT)
+    assert decision == (Mode.ON, "the author's default, on", 8)
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
@@ -289,6 +302,155 @@ def test_refusal_says_where_the_no_stands(tmp_path: Path) -> None:
     assert f"{asked.config_path}, line 3: [telemetry] enabled must be true or false, not 7" in reason
     put(tmp_path / ".acme-mcp" / "telemetry.toml", OFF)
     assert asked.refusal(Stream.HEARTBEAT) == f"[telemetry] enabled = false in {asked.config_path}"
+
+
+class Wording(NamedTuple):
+    """One state of the machine, and the words for a stream; files are called config, person and state."""
+
+    reason: str
+    environ: Mapping[str, str] = {}
+    toml: object = None
+    state: object = None
+    person: object = None
+    stream: Stream = Stream.HEARTBEAT
+    arguments: Mapping[str, object] = {}
+
+
+WORDINGS = (
+    Wording("the author's default, on"),
+    Wording("the author's default, local", arguments={"default": "local"}),
+    Wording("the author's default, off", arguments={"default": "off"}),
+    Wording("the operator named an endpoint", stream=Stream.OPERATOR_EVENTS),
+    Wording("DO_NOT_TRACK", {"DO_NOT_TRACK": "yes"}),
+    Wording("CI", {"CI": "true"}),
+    Wording("ACME_MCP_TELEMETRY=false", {OWN: "never"}),
+    Wording("off for all applications, in {person}", person=mode("off")),
+    Wording("local for all applications, in {person}", person=mode("local")),
+    Wording("[telemetry] enabled = false in {config}", toml=OFF),
+    Wording("[telemetry] mode, local in {config}", toml=toml_mode("local")),
+    Wording("[telemetry] mode, on in {config}", toml=toml_mode("on")),
+    Wording("off in {state}", state=mode("off")),
+    Wording("on in {state}", state=mode("on")),
+    Wording("[proxy.telemetry] enabled = false in {config}", toml=PROXY_OFF, stream=Stream.OPERATOR_EVENTS),
+    Wording("[proxy.telemetry] enabled = false in {config}", toml=PROXY_OFF, stream=Stream.AUTHOR_EVENTS),
+    Wording("a development build", arguments={"version": "dev"}),
+    Wording("a development build", {"PYTEST_VERSION": "8"}, arguments={"version": "dev"}),
+    Wording("run by a test runner", {"PYTEST_VERSION": "8"}),
+    Wording("run by a test runner", arguments={"is_under_test": True}),
+    Wording(
+        "no home directory: nothing can be recorded, so nothing is sent", arguments={"data_dir": "", "config_path": ""}
+    ),
+)
+
+
+@pytest.mark.parametrize("wording", WORDINGS, ids=lambda wording: wording.reason)
+def test_decision_is_worded_by_the_row_that_made_it(wording: Wording, tmp_path: Path) -> None:
+    """The reason says what was said and where, in words that a person can look for; a yes has one too."""
+    paths = {name: tmp_path / name for name in ("config", "person", "state")}
+    put(paths["config"], wording.toml)
+    put(paths["state"], wording.state)
+    put(tmp_path / "person.toml", wording.person)
+    given = {
+        "version": "1.0",
+        "is_under_test": False,
+        "data_dir": str(tmp_path),
+        "config_path": str(paths["config"]),
+        "state_path": str(paths["state"]),
+        **wording.arguments,
+    }
+    asked = Switches(APP, environ=wording.environ, person_dir=str(tmp_path), **given)  # type: ignore[arg-type]
+    words = wording.reason.format(config=paths["config"], state=paths["state"], person=tmp_path / "person.toml")
+    decision = asked.decide(wording.stream)
+    assert decision.reason == words
+    assert asked.refusal(wording.stream) == (None if decision.mode is Mode.ON else words)
+    assert decision.may_send is (decision.mode is Mode.ON)
+
+
+@pytest.mark.parametrize("name", ["person_path", "state_path"])
+def test_refusal_says_why_a_mode_file_reads_as_off(name: str, tmp_path: Path) -> None:
+    """A mode that nobody knows is shown with its file, not called a no that somebody said."""
+    asked = switches(tmp_path)
+    put(Path(getattr(asked, name)), mode("paused"))
+    reason = asked.refusal(Stream.HEARTBEAT)
+    assert reason is not None
+    assert getattr(asked, name) in reason
+    assert "paused" in reason
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "is_by_environment"),
+    [
+        ({"DO_NOT_TRACK": "1"}, {}, True),
+        ({"CI": "1"}, {}, True),
+        ({OWN: "0"}, {}, True),
+        ({}, {"person_path": mode("off")}, False),
+        ({}, {"config_path": OFF}, False),
+        ({}, {"state_path": mode("off")}, False),
+        ({"PYTEST_VERSION": "8"}, {}, False),
+        ({}, {}, False),
+    ],
+)
+def test_decision_is_by_the_environment_in_the_first_three_rows(
+    environ: dict[str, str], files: dict[str, str], *, is_by_environment: bool, tmp_path: Path
+) -> None:
+    """DO_NOT_TRACK, CI and the application's variable hold for this process alone; no other row does."""
+    asked = switches(tmp_path, environ)
+    for name, content in files.items():
+        put(Path(getattr(asked, name)), content)
+    assert asked.decide(Stream.HEARTBEAT).is_by_environment is is_by_environment
+
+
+def test_switches_without_an_application_are_what_holds_for_all(tmp_path: Path) -> None:
+    """The environment and the person-wide mode bind everybody; no application's variable or file is looked at."""
+    environ: dict[str, str] = {"ACME_MCP_HOME": str(tmp_path), OWN: "0"}
+    put(tmp_path / "telemetry-state.toml", mode("off"))
+    asked = Switches(None, environ=environ, person_dir=str(tmp_path), version="1.0", is_under_test=False)
+    assert (asked.config_path, asked.state_path) == ("", "")
+    assert asked.decide(Stream.HEARTBEAT)[::2] == (Mode.ON, 8)
+    put(Path(asked.person_path), mode("off"))
+    assert asked.decide(Stream.HEARTBEAT)[::2] == (Mode.OFF, 4)
+    environ["DO_NOT_TRACK"] = "1"
+    assert asked.decide(Stream.HEARTBEAT).row == 1
+    nowhere = Switches(None, environ={}, person_dir="", version="1.0", is_under_test=False)
+    assert nowhere.decide(Stream.HEARTBEAT).reason.startswith("no home directory")
+
+
+def test_switches_without_an_application_know_a_development_build_and_a_test_run() -> None:
+    """Where there is no variable that could say yes, what is not for real sends nothing."""
+    for given in ({"version": "dev", "is_under_test": False}, {"version": "1.0", "is_under_test": True}):
+        asked = Switches(None, environ={"TELEMETRY": "1"}, person_dir=os.sep, **given)  # type: ignore[arg-type]
+        assert asked.decide(Stream.HEARTBEAT).row == 7
+
+
+def test_switches_look_at_the_surroundings_of_the_process_unless_they_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without *environ* it is the process's own, looked at anew each time."""
+    asked = Switches(APP, data_dir=str(tmp_path), person_dir=str(tmp_path), version="1.0", is_under_test=False)
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    assert asked.refusal(Stream.OPERATOR_EVENTS) == "DO_NOT_TRACK"
+    monkeypatch.delenv("DO_NOT_TRACK")
+    assert asked.refusal(Stream.OPERATOR_EVENTS) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_known"), [({"ACME_MCP_HOME": "own"}, False), ({"HOME": "home"}, True), ({}, True)]
+)
+def test_switches_need_a_home_for_the_person_too(
+    variables: dict[str, str], tmp_path: Path, *, is_known: bool
+) -> None:
+    """A place for the application's files without one for the person's refusal is not enough."""
+    environ = {name: str(tmp_path / folder) for name, folder in variables.items()}
+    person_dir = None if "HOME" in variables else "" if not is_known else str(tmp_path)
+    asked = Switches(
+        APP,
+        environ=environ,
+        data_dir=str(tmp_path),
+        person_dir=person_dir,
+        version="1.0",
+        is_under_test=False,
+    )
+    assert (asked.decide(Stream.HEARTBEAT).mode is Mode.ON) is is_known
 
 
 def test_refusal_by_the_environment_is_told_from_a_lasting_one(tmp_path: Path) -> None:

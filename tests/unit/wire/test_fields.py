@@ -148,13 +148,3 @@ def test_privacy_paragraph_names_what_stops_it():
     text = render_privacy_paragraph("acme-mcp", switch_variable="ACME_MCP_TELEMETRY", endpoint="https://t.acme.dev")
     for part in ("acme-mcp", "https://t.acme.dev", "ACME_MCP_TELEMETRY=off", "DO_NOT_TRACK=1", "show-payload"):
         assert part in text
-
-
-def test_scanner_knows_the_same_fields():
-    """The scanner's own table names the fields of this one, and the full document passes by either."""
-    from mcptelemetry.privacy import scan_for_pii
-    from mcptelemetry.privacy._field_rules import HEARTBEAT_RULES
-
-    assert set(HEARTBEAT_RULES) == set(FIELD_SHAPES)
-    scan_for_pii(FULL)
-    scan_for_pii(FULL, fields=FIELD_SHAPES)

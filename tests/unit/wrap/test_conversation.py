@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mcptelemetry.vocabulary import TelemetryStatus
-from mcptelemetry.wrap import UNKNOWN_TOOL, Conversation
+from mcptelemetry.vocabulary import UNKNOWN_TOOL
+from mcptelemetry.wrap import Conversation
 
 Record = tuple[str, str, int]
 

@@ -1,0 +1,241 @@
+"""
+The streams of one application and the life of them: events, counting, heartbeat, feedback.
+
+Everything that can be done with telemetry but recording a call. What is not needed to
+record (the heartbeat's service, feedback) is built when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..counters import ActivationNotes, CounterRegistry, Counting
+from ..environment import detect_launch_source
+from ..errors import UploadError
+from ..events import TelemetryPipeline
+from ..installation import Installation
+from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
+from ..state import SentDocument
+from ..system import SignalChain, SystemClock, Trouble
+from ..vocabulary import LaunchSource, StartupOutcome
+from ._events_stream import EventsStream
+from ._notices import Notices
+from ._status import describe_status
+
+if TYPE_CHECKING:
+    from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
+    from ..heartbeat import Flags, HeartbeatService, RuntimeStats
+
+__all__ = ["Streams"]
+
+_logger = logging.getLogger(__name__)
+_FLUSH_ON_SIGNAL_SECS = 1.0
+_LOOK_AGAIN_SECS = 300.0  # nothing of the heartbeat was built: its notice could not be shown
+
+
+class Streams:
+    """
+    What leaves *installation*, and what is counted there by *counting*.
+
+    *sink* shows the first-run notice, None: standard error. *stats* and *flags* are what the
+    application says about itself in the heartbeat. Safe from any thread and across forks.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        counting: Counting,
+        *,
+        sink: NoticeSink | None,
+        stats: RuntimeStats | None,
+        flags: Flags,
+    ) -> None:
+        self.environ: Mapping[str, str] = installation.environ
+        """The environment that is looked at, anew each time."""
+        self._installation = installation
+        self._counting = counting
+        self._stats = stats
+        self._flags = flags
+        self._events = EventsStream(installation)
+        self._notices = Notices(installation, self._events, sink)
+        self._heartbeat: HeartbeatService | None = None
+        self._feedback: FeedbackService | None = None
+        self._signals: SignalChain | None = None
+
+    def _keep_counts(self) -> bool:
+        """Have counts stored when a heartbeat may report them one day; return whether one may."""
+        installation = self._installation
+        is_told = installation.heartbeat_endpoint is not None and installation.problem is None
+        if is_told and installation.counting_generation() is not None:
+            self._counting.keep(installation, chores=(self._take_heartbeat_turn,))
+        return self._counting.is_kept
+
+    # -- the life of it ---------------------------------------------------------------
+
+    def start(self) -> None:
+        """
+        Begin to deliver; the worker thread itself starts with the first record.
+
+        Shows the first-run notice when it is due. Off, it does nothing at all.
+        """
+        notice = self.first_run_notice()
+        if notice is not None and self._remember_setup():
+            maybe_print_first_run_notice(notice)
+            if notice.heartbeat_endpoint is not None:
+                self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
+        self._events.start()
+        if detect_launch_source(self.environ, None, None, None, app=self._installation.application) is LaunchSource.INSTALLER:
+            self._counting.activation.set_installer_pending(True)
+        self._counting.start()
+
+    def flush(self, timeout: float | None = None) -> int:
+        """
+        Store what was counted, send what waits and return how many events were delivered.
+
+        Waits and raises as `TelemetryPipeline.flush` does.
+        """
+        self._counting.flush(1.0 if timeout is None else min(timeout, 1.0))
+        return 0 if self.pipeline is None else self.pipeline.flush(timeout)
+
+    def shutdown(self, timeout: float = 1.0) -> None:
+        """Stop after one last attempt, in at most *timeout* seconds; may be called again."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop(0)  # its turns are the worker's, which is ended below
+        ends_at = SystemClock.monotonic() + timeout
+        self._counting.stop_soon(timeout)
+        if self.pipeline is not None:
+            self.pipeline.shutdown(timeout)
+        self._counting.shutdown(ends_at - SystemClock.monotonic())
+
+    def install_signal_handlers(self) -> None:
+        """
+        Flush within a second when SIGTERM or SIGINT comes, then pass the signal on.
+
+        Nothing touches a signal unless this is called; call it from the main thread. Does
+        nothing when nothing may be sent.
+        """
+        if (self.pipeline is not None or self._counting.is_kept) and self._signals is None:
+            self._signals = SignalChain(self._flush_on_signal)
+            self._signals.install()
+
+    def _flush_on_signal(self) -> None:
+        try:
+            self.flush(_FLUSH_ON_SIGNAL_SECS)
+        except UploadError as error:
+            _logger.debug("the flush before the signal was not complete: %s", error)
+
+    def first_run_notice(self) -> FirstRunNotice | None:
+        """
+        Return what a person has to be told before anything leaves for the maintainer or the author.
+
+        None when nothing of theirs would be sent: no endpoint, or switched off. It is shown by
+        `maybe_print_first_run_notice`, which `start()` calls.
+        """
+        return self._notices.first_run_notice()
+
+    def _remember_setup(self) -> bool:
+        """Leave what the author said for the command line; return whether it could be done: if not, the host has waited long enough."""
+        installation = self._installation
+        memory = installation.open_memory()
+        if installation.heartbeat_endpoint is not None and isinstance(memory.ensure_identity(), Trouble):
+            return False
+        return memory.note_profile(installation.setup.remembered())
+
+    # -- counting ---------------------------------------------------------------------
+
+    @property
+    def registry(self) -> CounterRegistry:
+        """The counters; always there. They are stored only where a heartbeat may report them."""
+        return self._counting.registry
+
+    @property
+    def activation(self) -> ActivationNotes:
+        """
+        Milestones and clients: the methods of `ActivationStore`, which only note here.
+
+        The worker writes; off, or without an endpoint for heartbeats, nothing is kept.
+        """
+        return self._counting.activation
+
+    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+        """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
+        self._counting.record_startup_outcome(outcome)
+
+    # -- the heartbeat and feedback ---------------------------------------------------
+
+    @property
+    def heartbeat(self) -> HeartbeatService | None:
+        """The service that sends the daily document and previews it; None without an endpoint."""
+        return None if self._installation.heartbeat_endpoint is None else self.heartbeat_service()
+
+    def heartbeat_service(self) -> HeartbeatService:
+        """Return the same service, also when there is no endpoint: then it only previews."""
+        if self._heartbeat is None:
+            from ..heartbeat import HeartbeatService, StatsReader  # only who has one pays for it
+
+            self._heartbeat = HeartbeatService(
+                installation=self._installation,
+                counting=self._counting,
+                stats=StatsReader(self._stats, self._flags),
+                notices=self._notices,
+            )
+        return self._heartbeat
+
+    def _take_heartbeat_turn(self) -> float:
+        """Do what is due of the heartbeat, in the worker of counting; return the seconds until something is again."""
+        return _LOOK_AGAIN_SECS if self._heartbeat is None else self._heartbeat.turn()
+
+    def sent_documents(self) -> list[SentDocument] | Trouble:
+        """Return the last heartbeats that were sent and answered, oldest first, word for word."""
+        return self._installation.open_memory().sent_documents()
+
+    def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
+        """
+        Send what a person typed to the maintainer; no switch is asked, typing it is the consent.
+
+        Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
+        accepted, when five were sent within the hour, or when there is no endpoint.
+        """
+        return self.feedback_service().submit(request)
+
+    def feedback_service(self) -> FeedbackService:
+        """Return the service behind `submit_feedback()`; `FeedbackError` without an endpoint."""
+        if self._feedback is None:
+            from ..feedback import build_feedback_service
+
+            self._feedback = build_feedback_service(self._installation, self.heartbeat_service)
+        return self._feedback
+
+    # -- looking ----------------------------------------------------------------------
+
+    @property
+    def app(self) -> str:
+        """The application's name."""
+        return self._installation.application.name
+
+    @property
+    def switch_variable(self) -> str:
+        """The environment variable by which a person switches it off."""
+        return self._installation.application.switch_variable
+
+    @property
+    def switches(self) -> Switches:
+        """The switch table for this application on this machine."""
+        return self._installation.switches
+
+    @property
+    def pipeline(self) -> TelemetryPipeline | None:
+        """The events pipeline, None without an endpoint or when nothing may be sent."""
+        return self._events.pipeline
+
+    def status(self) -> dict[str, Any]:
+        """
+        Return what is on and why, as a mapping that is also JSON.
+
+        *mode*, *reason* and *row* are those of what the author set up; *heartbeat* and *events*
+        say the same of their streams with endpoint and owner, *storage* whether this machine
+        can remember anything. Changes nothing.
+        """
+        return describe_status(self._installation, self._events)

@@ -1,0 +1,74 @@
+"""
+Where something is sent, checked where it is said.
+
+An endpoint that could never work, or would carry what is sent in the clear over a network,
+is refused when it is given or read and not when it is first used.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ..system import is_loopback_host
+
+__all__ = ["FORMATS_OF_SCHEME", "check_endpoint"]
+
+# Which formats each kind of endpoint can take.
+FORMATS_OF_SCHEME = {"https": ("json",), "http": ("json",), "file": ("jsonl",)}
+
+
+def check_endpoint(
+    endpoint: object,
+    *,
+    allow_insecure: bool | None = None,
+    may_be_file: bool = True,
+    argument: str = "endpoint",
+) -> str:
+    """
+    Return *endpoint* when something can be sent there; `ValueError` or `TypeError` otherwise.
+
+    Allowed are ``https://``, ``http://`` to this machine itself (anywhere with
+    *allow_insecure*; None: the caller offers no such choice, so none is suggested), and
+    ``file:///path`` when it *may_be_file*, which only events can. *argument* is what the
+    caller calls it. The message never repeats credentials.
+    """
+    if not isinstance(endpoint, str):
+        msg = f"{argument} must be a str such as 'https://t.acme.dev/events', not {type(endpoint).__name__}"
+        raise TypeError(msg)
+    problem = _problem_of(endpoint, allow_insecure=allow_insecure, may_be_file=may_be_file)
+    if problem is not None:
+        msg = f"{argument}={_without_credentials(endpoint)!r} is not usable: {problem}"
+        raise ValueError(msg)
+    return endpoint
+
+
+def _problem_of(endpoint: str, *, allow_insecure: bool | None, may_be_file: bool) -> str | None:
+    if "%00" in endpoint or any(
+        character.isspace() or not character.isprintable() for character in endpoint
+    ):
+        return "it must not hold spaces or control characters"
+    try:
+        parts = urlsplit(endpoint)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018  raises when the port is no number from 0 to 65535
+    except ValueError as error:
+        return f"it is not a URL ({error})"
+    if parts.scheme == "file" and may_be_file:
+        return None if parts.path.startswith("/") and not host else "a file is file:///absolute/path"
+    if parts.scheme not in FORMATS_OF_SCHEME or parts.scheme == "file":
+        others = ", http:// (this machine only) or file:///" if may_be_file else " or http:// (this machine only)"
+        return f"it must begin with https://{others}"
+    if not host:
+        return "it names no host"
+    if parts.username is not None or parts.password is not None:
+        return "credentials do not belong into a URL; give a bearer token instead"
+    if parts.scheme == "http" and not allow_insecure and not is_loopback_host(host):
+        choice = "" if allow_insecure is None else ", or say allow_insecure=True"
+        return f"http:// would send everything in the clear; use https://{choice}"
+    return None
+
+
+def _without_credentials(endpoint: str) -> str:
+    scheme, separator, rest = endpoint.partition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + authority.rpartition("@")[2] + slash + path

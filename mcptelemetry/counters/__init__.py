@@ -1,0 +1,47 @@
+"""What is counted: counters, activation, and the windows in which they are reported."""
+
+from __future__ import annotations
+
+from ..vocabulary import parse_client_surface
+from ._activation import (
+    MAX_MCP_CLIENTS_SEEN,
+    ActivationState,
+    ActivationStore,
+    clear_installer_pending,
+    is_installer_pending,
+    read_state,
+)
+from ._buckets import bucket_tokens, bucket_upstream_calls
+from ._clients import sanitize_client_name
+from ._counting import Counting
+from ._flusher import CounterFlusher
+from ._notes import ActivationNotes
+from ._registry import MCPPROXY_TOOLS, CounterRegistry
+from ._snapshot import DoctorCounts, RegistrySnapshot
+from ._window import Windows
+from ._window_values import FrozenWindow, WindowState
+from ._worker import CountingWorker
+
+__all__ = [
+    "MAX_MCP_CLIENTS_SEEN",
+    "MCPPROXY_TOOLS",
+    "ActivationNotes",
+    "ActivationState",
+    "ActivationStore",
+    "CounterFlusher",
+    "CounterRegistry",
+    "Counting",
+    "CountingWorker",
+    "DoctorCounts",
+    "FrozenWindow",
+    "RegistrySnapshot",
+    "WindowState",
+    "Windows",
+    "bucket_tokens",
+    "bucket_upstream_calls",
+    "clear_installer_pending",
+    "is_installer_pending",
+    "parse_client_surface",
+    "read_state",
+    "sanitize_client_name",
+]

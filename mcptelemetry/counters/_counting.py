@@ -1,0 +1,112 @@
+"""
+Counting, put together for one application: counters, notes, and who stores them.
+
+The counters are always there. Stored is only what a heartbeat may report one day: without
+an endpoint for one, or with telemetry off, no file is touched and no thread started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..installation import Installation
+from ..vocabulary import StartupOutcome, Surface, TelemetryStatus
+from ._activation import ActivationStore
+from ._flusher import CounterFlusher
+from ._notes import ActivationNotes
+from ._registry import CounterRegistry
+from ._worker import Chore, CountingWorker
+
+__all__ = ["Counting"]
+
+
+class Counting:
+    """
+    What an application counts: *registry* and *activation*.
+
+    *tools*, *error_categories* and *routes* are those of `CounterRegistry`. Nothing is stored
+    before `keep()`. Safe from any thread and across forks.
+    """
+
+    def __init__(
+        self,
+        *,
+        tools: Iterable[str] = (),
+        error_categories: Iterable[str] = (),
+        routes: Iterable[str] | None = None,
+    ) -> None:
+        self.registry = CounterRegistry(tools, error_categories, routes)
+        self.activation = ActivationNotes()
+        self._worker: CountingWorker | None = None
+
+    def keep(self, installation: Installation, *, chores: Sequence[Chore] = ()) -> None:
+        """Store what is counted in the memory of *installation* from `start()` on; the same thread does *chores*."""
+        memory, clock = installation.open_memory(), installation.clock
+        self.activation = ActivationNotes(ActivationStore.on(memory.database, clock))
+        flusher = CounterFlusher(
+            self.registry,
+            self.activation,
+            memory,
+            clock=clock.time,
+            permission=installation.counting_generation,
+        )
+        self._worker = CountingWorker(
+            self.registry, self.activation, flusher, chores=chores, monotonic=clock.monotonic
+        )
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is counted is stored."""
+        return self._worker is not None
+
+    def start(self) -> None:
+        """Begin to store; the thread itself starts with the first count."""
+        if self._worker is not None:
+            self._worker.start()
+
+    def flush(self, timeout: float = 1.0) -> bool:
+        """Store what has been counted now; return whether nothing is left."""
+        return self._worker is None or self._worker.flush(timeout)
+
+    def stop_soon(self, timeout: float) -> None:
+        """Have the thread store what was counted and end; returns at once."""
+        if self._worker is not None:
+            self._worker.stop_soon(timeout)
+
+    def shutdown(self, timeout: float = 1.0) -> None:
+        """Store what has been counted and end, within *timeout* seconds; may be called again."""
+        if self._worker is not None:
+            self._worker.shutdown(timeout)
+
+    def record_request(self) -> None:
+        """Count one request that came by MCP."""
+        self.registry.record_surface(Surface.MCP)
+
+    def meet_client(self, name: str) -> None:
+        """Note that the MCP client *name* came."""
+        self.activation.mark_first_mcp_client()
+        self.activation.record_mcp_client(name)
+
+    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+        """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
+        try:
+            known = StartupOutcome(outcome)
+        except ValueError:
+            known = StartupOutcome.OTHER_ERROR
+        self.activation.note_startup_outcome(known)
+
+    def record_call_only(  # the signature of every `record`
+        self,
+        tool: str,
+        routing_decision: str = "local_only",  # noqa: ARG002  events only
+        *,
+        upstream: str | None = None,
+        routing_detail: str | None = None,  # noqa: ARG002  likewise
+        status: str = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
+        error_type: str | None = None,  # noqa: ARG002  likewise
+        latency_ms: int = 0,  # noqa: ARG002  likewise
+        was_fallback: bool = False,  # noqa: ARG002  likewise
+    ) -> None:
+        """Count one call, and make no event of it: `record()` where there is no endpoint for events."""
+        if isinstance(tool, str):
+            self.registry.record_call(tool, upstream)

@@ -1,0 +1,116 @@
+"""
+From the counters of a process to those of the installation.
+
+What was counted is added in one transaction, and subtracted here only when that transaction
+has reached the disk: whatever happens between, a count is in one of the two places. What
+was counted under a mode that no longer holds is dropped, here and there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..installation import AsOf
+from ..state import Memory, write_value
+from ..system import Trouble, around_fork
+from ._activation import ActivationNews, add_news
+from ._ledger import add_counts
+from ._notes import ActivationNotes
+from ._registry import CounterRegistry
+from ._snapshot import CounterKey, Counts, Kind
+from ._window import enter_generation
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["CounterFlusher"]
+
+# Calls of this tool are a milestone and a gauge of activation too; whoever records the call
+# need not say it twice.
+_RETRIEVE_TOOLS = CounterKey(Kind.BUILTIN, "retrieve_tools")
+
+
+class CounterFlusher:
+    """
+    Adds what *registry* and *notes* hold to the database of *memory*.
+
+    *clock* gives Unix seconds. *permission* gives the generation under which something may
+    be stored now, None when nothing may be. Safe from any thread and across forks.
+    """
+
+    def __init__(
+        self,
+        registry: CounterRegistry,
+        notes: ActivationNotes,
+        memory: Memory,
+        *,
+        clock: Callable[[], float],
+        permission: Callable[[], str | None],
+    ) -> None:
+        self._registry = registry
+        self._notes = notes
+        self._database = memory.database
+        self._clock = clock
+        self._as_of = AsOf(permission)
+        self.trouble: Trouble | None = None
+        """Why the last flush failed, None when it did not."""
+        self._renew()
+        around_fork(in_child=self._renew)
+
+    def flush(self, timeout: float = 1.0) -> bool:
+        """
+        Store what has been counted; return whether nothing is left to store.
+
+        Waits at most *timeout* seconds for another thread's flush, and as long for the disk
+        as the database allows. What could not be stored is kept for the next time.
+        """
+        if not self._flushing.acquire(timeout=max(0.0, timeout)):
+            return False  # another thread's, or the very one that a signal handler interrupted
+        try:
+            return self._flush()
+        finally:
+            self._flushing.release()
+
+    def _flush(self) -> bool:
+        generation = self._as_of.enter()
+        if generation is None:
+            self._registry.reset()
+            self._notes.take()
+            return True
+        counts = self._registry.counts()
+        noted = self._notes.take()
+        if not counts and noted is None:
+            return True
+
+        def store(connection: sqlite3.Connection) -> bool:
+            enter_generation(connection, generation)
+            add_counts(connection, counts)
+            add_news(connection, _news_in(counts), self._clock())
+            if noted is not None:
+                news, outcome = noted
+                add_news(connection, news, self._clock())
+                if outcome is not None:
+                    write_value(connection, "last_startup_outcome", outcome.value)
+            return True
+
+        is_stored = False
+        try:
+            found = self._database.change(store)
+            is_stored = found is True
+            self.trouble = found if isinstance(found, Trouble) else None
+        finally:
+            if is_stored:
+                self._registry.settle_counts(counts)
+            elif noted is not None:
+                self._notes.put_back(noted)
+        return is_stored
+
+    def _renew(self) -> None:
+        self._flushing = threading.Lock()
+
+
+def _news_in(counts: Counts) -> ActivationNews:
+    calls = counts.get(_RETRIEVE_TOOLS, 0)
+    return ActivationNews(first_retrieve_tools_call=calls > 0, retrieve_tools_calls=calls)

@@ -1,0 +1,288 @@
+"""
+The counters of one process, exact whoever interrupts whom.
+
+A count is one step of the interpreter: the next number of an `itertools.count`. Numbers only
+rise; what has been acknowledged is kept beside them and subtracted, so that nothing is ever
+set back and a count made meanwhile cannot be lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..system import Tally, around_fork
+from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
+from ._names import IDENTIFIER, TOOL_NAME, check_names
+from ._snapshot import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind, RegistrySnapshot
+from ._templates import KnownTemplates, check_routes
+
+__all__ = ["MCPPROXY_TOOLS", "CounterRegistry"]
+
+MCPPROXY_TOOLS = frozenset(
+    {
+        "call_tool_destructive",
+        "call_tool_read",
+        "call_tool_write",
+        "code_execution",
+        "quarantine_security",
+        "retrieve_tools",
+        "upstream_servers",
+    }
+)
+"""The built-in tools of mcpproxy: ``CounterRegistry(MCPPROXY_TOOLS)``."""
+
+_DOCTOR_CHECKS_MAX = 200
+
+_Numbers = Iterator[int]
+
+
+class CounterRegistry:
+    """
+    Counts what a process does, in closed words only.
+
+    *builtin_tools* are the application's own tools by name, *error_categories* words added
+    to `ErrorCategory`, *routes* the templates of the application's HTTP routes. `TypeError`
+    or `ValueError` for a name that can be none.
+
+    Every ``record_...`` method may be called from any thread, signal handler or destructor:
+    it never raises, waits, logs or touches a file, and drops or generalises what is not one
+    of the words. A forked child begins with nothing counted.
+    """
+
+    def __init__(
+        self,
+        builtin_tools: Iterable[str] = (),
+        error_categories: Iterable[str] = (),
+        routes: Iterable[str] | None = None,
+    ) -> None:
+        self._tools: dict[str, None] = dict.fromkeys(check_names(builtin_tools, "builtin_tools", TOOL_NAME))
+        self._categories = frozenset(check_names(error_categories, "error_categories", IDENTIFIER)) | {
+            category.value for category in ErrorCategory
+        }
+        self._routes = None if routes is None else check_routes(routes)
+        self._summon: Callable[[], object] | None = None
+        self._is_unattended = False
+        self._begin()
+        around_fork(in_child=self.renew)
+
+    def renew(self) -> None:
+        """Begin anew with nothing counted: this is a forked child."""
+        self._begin()
+
+    def _begin(self) -> None:
+        # Re-entrant: a signal handler or a destructor may count in the middle of a count.
+        self._lock = threading.RLock()
+        self._tallies: dict[CounterKey, Tally] = {}
+        self._settled: Counts = {}  # guarded by _lock: how much of each was acknowledged
+        self._violations = Tally()
+        self._templates = KnownTemplates(self._routes)  # guarded by _lock
+        self._doctor_checks: dict[str, None] = {}
+        # From what a caller passes to the numbers that it takes one of: the fast way.
+        self._upstream = self._numbers(UPSTREAM_KEY)
+        self._of_tool = {name: self._numbers(CounterKey(Kind.BUILTIN, name)) for name in self._tools}
+        self._of_error = {name: self._numbers(CounterKey(Kind.ERROR, name)) for name in self._categories}
+        self._of_surface = {
+            surface.value: self._numbers(CounterKey(Kind.SURFACE, surface.value)) for surface in Surface
+        }
+        self._of_request: dict[tuple[str, str, str], _Numbers] = {}
+        # Last: until here a count summons nobody.
+        self._is_unattended = self._summon is not None
+
+    def attend(self, summon: Callable[[], object] | None) -> None:
+        """Have *summon* called by the next count, and by the first one in a forked child; None ends it."""
+        self._summon = summon
+        self.leave()
+
+    def leave(self) -> None:
+        """Say that nobody attends from now on: the next count summons somebody."""
+        self._is_unattended = self._summon is not None
+
+    def stay(self) -> None:
+        """Say that somebody attends from now on, and looks from time to time."""
+        self._is_unattended = False
+
+    def declare_tool(self, name: str) -> bool:
+        """Add a built-in tool; return whether *name* can be a tool's name."""
+        if not isinstance(name, str) or not TOOL_NAME.holds(name):
+            return False
+        name = str(name)
+        self._tools[name] = None
+        self._of_tool.setdefault(name, self._numbers(CounterKey(Kind.BUILTIN, name)))
+        return True
+
+    def is_builtin_tool(self, name: str) -> bool:
+        """Return whether *name* is one of the application's own tools."""
+        return isinstance(name, str) and name in self._tools
+
+    # -- counting ---------------------------------------------------------------------
+
+    def record_surface(self, surface: Surface) -> None:
+        """Count one request from *surface*; one that is not known counts as `Surface.UNKNOWN`."""
+        try:
+            numbers = self._of_surface.get(surface)
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            numbers = None
+        next(self._of_surface["unknown"] if numbers is None else numbers)
+        if self._is_unattended:
+            self._wake()
+
+    def record_builtin_tool(self, name: str) -> None:
+        """Count one call of the built-in tool *name*; a name that was not declared is dropped."""
+        try:
+            numbers = self._of_tool.get(name)
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            return
+        if numbers is None:
+            return
+        next(numbers)
+        if self._is_unattended:
+            self._wake()
+
+    def record_upstream_tool(self) -> None:
+        """Count one call of some upstream's tool; which one is not accepted."""
+        next(self._upstream)
+        if self._is_unattended:
+            self._wake()
+
+    def record_call(self, tool: str, upstream: str | None = None) -> None:
+        """Count one call: a built-in tool's when *tool* is one and there is no *upstream*, else an upstream's."""
+        try:
+            numbers = self._of_tool.get(tool) if upstream is None else None
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            numbers = None
+        next(self._upstream if numbers is None else numbers)
+        if self._is_unattended:
+            self._wake()
+
+    def record_rest_request(self, method: str, template: str, status_class: str) -> None:
+        """
+        Count one request of an HTTP interface, such as ``("GET", "/api/v1/servers", "2xx")``.
+
+        A template outside *routes* counts as ``UNMATCHED``; when no routes were given, so
+        does one that does not look like a template, and every one beyond the 200th. An
+        unknown method counts as ``OTHER``; an unknown status class is dropped.
+        """
+        try:
+            numbers = self._of_request.get((method, template, status_class))
+            if numbers is None:
+                numbers = self._learn_request(method, template, status_class)
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            return
+        if numbers is None:
+            return
+        next(numbers)
+        if self._is_unattended:
+            self._wake()
+
+    def record_error(self, category: str) -> None:
+        """Count one error of *category*; one that is not known is dropped."""
+        try:
+            numbers = self._of_error.get(category)
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            return
+        if numbers is None:
+            return
+        next(numbers)
+        if self._is_unattended:
+            self._wake()
+
+    def record_doctor_run(self, results: Iterable[Any]) -> None:
+        """
+        Count each of *results*, objects with `name` and `passed`.
+
+        A name that is no lower-case identifier of 1 to 64 characters is dropped, and so is
+        every one beyond the 200th.
+        """
+        try:
+            for result in results:
+                self._record_check(result)
+        except Exception:  # noqa: BLE001  a host's objects may do anything when looked at
+            return
+
+    def record_anonymity_violation(self) -> None:
+        """Count one document that was held back because something personal was in it."""
+        self._violations.add_one()
+
+    @property
+    def anonymity_violations_total(self) -> int:
+        """How many documents this process held back; never sent, never settled."""
+        return self._violations.value
+
+    # -- looking and settling ---------------------------------------------------------
+
+    def snapshot(self) -> RegistrySnapshot:
+        """Return what has been counted and not settled yet; nothing changes."""
+        return RegistrySnapshot.of(self.counts())
+
+    def counts(self) -> Counts:
+        """Return the same in the flat form, without zeros."""
+        with self._lock:
+            settled = self._settled
+            # A copy of the items in one step: counting goes on and adds keys.
+            found = ((key, tally.value - settled.get(key, 0)) for key, tally in list(self._tallies.items()))
+            return {key: count for key, count in found if count > 0}
+
+    def settle(self, snapshot: RegistrySnapshot) -> None:
+        """
+        Subtract what *snapshot* holds, because it has been acknowledged.
+
+        What was counted since the snapshot was taken stays; a counter never falls below zero.
+        """
+        self.settle_counts(snapshot.counts())
+
+    def settle_counts(self, counts: Counts) -> None:
+        """Subtract *counts* in the flat form; see `settle()`."""
+        with self._lock:
+            for key, count in counts.items():
+                tally = self._tallies.get(key)
+                if tally is not None:
+                    self._settled[key] = min(tally.value, self._settled.get(key, 0) + count)
+
+    def reset(self) -> None:
+        """Forget everything counted so far, acknowledged or not."""
+        self.settle_counts(self.counts())
+
+    # -- learning ---------------------------------------------------------------------
+
+    def _numbers(self, key: CounterKey) -> _Numbers:
+        # `setdefault` is one step: two threads that learn a key at once take the same numbers.
+        return self._tallies.setdefault(key, Tally()).numbers
+
+    def _learn_request(self, method: str, template: str, status_class: str) -> _Numbers | None:
+        if status_class not in STATUS_CLASSES:
+            return None
+        verb = method.upper()
+        if verb not in HTTP_METHODS:
+            verb = OTHER_METHOD
+        with self._lock:
+            known = self._templates.known(template)
+        numbers = self._numbers(CounterKey(Kind.REST, f"{verb} {known}", str(status_class)))
+        # Only what is bounded is remembered: the unmatched have no end.
+        if known != UNMATCHED and verb == method:
+            self._of_request[(str(method), known, str(status_class))] = numbers
+        return numbers
+
+    def _record_check(self, result: Any) -> None:
+        try:
+            name, passed = result.name, bool(result.passed)
+            if not isinstance(name, str) or not IDENTIFIER.holds(name):
+                return
+        except Exception:  # noqa: BLE001  one broken result costs itself, not the others
+            return
+        with self._lock:
+            if name not in self._doctor_checks:
+                if len(self._doctor_checks) >= _DOCTOR_CHECKS_MAX:
+                    return
+                self._doctor_checks[str(name)] = None
+        next(self._numbers(CounterKey(Kind.DOCTOR, str(name), PASSED if passed else FAILED)))
+        if self._is_unattended:
+            self._wake()
+
+    def _wake(self) -> None:
+        try:
+            if self._summon is not None:
+                self._summon()
+        except Exception:  # noqa: BLE001  counting never hurts the host
+            return

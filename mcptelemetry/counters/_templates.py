@@ -1,0 +1,90 @@
+"""
+Route templates: the only shape in which a request's path may be counted.
+
+A path holds what people put there. With the application's routes known, everything else is
+one word; without them, only what a person would write into a route table is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..vocabulary import TEMPLATE_PATTERN, UNMATCHED
+
+__all__ = ["KnownTemplates", "check_routes", "looks_like_template"]
+
+_TEMPLATES_MAX = 200
+_LENGTH_MAX = 128
+_SEGMENTS_MAX = 12
+# A word such as "servers", "oauth2" or "v1beta1": digits only at the end of letters, and few
+# of them, because an identifier looks otherwise.
+_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}[0-9]{0,2}(?:[a-z]{1,5}[0-9]{0,2})?")
+# The place of an argument, as frameworks write it: {id}, {id:int}, :id, <id>, <int:id>, *.
+_ARGUMENT = re.compile(
+    r"\{[A-Za-z_]\w{0,31}(?::[a-z]{1,16})?\}|:[A-Za-z_]\w{0,31}|<(?:[a-z]{1,16}:)?[A-Za-z_]\w{0,31}>|\*{1,2}", re.ASCII
+)
+_DECLARED = re.compile(TEMPLATE_PATTERN)
+# Nothing but the letters of hexadecimal digits, and as long as an identifier.
+_HEXADECIMAL = re.compile(r"[a-fA-F]{8,}")
+
+
+class KnownTemplates:
+    """
+    The templates that may be counted: *routes*, or without them (None) what looked like one first.
+
+    Of the latter at most 200 are believed. Used by one thread at a time.
+    """
+
+    def __init__(self, routes: frozenset[str] | None) -> None:
+        self._routes = routes
+        self._learned: dict[str, None] = {}
+
+    def known(self, template: str) -> str:
+        """Return *template*, or `UNMATCHED`."""
+        if not isinstance(template, str):
+            return UNMATCHED
+        if self._routes is not None:
+            return str(template) if template in self._routes else UNMATCHED
+        if template not in self._learned:
+            if len(self._learned) >= _TEMPLATES_MAX or not looks_like_template(template):
+                return UNMATCHED
+            self._learned[str(template)] = None
+        return str(template)
+
+
+def looks_like_template(template: str) -> bool:
+    """Return whether *template* is what a route table holds, with no query, dot or identifier in it."""
+    if not template.startswith("/") or len(template) > _LENGTH_MAX:
+        return False
+    segments = template[1:].split("/")
+    if len(segments) > _SEGMENTS_MAX:
+        return False
+    if segments[-1] == "":
+        segments.pop()
+    return all(_is_segment(segment) for segment in segments)
+
+
+def check_routes(routes: Iterable[str]) -> frozenset[str]:
+    """Return the application's own templates; `TypeError` or `ValueError` for what can be none."""
+    if isinstance(routes, (str, bytes)):
+        msg = f"routes={routes!r} is one string; give a list of templates such as ['/api/v1/servers']"
+        raise TypeError(msg)
+    found = frozenset(routes)
+    for route in found:
+        if not isinstance(route, str):
+            msg = f"routes must hold str such as '/api/v1/servers', not {type(route).__name__}"
+            raise TypeError(msg)
+        if _DECLARED.fullmatch(route) is None:
+            msg = (
+                f"routes holds {route!r}, which is no template: begin with '/', leave out the query, "
+                "use at most 200 ASCII characters and no spaces"
+            )
+            raise ValueError(msg)
+    return found
+
+
+def _is_segment(segment: str) -> bool:
+    if _ARGUMENT.fullmatch(segment) is not None:
+        return True
+    return _WORD.fullmatch(segment) is not None and _HEXADECIMAL.fullmatch(segment) is None

@@ -1,0 +1,165 @@
+"""
+Feedback: what a person typed, on its way to the maintainer.
+
+Typing it is the consent, so no switch is asked; instead the person's own text is searched
+for what they would not want to send, and they are told.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, fields
+from typing import Any, Protocol, Union
+
+from ..errors import FeedbackError
+from ..installation import Installation
+from ..privacy import AnonymityViolation, BlockedValue, Gate, Verdict, scan_text_for_pii
+from ..system import Clock, Transport, as_clock
+from ..vocabulary import FEEDBACK_PATH
+from ..wire import FEEDBACK_CATEGORIES, HeartbeatPayload, check_feedback, encode_feedback
+from ._answer import ANSWER_BYTES_MAX, read_answer
+from ._limiter import RateLimiter
+from ._request import FeedbackContext, FeedbackRequest, FeedbackResponse, validate_category, validate_message
+
+__all__ = ["FeedbackService", "build_feedback_service"]
+
+_PER_HOUR = 5
+_TIMEOUT_SECS = 15.0
+
+
+class FeedbackService:
+    """
+    Sends feedback to ``<endpoint>/feedback``: at most five an hour.
+
+    *context* fills what goes with it, *blocked_values* are what must not stand in it. Safe
+    from any thread; one is sent at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: str,
+        endpoint: str,
+        transport: Transport,
+        context: Callable[[], FeedbackContext],
+        blocked_values: Iterable[BlockedValue] = (),
+        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        limiter: RateLimiter | None = None,
+    ) -> None:
+        self._app = app
+        self._url = f"{endpoint.rstrip('/')}{FEEDBACK_PATH}"
+        self._context = context
+        self._blocked_values = tuple(blocked_values)
+        clock = as_clock(clock)
+        self._limiter = limiter or RateLimiter(_PER_HOUR, clock.monotonic)
+        # No switch: see the module's first words.
+        self._gate = Gate(transport, refusal=lambda: None, clock=clock, scan=self._scan)
+        self._sending = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where feedback goes."""
+        return self._url
+
+    def compose(self, request: FeedbackRequest) -> bytes:
+        """
+        Return the exact document that `submit()` sends for *request*.
+
+        Raises `ValueError` for what cannot be sent, and `FeedbackError` when it holds
+        something of this machine's that should not leave.
+        """
+        if not isinstance(request, FeedbackRequest):
+            msg = f"request must be a FeedbackRequest, not {type(request).__name__}"
+            raise TypeError(msg)
+        if not validate_category(request.category):
+            msg = f"category={request.category!r} is not usable: say {', '.join(FEEDBACK_CATEGORIES)}"
+            raise ValueError(msg)
+        validate_message(request.message)
+        document: dict[str, Any] = {
+            "app": self._app,
+            "category": str(request.category),
+            "message": _writable(request.message.strip()),
+            "context": asdict(self._context()),
+        }
+        if request.email:
+            document["email"] = str(request.email).strip()
+        check_feedback(document)
+        body = encode_feedback(document)
+        problem = self._scan(body)
+        if problem is not None:
+            raise FeedbackError(problem)
+        return body
+
+    def submit(self, request: FeedbackRequest) -> FeedbackResponse:
+        """
+        Send *request* and return what was answered.
+
+        Raises `ValueError` for what cannot be sent (which does not count against the five an
+        hour), and `FeedbackError` when it was not accepted, with the status if there was one.
+        """
+        body = self.compose(request)
+        if not self._limiter.allow():
+            msg = f"{_PER_HOUR} were sent within the last hour; try again later"
+            raise FeedbackError(msg)
+        with self._sending:
+            try:
+                outcome = self._gate.post(
+                    self._url,
+                    body,
+                    {"Content-Type": "application/json"},
+                    _TIMEOUT_SECS,
+                    answer_max_bytes=ANSWER_BYTES_MAX,
+                )
+            finally:
+                self._gate.close()
+        if outcome.verdict is not Verdict.DELIVERED:
+            msg = f"the feedback was not accepted: {outcome.message}"
+            raise FeedbackError(msg, status=outcome.status)
+        return read_answer(outcome.body)
+
+    def _scan(self, body: bytes) -> str | None:
+        """Return why *body* must not leave, in words for the person who wrote it."""
+        # The person's own words only: in ours, somebody called `linux` would find their name.
+        message = json.loads(body)["message"]
+        try:
+            scan_text_for_pii(message, self._blocked_values)
+        except AnonymityViolation as violation:
+            what = "a path" if violation.rule == "blocked_prefix" else "something of this machine's"
+            return f"it holds {what} that should not leave ({violation.pattern}); take that out and try again"
+        return None
+
+
+class BuildsPayload(Protocol):
+    """A heartbeat service."""
+
+    def build_payload(self) -> HeartbeatPayload:
+        """Return the heartbeat that would be sent now."""
+        ...
+
+
+def build_feedback_service(installation: Installation, heartbeat: Callable[[], BuildsPayload]) -> FeedbackService:
+    """Return the service of *installation*; its context is taken from what *heartbeat* gives, when it is first needed."""
+    endpoint = installation.heartbeat_endpoint
+    if endpoint is None:
+        msg = "there is no endpoint for feedback; set endpoint in [telemetry] of telemetry.toml"
+        raise FeedbackError(msg)
+
+    def context() -> FeedbackContext:
+        payload = heartbeat().build_payload()
+        return FeedbackContext(**{field.name: getattr(payload, field.name) for field in fields(FeedbackContext)})
+
+    return FeedbackService(
+        app=installation.application.name,
+        endpoint=endpoint,
+        transport=installation.open_transport(),
+        context=context,
+        blocked_values=installation.blocked_values(),
+        clock=installation.clock,
+    )
+
+
+def _writable(text: str) -> str:
+    """Return *text* without half characters, which no file and no wire can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

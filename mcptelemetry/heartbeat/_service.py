@@ -1,0 +1,270 @@
+"""
+The heartbeat's way out: sent once a day for an installation, whichever process notices.
+
+Whether a heartbeat is due, whose turn it is and what becomes of its counters is
+decided in the database, by transactions; here it is only carried.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from ..counters import Counting, FrozenWindow, Windows, clear_installer_pending
+from ..installation import Installation
+from ..privacy import (
+    AnonymityViolation,
+    FirstRunNotice,
+    Gate,
+    HasNotice,
+    Outcome,
+    Stream,
+    Verdict,
+    scan_for_pii,
+)
+from ..state import SentDocument, format_moment, keep_sent, write_value
+from ..system import Bell, Trouble, Worker, around_fork
+from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
+from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
+from ._builder import HeartbeatBuilder, Preview
+from ._stats import StatsReader
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["HeartbeatService"]
+
+_logger = logging.getLogger(__name__)
+
+_TIMEOUT_SECS = 10.0
+# How often to look again, at least and at most: the clock may be set, a mode may change, and
+# another process may have died over a heartbeat.
+_LOOK_MIN_SECS = 1.0
+_LOOK_MAX_SECS = 300.0
+_HEADERS = {"Content-Type": "application/json"}
+
+
+class HeartbeatService:
+    """
+    Sends one heartbeat a day for the whole *installation* to ``<endpoint>/heartbeat``.
+
+    *counting* is brought to the disk before each look, and told of each document that held
+    what must not leave. *stats* is what the application says about itself, *notices* who
+    knows what `first_run_notice()` returns. Without an endpoint nothing is ever sent; nor by
+    a process that begins while the switches refuse, whatever is said later.
+
+    Safe from any thread and across forks; nothing is raised for what the disk, the network
+    or the application do.
+    """
+
+    def __init__(
+        self,
+        *,
+        installation: Installation,
+        counting: Counting,
+        stats: StatsReader | None = None,
+        notices: HasNotice | None = None,
+    ) -> None:
+        self._installation = installation
+        self._counting = counting
+        self._notices = notices
+        self._endpoint = None if installation.problem is not None else installation.heartbeat_endpoint
+        self._url = None if self._endpoint is None else f"{self._endpoint.rstrip('/')}{HEARTBEAT_PATH}"
+        self._began_refused = installation.switches.refusal(Stream.HEARTBEAT)
+        self._clock = installation.clock
+        self._memory = installation.open_memory()
+        self._windows = Windows.of(installation)
+        self._builder = HeartbeatBuilder(installation, self._windows, stats or StatsReader())
+        self._gate = Gate(
+            installation.open_transport(), refusal=self._refusal, clock=self._clock, scan=self._search
+        )
+        self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
+        self._begin()
+        around_fork(in_child=self._renew, place="loop")
+
+    def _begin(self) -> None:
+        """Set what a process has for itself; a forked child begins here too."""
+        self._bell = Bell()
+        self._sending = threading.Lock()  # one thread at a time is at the gate
+        self._is_stopped = False
+        self._has_told_trouble = False
+        self._is_prepared = False
+        self._accepted_count = 0  # guarded by _sending
+
+    @property
+    def endpoint(self) -> str | None:
+        """The base address of the maintainer's side, None without one."""
+        return self._endpoint
+
+    @property
+    def url(self) -> str | None:
+        """Where heartbeats go, None without an endpoint."""
+        return self._url
+
+    def first_run_notice(self) -> FirstRunNotice | None:
+        """Return what has to be said before anything leaves: for `maybe_print_first_run_notice`."""
+        return None if self._notices is None else self._notices.first_run_notice()
+
+    # -- the life of it ---------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to look, from a thread, whether a heartbeat is due; does nothing without an endpoint."""
+        if self._url is not None:
+            self._is_stopped = False
+            self._worker.ensure_running()
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """End the thread, in at most *timeout* seconds; nothing is sent for it. May be called again."""
+        self._is_stopped = True
+        self._bell.ring()
+        if self._worker.is_running:
+            self._worker.join(timeout)
+
+    def send_now(self) -> bool:
+        """
+        Send the heartbeat if one is due; return whether it was accepted.
+
+        One is due when nothing refuses it, the notice's delay has passed, the last one is 24
+        hours old and no other process is at it. Waits for the answer, at most some 10 seconds
+        a step.
+        """
+        accepted_before = self._accepted_count
+        if not self._sending.acquire(timeout=_TIMEOUT_SECS):
+            return False
+        try:
+            if self._accepted_count != accepted_before:
+                return True  # by the worker, while this thread waited for it
+            self._counting.flush()
+            self._prepare()
+            return self._wait_secs() <= 0 and self._send_window()
+        finally:
+            self._sending.release()
+
+    def turn(self) -> float:
+        """Send what is due, unless this was stopped; return the seconds after which to look again."""
+        if self._is_stopped:
+            return _LOOK_MAX_SECS
+        self.send_now()
+        return min(max(self._wait_secs(), _LOOK_MIN_SECS), _LOOK_MAX_SECS)
+
+    # -- looking ----------------------------------------------------------------------
+
+    def build_payload(self) -> HeartbeatPayload:
+        """Return the heartbeat that would be sent now; changes nothing, however often it is asked."""
+        return self.preview().payload
+
+    def preview(self) -> Preview:
+        """Return the same, and what a person should know about it."""
+        return self._builder.preview()
+
+    # -- sending ----------------------------------------------------------------------
+
+    def _wait_secs(self) -> float:
+        """Return in how many seconds a heartbeat may be due, 0 when one is."""
+        if self._url is None or self._is_refused():
+            return DAY_SECS
+        first_at = self._installation.first_heartbeat_at()
+        if first_at is None:
+            return DAY_SECS
+        until_first = first_at - self._clock.time()
+        # A moment farther ahead than a delay can be was set by a clock that was wrong.
+        if 0 < until_first <= DAY_SECS:
+            return until_first
+        if until_first > DAY_SECS:
+            return DAY_SECS
+        return self._windows.state().due_in_secs
+
+    def _prepare(self) -> None:
+        """Draw the ids well before they leave, so that previews show them while the notice's delay passes."""
+        if not self._is_prepared and self._url is not None and not self._is_refused():
+            has_identity = not isinstance(self._memory.ensure_identity(), Trouble)
+            self._is_prepared = has_identity and self._windows.prepare()
+
+    def _refusal(self) -> str | None:
+        """Return why nothing may leave now, or None: the gate's question before each send."""
+        return self._began_refused or self._installation.switches.refusal(Stream.HEARTBEAT)
+
+    def _is_refused(self) -> bool:
+        try:
+            return self._refusal() is not None
+        except Exception:  # noqa: BLE001  in doubt nothing is sent
+            return True
+
+    def _send_window(self) -> bool:
+        window = self._windows.begin()
+        if window is None or self._url is None:
+            return False
+        if isinstance(self._memory.ensure_identity(), Trouble):
+            self._windows.postpone(window)
+            return False
+        payload = self._builder.build(window)
+        body = payload.encode()
+        outcome = self._gate.post(self._url, body, _HEADERS, _TIMEOUT_SECS)
+        self._settle(window, payload, body, outcome)
+        return outcome.verdict is Verdict.DELIVERED
+
+    def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.DELIVERED:
+            self._has_told_trouble = False
+            self._accepted_count += 1
+            self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
+        elif outcome.verdict.is_retryable:
+            self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
+            self._tell(logging.INFO, f"the heartbeat is kept and sent later: {outcome.message}")
+            self._memory.note_error(outcome.message)
+        elif outcome.verdict is Verdict.UNCLEAN:
+            # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
+            self._windows.postpone(window, retry_after_secs=DAY_SECS)
+            self._memory.note_error(outcome.message)
+            self._counting.registry.record_anonymity_violation()
+            _logger.error("the heartbeat was not sent: %s", outcome.message)
+        elif outcome.verdict is Verdict.REFUSED:
+            _logger.debug("the heartbeat was not sent: %s", outcome.message)  # its lease will run out
+        else:
+            self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
+            self._memory.note_error(outcome.message)
+            self._tell(logging.WARNING, f"a heartbeat was rejected and given up: {outcome.message}")
+
+    def _note_accepted(
+        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: Outcome
+    ) -> None:
+        write_value(connection, "last_reported_version", payload.version)
+        write_value(connection, "last_success_at", format_moment(self._clock.time()))
+        if payload.launch_source == LaunchSource.INSTALLER:
+            clear_installer_pending(connection)
+        self._note_sent(connection, body, outcome)
+
+    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: Outcome) -> None:
+        keep_sent(connection, SentDocument(self._clock.time(), outcome.status or 0, body.decode("ascii")))
+
+    def _tell(self, level: int, text: str) -> None:
+        # Once an outage: a daily document that cannot be sent must not fill a host's log.
+        if not self._has_told_trouble:
+            self._has_told_trouble = True
+            _logger.log(level, "%s", text)
+
+    def _search(self, body: bytes) -> str | None:
+        """Return why *body* must not leave: the gate's question about every document."""
+        if len(body) > HEARTBEAT_BYTES_MAX:
+            return f"it is larger than {HEARTBEAT_BYTES_MAX} bytes"
+        try:
+            scan_for_pii(body, self._installation.blocked_values())
+        except AnonymityViolation as problem:
+            return str(problem)
+        return None
+
+    # -- the life of a process --------------------------------------------------------
+
+    def _turn_and_wait(self) -> bool:
+        if not self._is_stopped:
+            self._bell.wait(self.turn())
+        if self._is_stopped:
+            self._gate.close()
+            return False
+        return True
+
+    def _renew(self) -> None:
+        self._worker.renew()
+        self._gate.renew()
+        self._begin()

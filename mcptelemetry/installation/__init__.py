@@ -1,0 +1,20 @@
+"""The installation: one application on one machine, as one value that every stream is handed."""
+
+from __future__ import annotations
+
+from ._as_of import AsOf
+from ._endpoints import OperatorsEndpoint, find_operators_endpoint
+from ._installation import Installation, path_in
+from ._setup import Setup
+from ._surroundings import Surroundings, SurroundingsReader
+
+__all__ = [
+    "AsOf",
+    "Installation",
+    "OperatorsEndpoint",
+    "Setup",
+    "Surroundings",
+    "SurroundingsReader",
+    "find_operators_endpoint",
+    "path_in",
+]

@@ -1,0 +1,146 @@
+"""
+One application on one machine: its switches, its settings, its memory, its way out.
+
+Everything that the streams have in common, as one value: a stream is handed it instead of
+its parts. What cannot be used on the machine is no error of the author's: it is kept as the
+*problem*, said once in the log, and nothing leaves.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Union
+
+from ..application import Application, home_directory
+from ..config import Config, Mode, load_config
+from ..errors import ConfigError
+from ..privacy import (
+    BlockedValue,
+    Stream,
+    Switches,
+    collect_blocked_values,
+    first_heartbeat_at,
+    has_been_noticed,
+)
+from ..state import DATABASE_FILE, Memory
+from ..system import Clock, HttpTransport, Transport, as_clock
+from ..vocabulary import AUTOSTART_FILE
+from ._endpoints import OperatorsEndpoint, find_operators_endpoint
+from ._setup import Setup
+
+__all__ = ["Installation", "path_in"]
+
+_logger = logging.getLogger(__name__)
+_BUSY_SECS = 2.0  # a host waits for its start, but not for long
+
+
+class Installation:
+    """
+    What is known of *application* here; making it creates and changes no file.
+
+    *setup* is what its author said. *data_dir* None is the usual one. *environ* and *clock*
+    default to the real ones, and so does *transport*, through which everything but a file of
+    events leaves. *problem* is the `ConfigError` because of which nothing leaves in this run,
+    or None. Safe from any thread.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        setup: Setup | None = None,
+        *,
+        data_dir: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        transport: Transport | None = None,
+    ) -> None:
+        self.application = application
+        self.setup = Setup() if setup is None else setup
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.clock = as_clock(clock)
+        self.transport = transport
+        self.switches = Switches(
+            application,
+            environ=self.environ,
+            version=self.setup.version,
+            default=self.setup.default,
+            data_dir=data_dir,
+            clock=self.clock.time,
+        )
+        self.data_dir = os.path.dirname(self.switches.config_path)
+        self.problem: ConfigError | None = None
+        self.config = self._load_config()
+        self._memory: Memory | None = None
+
+    # -- what the machine remembers ---------------------------------------------------
+
+    def open_memory(self) -> Memory:
+        """Return the installation's memory, the one that there is in this process; making it touches no file."""
+        if self._memory is None:
+            path = path_in(self.data_dir, DATABASE_FILE)
+            self._memory = Memory(path, clock=self.clock, busy_secs=_BUSY_SECS)
+        return self._memory
+
+    @property
+    def autostart_path(self) -> str:
+        """Where the application's tray says whether it starts with the machine, ``""`` without a place."""
+        return path_in(self.data_dir, AUTOSTART_FILE)
+
+    # -- where something goes ---------------------------------------------------------
+
+    @property
+    def heartbeat_endpoint(self) -> str | None:
+        """The base address for heartbeats and feedback: the person's file wins over the code."""
+        return self.config.telemetry.endpoint or self.setup.heartbeat_endpoint
+
+    @property
+    def operators_endpoint(self) -> OperatorsEndpoint | None:
+        """Where an operator of this machine wants events to go, None when nobody said so."""
+        return find_operators_endpoint(self.application, self.environ, self.config)
+
+    def open_transport(self) -> Transport:
+        """Return the way out over HTTP: the one that was given, else a new one with the person's network settings."""
+        return self.transport or HttpTransport(environ=self.environ, network=self.config.network)
+
+    # -- whether it may ---------------------------------------------------------------
+
+    def switch_off(self, problem: ConfigError) -> None:
+        """Remember why nothing leaves in this run, and say it in one line."""
+        self.problem = problem
+        _logger.error("telemetry is off for this run: %s", problem)
+
+    def counting_generation(self) -> str | None:
+        """Return the generation under which counts are stored now, None when none are."""
+        generation = self.switches.generation()  # first: a mode that changes now is seen by one of the two
+        return None if self.switches.decide(Stream.HEARTBEAT).mode is Mode.OFF else generation
+
+    def has_shown_notice_of(self, endpoint: str) -> bool:
+        """Return whether a person has been told that something goes to *endpoint*."""
+        return has_been_noticed(self.open_memory().look().notice, (endpoint,))
+
+    def first_heartbeat_at(self) -> float | None:
+        """Return when, in Unix seconds, the first heartbeat may leave, None as long as no notice named its endpoint."""
+        endpoint, mark = self.heartbeat_endpoint, self.open_memory().look().notice
+        return first_heartbeat_at(mark) if endpoint and has_been_noticed(mark, (endpoint,)) else None
+
+    def blocked_values(self) -> tuple[BlockedValue, ...]:
+        """Return what must never leave this machine, as it is now."""
+        return collect_blocked_values(socket.gethostname(), home_directory(self.environ), self.environ)
+
+    def _load_config(self) -> Config:
+        try:
+            config = load_config(self.switches.config_path)
+        except ConfigError as error:
+            self.switch_off(error)
+            return Config()
+        for warning in config.warnings:
+            _logger.warning("%s", warning)
+        return config
+
+
+def path_in(directory: str, name: str) -> str:
+    """Return the absolute path of *name* in *directory*, ``""`` when there is no directory."""
+    return os.path.join(os.path.abspath(directory), name) if directory else ""

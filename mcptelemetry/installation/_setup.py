@@ -1,0 +1,45 @@
+"""
+What an author says about an application, as one value.
+
+The last start leaves it in the installation's memory, so that a command line, which knows
+an application by its name only, sees the same as the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Setup"]
+
+# What is left behind. Never the token: it has no business on a disk.
+_REMEMBERED = ("version", "default", "edition", "heartbeat_endpoint", "events_endpoint", "command")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """
+    The author's words; whoever makes one has checked them.
+
+    *version* is normalised, ``""`` when it is not known. *default* is the mode when nobody
+    said anything, *command* what a person types to switch telemetry off. *token* belongs to
+    *events_endpoint*.
+    """
+
+    version: str = ""
+    edition: str = "personal"
+    default: str = "on"
+    heartbeat_endpoint: str | None = None
+    events_endpoint: str | None = None
+    token: str | None = field(default=None, repr=False)
+    command: str | None = None
+
+    def remembered(self) -> dict[str, str]:
+        """Return what the next command line has to know."""
+        values = {name: getattr(self, name) for name in _REMEMBERED}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    @staticmethod
+    def recalled(profile: Mapping[str, str]) -> dict[str, str]:
+        """Return what `remembered()` left in *profile*, unchecked; what another release left is passed over."""
+        return {name: profile[name] for name in _REMEMBERED if name in profile}
