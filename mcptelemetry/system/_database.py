@@ -73,7 +73,11 @@ class Database:
         self.path = path
         self._migrations = migrations
         self._busy_secs = busy_secs
-        self._sqlite = _import_sqlite()
+        self.trouble: Trouble | None = None
+        """Why the last change could not be made, None when it could."""
+        self._sqlite: Any = None
+        with contextlib.suppress(ImportError, OSError):  # said when something is to be stored
+            self._sqlite = _import_sqlite()
         self._turns = Turns()  # one transaction at a time, and none during a fork
         self._is_cut_off = False
         self._pid = os.getpid()
@@ -89,7 +93,9 @@ class Database:
         *work* must not wait for anything. What it raises undoes the transaction and is
         passed on, but for sqlite's own errors, which are `Trouble`.
         """
-        return self._in_turn(lambda: self._change(work))
+        found = self._in_turn(lambda: self._change(work))
+        self.trouble = found if isinstance(found, Trouble) else None
+        return found
 
     def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble, None]:  # noqa: UP007  3.9
         """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
@@ -98,10 +104,15 @@ class Database:
     # -- one transaction --------------------------------------------------------------
 
     def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
-        if self._sqlite is None:
-            return Trouble("unusable", "this Python was built without sqlite3")
         if not self.path:
             return Trouble("no place", "there is no home directory to store anything in")
+        if self._sqlite is None:
+            try:
+                self._sqlite = _import_sqlite()
+            except ImportError:
+                return Trouble("unusable", "this Python was built without sqlite3")
+            except OSError as error:  # not one descriptor was free: it is asked again next time
+                return self._trouble(error)
         if self._pid != os.getpid():
             self._renew()  # forked by C code, of which Python is not told
         if self._is_cut_off:
@@ -112,7 +123,7 @@ class Database:
         try:
             self._close()
             return act()
-        except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError) as error:
+        except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError, OverflowError) as error:
             return self._trouble(error)
         finally:
             self._turns.give_back(turn)
@@ -250,11 +261,9 @@ class Database:
             self._connection = None
 
 
-def _import_sqlite() -> Any:  # noqa: ANN401  a module
-    try:
-        import sqlite3  # noqa: PLC0415  costs more than all the rest; only who stores something pays
-    except ImportError:
-        return None
+def _import_sqlite() -> Any:
+    import sqlite3  # costs more than all the rest; only who stores something pays
+
     return sqlite3
 
 
