@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic as read_monotonic
 
-from ..system import Bell, ExitHook, Worker, around_fork
+from ..system import Bell, ExitHook, Worker, around_fork, join_host
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
@@ -70,6 +70,7 @@ class CountingWorker:
         """Begin: the thread starts with the first count, at once when there are chores."""
         if self._is_closed or self._early_hook is not None:
             return
+        join_host()
         self._early_hook = ExitHook(None, ring=self.stop_soon)
         self._notes.attend(self._summon)
         self._registry.attend(self._summon)

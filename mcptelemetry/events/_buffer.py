@@ -19,7 +19,7 @@ from itertools import repeat, starmap
 from types import FrameType
 from typing import NamedTuple
 
-from ..system import Bell, Tally, around_fork
+from ..system import Bell, Tally, around_fork, notice_fork
 from ..wire import EventRow, TelemetryEvent
 
 __all__ = ["BufferCounts", "TelemetryBuffer"]
@@ -80,7 +80,15 @@ class TelemetryBuffer:
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
         self.mute(0)
-        self.process = os.urandom(10).hex()
+        self._pid = os.getpid()
+        self._prefixes: dict[int, str] = {}
+
+    @property
+    def process(self) -> str:
+        """What the ids of this process begin with: drawn when first asked for, and anew in another process."""
+        pid = os.getpid()
+        # In one step: two threads that ask at once are told the same.
+        return self._prefixes.get(pid) or self._prefixes.setdefault(pid, os.urandom(10).hex())
 
     def attend(self, summon: Callable[[], object]) -> None:
         """Have *summon* called by the next record, and whenever nobody attends."""
@@ -284,9 +292,23 @@ class TelemetryBuffer:
     def _wake(self) -> None:
         summon = self._summon
         if self._is_left and summon is not None:
+            if self._pid != os.getpid():
+                self._keep_the_newest()
             summon()
         for _, bell in tuple(self._waiters):
             bell.ring()
+
+    def _keep_the_newest(self) -> None:
+        """
+        Keep what was just recorded, the first of this process, and leave all before it to its parent.
+
+        The fork was one that Python was not told of, by C code.
+        """
+        shape, latency_ms, seconds, own_id, _ = self._waiting[-1]
+        notice_fork()
+        if self._pid != os.getpid():
+            self.renew()
+        self._extend(zip((shape,), (latency_ms,), (seconds,), (own_id,), self._numbers))
 
     def _notice_collection(self, phase: str, _details: object) -> None:
         if self._muted_thread == threading.get_ident():

@@ -30,6 +30,7 @@ from ..system import (
     around_fork,
     as_clock,
     is_loopback_host,
+    join_host,
 )
 from ._account import Account, PipelineStats
 from ._buffer import TelemetryBuffer
@@ -146,6 +147,7 @@ class TelemetryPipeline:
         """
         if not self.config.enabled or self.config.endpoint is None or self._uploader or self._is_closed:
             return
+        join_host()
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
 from ._files import make_private_directory
-from ._fork import around_fork
+from ._fork import around_fork, the_register
 from ._turns import Turns
 
 if TYPE_CHECKING:
@@ -80,7 +80,6 @@ class Database:
             self._sqlite = _import_sqlite()
         self._turns = Turns()  # one transaction at a time, and none during a fork
         self._is_cut_off = False
-        self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None  # only with a turn
         self._abandoned: list[object] = []
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
@@ -113,8 +112,7 @@ class Database:
                 return Trouble("unusable", "this Python was built without sqlite3")
             except OSError as error:  # not one descriptor was free: it is asked again next time
                 return self._trouble(error)
-        if self._pid != os.getpid():
-            self._renew()  # forked by C code, of which Python is not told
+        the_register.notice_fork()
         if self._is_cut_off:
             return Trouble("forked", "this process was forked while its parent was writing")
         turn = self._turns.take(self._busy_secs)
@@ -254,7 +252,6 @@ class Database:
         # sqlite believes the parent's transaction to be this process's own, and its memory
         # may be locked by a thread that does not exist here: better to store nothing.
         self._is_cut_off = self._turns.renew() or self._is_cut_off
-        self._pid = os.getpid()
         if self._connection is not None:
             # Kept, unused: closing it would undo the parent's transaction on the disk.
             self._abandoned.append(self._connection)
