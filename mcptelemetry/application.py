@@ -55,7 +55,7 @@ class Application:
                 "hyphens, beginning with a letter, such as 'acme-mcp'"
             )
             raise ValueError(msg)
-        self.name = name
+        self.name: str = name
 
     def __repr__(self) -> str:
         return f"Application({self.name!r})"

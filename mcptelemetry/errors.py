@@ -3,12 +3,12 @@ The package's errors: one tree, few leaves.
 
 Recording never raises any of them. They come from construction (a bad argument), from
 the command line, and from the calls that ask for an outcome: `flush()`, `upload()`,
-`submit_feedback()`.
+`submit_feedback()`, `sent_documents()`.
 """
 
 from __future__ import annotations
 
-__all__ = ["ConfigError", "FeedbackError", "TelemetryError", "UploadError"]
+__all__ = ["ConfigError", "FeedbackError", "StorageError", "TelemetryError", "UploadError"]
 
 
 class TelemetryError(Exception):
@@ -21,6 +21,16 @@ class ConfigError(TelemetryError):
 
     Raised when `telemetry.toml` or a mode file is unreadable, malformed, or holds a value
     of the wrong type or range. The message names the file, the line or key, and the mend.
+    """
+
+
+class StorageError(TelemetryError):
+    """
+    What this machine remembers cannot be read or written.
+
+    Raised by `Telemetry.sent_documents()`, and told by `ActivationStore.trouble`. The message
+    names the file and what is wrong with it: held by another process, full, damaged, or not
+    to be written by this user.
     """
 
 
@@ -43,9 +53,9 @@ class UploadError(TelemetryError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
-        self.retryable = retryable
-        self.retry_after = retry_after
+        self.status: int | None = status
+        self.retryable: bool = retryable
+        self.retry_after: float | None = retry_after
 
 
 class FeedbackError(TelemetryError):

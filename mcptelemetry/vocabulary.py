@@ -2,12 +2,15 @@
 The closed words, and every word, pattern and bound that two rooms would otherwise keep.
 
 Each enumeration is of ``str`` and its values are the wire words, so a member can be
-compared, hashed and encoded as the word itself, and ``Surface("cli") is Surface.CLI``.
+compared, hashed and encoded as the word itself, and ``Surface("cli") is Surface.CLI``. Beside
+each stands its ``...Word``, the same words as a `Literal`: what an author may write instead of
+the member, and what a type checker holds against a slip that would be silent at run time.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from typing import Literal
 
 __all__ = [
     "APP_NAME_PATTERN",
@@ -38,16 +41,30 @@ __all__ = [
     "UNMATCHED",
     "UPSTREAM_BUCKETS",
     "UUID_PATTERN",
+    "CompressionWord",
     "EnvDisabledReason",
+    "EnvDisabledReasonWord",
     "EnvKind",
+    "EnvKindWord",
     "ErrorCategory",
+    "ErrorCategoryWord",
     "ErrorType",
+    "ErrorTypeWord",
+    "FeedbackCategoryWord",
+    "FormatWord",
     "LaunchSource",
+    "LaunchSourceWord",
     "RoutingReason",
+    "RoutingReasonWord",
     "RoutingStrategy",
+    "RoutingStrategyWord",
     "StartupOutcome",
+    "StartupOutcomeWord",
     "Surface",
+    "SurfaceWord",
+    "TargetKindWord",
     "TelemetryStatus",
+    "TelemetryStatusWord",
     "parse_client_surface",
 ]
 
@@ -128,6 +145,9 @@ class TelemetryStatus(Word):
     SUCCESS = "success"
     ERROR = "error"
 
+TelemetryStatusWord = Literal["success", "error"]
+"""The words of `TelemetryStatus`."""
+
 
 class ErrorType(Word):
     """Why an invocation with `TelemetryStatus.ERROR` failed; never the error's text."""
@@ -138,6 +158,16 @@ class ErrorType(Word):
     TIMEOUT = "timeout"
     ABORTED = "aborted"
     EXCEPTION = "exception"
+
+ErrorTypeWord = Literal[
+    "tool_error",
+    "protocol_error",
+    "cancelled",
+    "timeout",
+    "aborted",
+    "exception",
+]
+"""The words of `ErrorType`."""
 
 
 class RoutingReason(Word):
@@ -154,6 +184,20 @@ class RoutingReason(Word):
     SCHEMA_INCOMPATIBLE = "schema_incompatible"
     UNKNOWN = "unknown"
 
+RoutingReasonWord = Literal[
+    "explicit_prefix",
+    "local_only",
+    "remote_only",
+    "strategy_remote",
+    "strategy_local",
+    "strategy_local_first",
+    "strategy_remote_first",
+    "override_rule",
+    "schema_incompatible",
+    "unknown",
+]
+"""The words of `RoutingReason`."""
+
 
 class RoutingStrategy(Word):
     """Where a tool that exists on both sides runs; the values are the words of the TOML file."""
@@ -162,6 +206,9 @@ class RoutingStrategy(Word):
     LOCAL = "local"
     LOCAL_FIRST = "local-first"
     REMOTE_FIRST = "remote-first"
+
+RoutingStrategyWord = Literal["remote", "local", "local-first", "remote-first"]
+"""The words of `RoutingStrategy`."""
 
 
 class Surface(Word):
@@ -172,6 +219,9 @@ class Surface(Word):
     WEBUI = "webui"
     TRAY = "tray"
     UNKNOWN = "unknown"
+
+SurfaceWord = Literal["mcp", "cli", "webui", "tray", "unknown"]
+"""The words of `Surface`."""
 
 
 _SURFACE_OF_WORD: dict[str, Surface] = {surface.value: surface for surface in Surface}
@@ -203,6 +253,21 @@ class ErrorCategory(Word):
     CONFIG_RELOAD_FAILED = "config_reload_failed"
     SOCKET_BIND_FAILED = "socket_bind_failed"
 
+ErrorCategoryWord = Literal[
+    "oauth_refresh_failed",
+    "oauth_token_expired",
+    "upstream_connect_timeout",
+    "upstream_connect_refused",
+    "upstream_handshake_failed",
+    "tool_quarantine_blocked",
+    "docker_pull_failed",
+    "docker_run_failed",
+    "index_rebuild_failed",
+    "config_reload_failed",
+    "socket_bind_failed",
+]
+"""The words of `ErrorCategory`."""
+
 
 class StartupOutcome(Word):
     """How the last start of the application ended."""
@@ -218,6 +283,16 @@ class StartupOutcome(Word):
     def from_exit_code(cls, code: int) -> StartupOutcome:
         """Return the outcome that *code* stands for: 0, 2, 3, 4, 5; any other is `OTHER_ERROR`."""
         return _OUTCOME_OF_EXIT_CODE.get(code, cls.OTHER_ERROR)
+
+StartupOutcomeWord = Literal[
+    "success",
+    "port_conflict",
+    "db_locked",
+    "config_error",
+    "permission_error",
+    "other_error",
+]
+"""The words of `StartupOutcome`."""
 
 
 _OUTCOME_OF_EXIT_CODE = {
@@ -239,6 +314,9 @@ class EnvKind(Word):
     HEADLESS = "headless"
     UNKNOWN = "unknown"
 
+EnvKindWord = Literal["interactive", "ci", "cloud_ide", "container", "headless", "unknown"]
+"""The words of `EnvKind`."""
+
 
 class LaunchSource(Word):
     """Who started a process."""
@@ -249,6 +327,9 @@ class LaunchSource(Word):
     CLI = "cli"
     UNKNOWN = "unknown"
 
+LaunchSourceWord = Literal["installer", "tray", "login_item", "cli", "unknown"]
+"""The words of `LaunchSource`."""
+
 
 class EnvDisabledReason(Word):
     """Which of the environment's rows switched telemetry off; `NONE` when none did."""
@@ -257,3 +338,18 @@ class EnvDisabledReason(Word):
     DO_NOT_TRACK = "DO_NOT_TRACK"
     CI = "CI"
     APP = "APP"
+
+EnvDisabledReasonWord = Literal["", "DO_NOT_TRACK", "CI", "APP"]
+"""The words of `EnvDisabledReason`."""
+
+FormatWord = Literal["json", "jsonl", "otlp"]
+"""How events are written; which of them an endpoint takes depends on its scheme."""
+
+CompressionWord = Literal["gzip"]
+"""How a body may be compressed."""
+
+TargetKindWord = Literal["local", "remote", "reject"]
+"""Where a call may go: to the proxy's own tool, to an upstream's, nowhere."""
+
+FeedbackCategoryWord = Literal["bug", "feature", "other"]
+"""What feedback may be about."""

@@ -3,9 +3,12 @@
 Print what recording and delivering cost, each beside what it is measured against.
 
     tools/bench.py [--quick]
+    tools/bench.py --beside DIRECTORY
 
 The events first, then counting, matching and scanning, which have scripts of their own beside
 this one (`--quick` does a tenth of the work and leaves the scanner's ten megabytes out).
+With `--beside`, recording, encoding and delivering of this checkout and of the one in DIRECTORY
+(such as a `git worktree` of an older commit), in turns, the best round of each.
 
 Nothing is asserted: machines differ and are noisy. Every pair is measured in the same run,
 so that the ratio means something. Traffic stays on the loopback interface.
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 import collections
 import gc
+import json
 import os
 import pathlib
 import platform
@@ -28,7 +32,9 @@ import time
 from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+# The checkout that is measured: another one in the children of `--beside`.
+MEASURED = sys.argv[2] if sys.argv[1:2] == ["--figures"] else str(ROOT)
+sys.path.insert(0, MEASURED)
 
 from mcptelemetry import PipelineConfig, Telemetry, TelemetryBuffer, TelemetryEvent, TelemetryPipeline  # noqa: E402
 from mcptelemetry.events import Recorder  # noqa: E402
@@ -41,7 +47,16 @@ def main() -> int:
     """Run every measurement and print it."""
     parser = argparse.ArgumentParser(description="Print what recording and delivering cost.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
-    scale = 10 if parser.parse_args().quick else 1
+    parser.add_argument("--beside", metavar="DIRECTORY", help="compare with the checkout in DIRECTORY")
+    parser.add_argument("--figures", metavar="DIRECTORY", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.figures is not None:
+        print(json.dumps(measure_figures()))
+        return 0
+    if arguments.beside is not None:
+        compare(os.path.abspath(arguments.beside), rounds=3 if arguments.quick else 12)
+        return 0
+    scale = 10 if arguments.quick else 1
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     bench_record(200_000 // scale)
     bench_queue(10_000)
@@ -55,6 +70,87 @@ def main() -> int:
         print(f"\n== {script}", flush=True)
         subprocess.run([sys.executable, str(ROOT / "tools" / script)], check=True)
     return 0
+
+
+def compare(beside: str, *, rounds: int) -> None:
+    """Measure this checkout and the one in *beside* in turns, and print the best of each."""
+    best: dict[str, dict[str, float]] = {beside: {}, str(ROOT): {}}
+    for _ in range(rounds):
+        for directory, figures in best.items():
+            done = subprocess.run(
+                [sys.executable, os.path.abspath(__file__), "--figures", directory],
+                cwd=directory, check=True, stdout=subprocess.PIPE, text=True,
+            )
+            for name, figure in json.loads(done.stdout).items():
+                figures[name] = min(figure, figures.get(name, figure))
+    print(f"Python {platform.python_version()}, best of {rounds} rounds, beside {beside}\n")
+    for name, figure in best[str(ROOT)].items():
+        before = best[beside][name]
+        report(name, f"{figure:,.0f} ns", f"beside: {before:,.0f} ns, x {figure / before:.2f}")
+
+
+def measure_figures() -> dict[str, float]:
+    """Return the nanoseconds an event costs at each stage, in the checkout that was imported."""
+    import mcptelemetry
+
+    assert pathlib.Path(mcptelemetry.__file__).is_relative_to(pathlib.Path(MEASURED).resolve()), mcptelemetry.__file__
+    quiet = {"HOME": "/nonexistent", "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
+    telemetry = Telemetry("acme-mcp", "1.0.0", environ=quiet)  # not started: what is timed is recording
+    event = TelemetryEvent.now("get_issues", "local_only", latency_ms=12)
+    roomy, full = TelemetryBuffer(1_000_000), TelemetryBuffer(10_000)
+    recorder = Recorder(roomy, time.time)
+
+    def each(record: Callable[..., object], *args: object, **kwargs: object) -> float:
+        def run() -> None:
+            for _ in range(20_000):
+                record(*args, **kwargs)
+
+        return min(cpu_timed(run) for _ in range(8)) / 20_000 * 1e9
+
+    figures = {
+        "Telemetry.record, the queue full": each(telemetry.record, "get_issues", latency_ms=12),
+        "Recorder.record, the queue not full": each(recorder.record, "get_issues", latency_ms=12),
+        "TelemetryBuffer.record, the queue full": each(full.record, event),
+    }
+    source = TelemetryBuffer(1_000)
+    for number in range(1_000):
+        source.record(TelemetryEvent.now(TOOLS[number % 40], "local_only", latency_ms=number))
+    rows, encoder = source.lend(1_000), EventEncoder()
+    figures["encoding an event"] = min(
+        cpu_timed(lambda: encoder.encode(rows, source.process)) for _ in range(50)
+    ) / 1_000 * 1e9
+    with Sink() as sink:
+        for batch_size in (100, 1_000):
+            figures[f"recorded and delivered, batches of {batch_size:,}"] = deliver(sink, 20_000, batch_size)
+    return figures
+
+
+def cpu_timed(work: Callable[[], object]) -> float:
+    """Return the seconds of this thread's own that *work* takes."""
+    began_at = time.thread_time()
+    work()
+    return time.thread_time() - began_at
+
+
+def deliver(sink: Sink, count: int, batch_size: int) -> float:
+    """Return the nanoseconds of this process that an event costs from `record()` to its delivery."""
+    config = PipelineConfig(
+        endpoint=f"http://127.0.0.1:{sink.port}/t", batch_size=batch_size, batch_interval_secs=60, offline_queue_max=count
+    )
+    pipeline = TelemetryPipeline(config, environ={})
+    pipeline.start()
+    event = TelemetryEvent.now("get_issues", "local_only", latency_ms=12)
+    pipeline.buffer.record(event)
+    pipeline.flush()  # the first send imports requests
+    rounds = []
+    for _ in range(4):
+        began_at = time.process_time()
+        for _ in range(count):
+            pipeline.buffer.record(event)
+        pipeline.flush()
+        rounds.append(time.process_time() - began_at)
+    pipeline.shutdown()
+    return min(rounds) / count * 1e9
 
 
 def report(what: str, figure: str, beside: str = "") -> None:
@@ -174,8 +270,6 @@ def bench_queue(count: int) -> None:
 
 def bench_encode(count: int) -> None:
     """Cost of encoding an event, beside the generic encoder."""
-    import json
-
     buffer = TelemetryBuffer(1_000)
     for number in range(1_000):
         buffer.record(TelemetryEvent.now(TOOLS[number % 40], "local_only", latency_ms=number))

@@ -17,19 +17,19 @@ from collections.abc import Iterator
 
 # Which floor each room of the package stands on; a room may import the floors below it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("_version", "vocabulary", "errors", "application", "wire", "system"),
+    ("_names", "_version", "vocabulary", "errors", "application", "wire", "system"),
     ("config", "state", "environment", "matching"),
     ("privacy",),
     ("installation",),  # it answers for the switches, and so stands above them
     ("counters",),
-    ("events", "heartbeat", "feedback", "instrument", "wrap", "collector"),
+    ("events", "heartbeat", "feedback", "instrument", "wrap", "collector", "status"),
     ("client",),
     ("cli",),
     ("__init__", "testing"),
     ("__main__",),
 )
 # Rooms of one floor are peers and must not know each other, but for the ground floor's own order.
-GROUND_ORDER = ("_version", "vocabulary", "errors", "application", "system", "wire")
+GROUND_ORDER = ("_names", "_version", "vocabulary", "errors", "application", "system", "wire")
 # The receiving side is another wing: it can be used on another machine.
 COLLECTOR_MAY_IMPORT = {"_version", "vocabulary", "errors", "application", "wire", "system", "collector"}
 

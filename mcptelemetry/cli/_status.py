@@ -24,7 +24,9 @@ _DEFAULT_ROW = 8  # nobody said anything
 
 
 def _run_status(args: argparse.Namespace, console: Console) -> int:
-    status = _status_of_person(console) if is_person_wide(args) else telemetry_for(args, console).status()
+    status: dict[str, Any] = (
+        _status_of_person(console) if is_person_wide(args) else {**telemetry_for(args, console).status()}
+    )
     if status.get("version", "") is None and status["row"] == _DEFAULT_ROW:
         status["reason"] = "nobody said no; what the application itself says is known after its first start"
     if args.json:

@@ -8,12 +8,15 @@ and never outlive a change of the mode.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
 from ..events import TelemetryPipeline, find_target
 from ..installation import AsOf, Installation
 from ..privacy import Stream
+
+if TYPE_CHECKING:
+    from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
 
@@ -63,20 +66,21 @@ class EventsStream:
             return None
         return self.target.settings.endpoint if self._switches.decide(self.stream).may_send else None
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EventsStatus:
         """Return mode, reason, endpoint, owner and account, for a person."""
-        silent = {"mode": "off", "endpoint": None, "owner": None, "stats": None}
-        if self._installation.problem is not None:
-            return {**silent, "reason": str(self._installation.problem)}
-        if self.target is None:
-            return {**silent, "reason": "no endpoint is configured"}
+        problem = self._installation.problem
+        if problem is not None or self.target is None:
+            reason = str(problem or "no endpoint is configured")
+            return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
         decision = self._switches.decide(self.stream)
         return {
-            "mode": str(decision.mode),
+            "mode": decision.mode.value,
             "reason": decision.reason,
             "endpoint": self.target.settings.endpoint,
             "owner": "operator" if self.target.is_operators else "author",
-            "stats": None if self.pipeline is None else dataclasses.asdict(self.pipeline.stats()),
+            "stats": None
+            if self.pipeline is None
+            else cast("EventsAccount", dataclasses.asdict(self.pipeline.stats())),
         }
 
     def _refusal(self) -> str | None:

@@ -7,7 +7,7 @@ Looking changes nothing: no file is made, and every answer is that of this momen
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ..counters import ActivationStore, Windows
 from ..installation import Installation, SurroundingsReader
@@ -16,10 +16,24 @@ from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX
 from ._events_stream import EventsStream
 
+if TYPE_CHECKING:
+    from ..status import (
+        ActivationStatus,
+        EnvMarkersStatus,
+        HeartbeatStatus,
+        MemoryStatus,
+        NoticeStatus,
+        NoticeWord,
+        Status,
+        StorageStatus,
+        SurroundingsStatus,
+        WindowsStatus,
+    )
+
 __all__ = ["describe_status"]
 
 
-def describe_status(installation: Installation, events: EventsStream) -> dict[str, Any]:
+def describe_status(installation: Installation, events: EventsStream) -> Status:
     """Return the mapping of `Telemetry.status()`."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
@@ -28,7 +42,7 @@ def describe_status(installation: Installation, events: EventsStream) -> dict[st
     return {
         "app": installation.application.name,
         "version": installation.setup.version or None,
-        "mode": str(decision.mode),
+        "mode": decision.mode.value,
         "reason": decision.reason,
         "row": decision.row,
         "files": {
@@ -47,21 +61,20 @@ def describe_status(installation: Installation, events: EventsStream) -> dict[st
     }
 
 
-def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> dict[str, Any]:
+def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> HeartbeatStatus:
     endpoint = installation.heartbeat_endpoint
-    owner = "person" if installation.config.telemetry.endpoint else "author"
     is_built = endpoint is not None and installation.problem is None
     return {
-        "mode": str(decision.mode) if is_built else "off",
+        "mode": decision.mode.value if is_built else "off",
         "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
         "endpoint": endpoint,
-        "owner": None if endpoint is None else owner,
+        "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
         "not_before": _moment(first_heartbeat_at(picture.notice)),
         **_windows(installation),
     }
 
 
-def _windows(installation: Installation) -> dict[str, Any]:
+def _windows(installation: Installation) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
     state = Windows.of(installation).state()
     return {
@@ -72,14 +85,14 @@ def _windows(installation: Installation) -> dict[str, Any]:
     }
 
 
-def _activation(installation: Installation) -> dict[str, Any] | None:
+def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
     store = ActivationStore.on(installation.open_memory().database, installation.clock)
     state = store.load()
-    return None if store.trouble is not None else state.to_dict()
+    return None if store.trouble is not None else cast("ActivationStatus", state.to_dict())
 
 
-def _storage(memory: Memory) -> dict[str, Any]:
+def _storage(memory: Memory) -> StorageStatus:
     trouble = memory.storage_trouble()
     aside = memory.path + CORRUPT_SUFFIX
     return {
@@ -89,27 +102,33 @@ def _storage(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _memory(picture: Picture) -> dict[str, Any]:
+def _memory(picture: Picture) -> MemoryStatus:
     identity, mark, outcome = picture.identity, picture.notice, picture.last_startup_outcome
-    notice = None
+    notice: NoticeStatus | None = None
     if mark is not None:
-        notice = {"shown_at": _moment(mark.shown_at), "how": mark.how, "endpoints": sorted(mark.destinations)}
+        notice = {
+            "shown_at": format_moment(mark.shown_at),
+            "how": cast("NoticeWord", mark.how),
+            "endpoints": sorted(mark.destinations),
+        }
     return {
-        "identity": None if identity is None else identity._asdict(),
+        "identity": None
+        if identity is None
+        else {"anonymous_id": identity.anonymous_id, "created_at": identity.created_at},
         "notice": notice,
         "last_reported_version": picture.last_reported_version,
-        "last_startup_outcome": None if outcome is None else str(outcome),
+        "last_startup_outcome": None if outcome is None else outcome.value,
         "last_success_at": _moment(picture.last_success_at),
         "last_error": picture.last_error,
     }
 
 
-def _surroundings(installation: Installation) -> dict[str, Any]:
+def _surroundings(installation: Installation) -> SurroundingsStatus:
     kind, markers, source, autostart = SurroundingsReader(installation).read()
     return {
-        "env_kind": None if kind is None else str(kind),
-        "env_markers": None if markers is None else markers.to_dict(),
-        "launch_source": None if source is None else str(source),
+        "env_kind": None if kind is None else kind.value,
+        "env_markers": None if markers is None else cast("EnvMarkersStatus", markers.to_dict()),
+        "launch_source": None if source is None else source.value,
         "autostart_enabled": autostart,
     }
 

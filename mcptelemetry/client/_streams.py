@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..config import Config, load_config
 from ..counters import ActivationNotes, CounterRegistry, Counting
 from ..environment import detect_launch_source
-from ..errors import UploadError
+from ..errors import StorageError, UploadError
 from ..events import TelemetryPipeline
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
 from ..state import SentDocument
 from ..system import SignalChain, SystemClock, Trouble, begin_anew, notice_fork
-from ..vocabulary import LaunchSource, StartupOutcome
+from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
 from ._status import describe_status
@@ -27,6 +28,7 @@ from ._status import describe_status
 if TYPE_CHECKING:
     from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
     from ..heartbeat import Flags, HeartbeatService, RuntimeStats
+    from ..status import Status
 
 __all__ = ["Streams"]
 
@@ -168,7 +170,7 @@ class Streams:
         """
         return self._counting.activation
 
-    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+    def record_startup_outcome(self, outcome: StartupOutcome | StartupOutcomeWord) -> None:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         self._counting.record_startup_outcome(outcome)
 
@@ -196,9 +198,17 @@ class Streams:
         """Do what is due of the heartbeat, in the worker of counting; return the seconds until something is again."""
         return _LOOK_AGAIN_SECS if self._heartbeat is None else self._heartbeat.turn()
 
-    def sent_documents(self) -> list[SentDocument] | Trouble:
-        """Return the last heartbeats that were sent and answered, oldest first, word for word."""
-        return self._installation.open_memory().sent_documents()
+    def sent_documents(self) -> list[SentDocument]:
+        """
+        Return the last heartbeats that were sent and answered, oldest first, word for word.
+
+        Empty when there are none. Raises `StorageError` when they cannot be read.
+        """
+        found = self._installation.open_memory().sent_documents()
+        if isinstance(found, Trouble):
+            msg = f"what was sent cannot be read: {found.text}"
+            raise StorageError(msg)
+        return found
 
     def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
         """
@@ -239,7 +249,15 @@ class Streams:
         """The events pipeline, None without an endpoint or when nothing may be sent."""
         return self._events.pipeline
 
-    def status(self) -> dict[str, Any]:
+    def settings(self) -> Config:
+        """
+        Return what the person's `telemetry.toml` says now; a missing file is all defaults.
+
+        Raises `ConfigError` when it cannot be used.
+        """
+        return load_config(self.switches.config_path)
+
+    def status(self) -> Status:
         """
         Return what is on and why, as a mapping that is also JSON.
 

@@ -14,22 +14,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import SOME_RELEASE, Application, normalise_version
-from ..config import check_endpoint
+from ..config import Mode, ModeWord, check_endpoint
 from ..counters import Counting
 from ..events import Recorder
 from ..installation import Installation, Setup, path_in
-from ..instrument import (
-    Invocation,
-    McpMiddleware,
-    RecordCall,
-    instrument_callable,
-    record_nothing,
-    tool_name_of,
-)
+from ..instrument import Invocation, McpMiddleware, instrument_callable, tool_name_of
 from ..privacy import NoticeSink
 from ..state import DATABASE_FILE, Memory
 from ..system import Clock, Transport
-from ..vocabulary import TelemetryStatus
+from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
 from ._streams import Streams
 
@@ -46,23 +39,39 @@ class Telemetry(Streams):
     """
     An application's telemetry.
 
-    *app* is the application's name (`Application`), *version* its version. *heartbeat_endpoint*
-    is where the maintainer's daily document goes. *events_endpoint* is the author's endpoint
-    for events and *token* its bearer token; an endpoint that an operator set on the machine
-    wins and takes neither. *default* is the mode when nobody said anything: ``"on"``,
-    ``"local"`` or ``"off"``. *edition* is a word for the heartbeat; *flags* are the author's
-    own booleans in it, as a mapping or a function that returns one, and *stats* a
-    `RuntimeStats` that is asked for the rest. *tools*, *error_categories* and *routes* are what
-    may be counted by name, see `CounterRegistry`. *notice* shows the first-run notice instead
-    of standard error: it takes the text and returns True when it was shown. *command* is what
-    a person types to switch telemetry off, for that notice. *data_dir*, *environ*, *clock* and *transport*
-    default to the real ones; everything else comes from `telemetry.toml`.
-
-    A bad argument is a `ValueError` or `TypeError` here. A file or variable on the machine
-    that cannot be used is no error of the author's: telemetry is off for this run, with one
-    line in the log, and `status()` says why.
-
     Safe from any thread and across forks; also a context manager (`start()`, `shutdown()`).
+    Everything that is not an argument comes from the person's `telemetry.toml`.
+
+    Args:
+        app: the application's name: 1 to 63 lower-case letters, digits and hyphens, beginning
+            with a letter; every other name is derived from it, see `Application`.
+        version: its version; one that is no release (``dev``, ``1.0+local``) sends to an
+            operator only.
+        edition: a word for the heartbeat: 1 to 32 lower-case letters, digits, ``_`` and ``-``.
+        heartbeat_endpoint: where the maintainer's daily document goes, a URL (``http://`` to this machine only);
+            None: there is none, unless the person's file names one.
+        events_endpoint: the author's endpoint for events, a URL likewise; one that an operator set
+            on the machine wins.
+        token: the bearer token of *events_endpoint*; goes nowhere else.
+        default: the mode when nobody said anything: ``"on"``, ``"local"`` or ``"off"``.
+        tools: the names of the application's own tools, which a heartbeat may count.
+        error_categories: words added to `ErrorCategory`, see `CounterRegistry`.
+        routes: the templates of the application's HTTP routes, see `CounterRegistry`.
+        flags: the author's own booleans for the heartbeat, by lower-case identifier, at most 50;
+            a mapping, or a function that returns one and is asked once a heartbeat.
+        stats: a `RuntimeStats` that is asked for the rest of the heartbeat.
+        notice: shows the first-run notice instead of standard error: takes the text and returns
+            True when it was shown.
+        command: what a person types to switch telemetry off, for that notice.
+        data_dir: where the application's files are; None: ``$<APP>_HOME``, else ``~/.<app>``.
+        environ: the environment, looked at anew each time; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used; the message names it. A file
+            or variable on the machine that cannot be used is no error of the author's:
+            telemetry is off for this run, with one line in the log, and `status()` says why.
     """
 
     def __init__(
@@ -74,7 +83,7 @@ class Telemetry(Streams):
         heartbeat_endpoint: str | None = None,
         events_endpoint: str | None = None,
         token: str | None = None,
-        default: str = "on",
+        default: Mode | ModeWord = "on",
         tools: Iterable[str] = (),
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
@@ -111,22 +120,21 @@ class Telemetry(Streams):
             stats=stats,
             flags=flags,
         )
-        self._record = self._build_record()
+        self._recorder = self._build_recorder()
         if type(self).record is Telemetry.record:
             # On this object the recorder itself, not the method that hands eight arguments on
             # to it: that alone would be a fifth of what recording costs.
-            self.record = self._record  # type: ignore[method-assign]
+            self.record = self._recorder.record  # type: ignore[method-assign]
         self._middleware: McpMiddleware | None = None
 
-    def _build_record(self) -> RecordCall:
+    def _build_recorder(self) -> Recorder:
         """Return what a finished invocation is told to: both streams, one of them, or nobody."""
-        record: RecordCall = record_nothing
-        if self._keep_counts():
-            record = self._counting.record_call_only
-        if self.pipeline is not None:
-            count = self._counting.registry.record_call
-            record = Recorder(self.pipeline.buffer, self._installation.clock.time, count).record
-        return record
+        is_counted = self._keep_counts() or self.pipeline is not None
+        return Recorder(
+            None if self.pipeline is None else self.pipeline.buffer,
+            self._installation.clock.time,
+            self._counting.registry if is_counted else None,
+        )
 
     @classmethod
     def of_installation(
@@ -172,24 +180,39 @@ class Telemetry(Streams):
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
-        latency_ms: int = 0,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
+        client: str | None = None,
+        latency_ms: float = 0,
         was_fallback: bool = False,
     ) -> None:
         """
-        Record one invocation that ends now, after *latency_ms* whole milliseconds.
+        Record one invocation that ends now, after *latency_ms* milliseconds.
 
         Never raises, waits, prints or touches the disk. What makes no event (a wrong type, an
-        unknown word) is counted as `invalid` in `status()`.
+        unknown word) is counted as `invalid` in `status()`, and the first is said once in the
+        log, by the argument's name. A subclass that overrides this is used by every hook.
+
+        Args:
+            tool: the tool's name without any upstream's prefix; cut at 128 characters.
+            routing_decision: a label, see `RoutingReason`.
+            upstream: the upstream's prefix when the call went remote, else None.
+            routing_detail: the pattern that matched, for an ``override_rule``.
+            status: ``"success"`` or ``"error"``.
+            error_type: why it failed, an `ErrorType` or its word; only with status ``"error"``.
+            client: the MCP client's name; it is sanitised, and beyond 64 names that are not well
+                known it is ``other``.
+            latency_ms: how long it took, in milliseconds, 0 or more; rounded.
+            was_fallback: whether the primary target had failed and this was the second try.
         """
-        self._record(
+        self._recorder.record(
             tool,
             routing_decision,
             upstream=upstream,
             routing_detail=routing_detail,
             status=status,
             error_type=error_type,
+            client=client,
             latency_ms=latency_ms,
             was_fallback=was_fallback,
         )
@@ -206,8 +229,13 @@ class Telemetry(Streams):
         """
         Return a context manager that times a call and records it at its end.
 
-        With a *decision* of the routing engine, tool, label, detail and upstream are taken
-        from it, and `fallback()` on the result names its fallback target.
+        Args:
+            tool: the tool's name; None: that of the *decision*.
+            decision: one of the routing engine, from which label, detail and upstream are taken;
+                `fallback()` on the result then names its fallback target.
+            routing_decision: the label when there is no *decision*.
+            upstream: the upstream's prefix when there is no *decision* and the call goes remote.
+            routing_detail: the pattern that matched, for an ``override_rule``.
         """
         fallback_upstream = None
         if decision is not None:
@@ -217,7 +245,7 @@ class Telemetry(Streams):
             upstream = decision.primary.prefix
             fallback_upstream = None if decision.fallback is None else decision.fallback.prefix
         return Invocation(
-            self._record,
+            self.record,
             tool,  # type: ignore[arg-type]  # a missing name is counted as invalid, not raised
             monotonic=self._installation.clock.monotonic,
             on_invalid=self._count_invalid,
@@ -265,5 +293,4 @@ class Telemetry(Streams):
         return self._middleware
 
     def _count_invalid(self) -> None:
-        if self.pipeline is not None:
-            self.pipeline.buffer.count_invalid()
+        self._recorder.count_invalid("error_type")

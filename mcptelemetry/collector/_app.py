@@ -47,13 +47,17 @@ def create_app(
     """
     Return the collector as an application for any WSGI server.
 
-    With *token*, events are taken only with ``Authorization: Bearer <token>``. The report is
-    shown to loopback only, or, with *report_token*, to whoever sends that as bearer token and
-    to nobody else: set one when the app stands behind a reverse proxy. *rate_limit* is how
-    many posts of events, and again of heartbeats and feedback together, a process takes a
-    second, None for any number. *clock* gives the time (default: the machine's).
+    Args:
+        store: where what arrives is kept.
+        token: events are taken only with ``Authorization: Bearer <token>``; None: from anybody.
+        report_token: the report is shown to whoever sends this as bearer token, and to nobody
+            else; None: to loopback only. Set one when the app stands behind a reverse proxy.
+        rate_limit: how many posts of events, and again of heartbeats and feedback together, a
+            process takes a second; None: any number.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
 
-    Raises `ValueError` or `TypeError` naming the argument that cannot be used.
+    Raises:
+        TypeError, ValueError: naming the argument that cannot be used.
     """
     clock = as_clock(clock)
     _check_rate_limit(rate_limit)

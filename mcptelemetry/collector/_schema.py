@@ -66,6 +66,8 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    # The MCP client's sanitised name; NULL in events of senders that do not tell it.
+    ("ALTER TABLE events ADD COLUMN client TEXT",),
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)

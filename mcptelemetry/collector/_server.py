@@ -44,12 +44,20 @@ def serve(
     """
     Serve the collector on *host* and *port* (0 takes a free one) until `Server.stop()`.
 
-    The other arguments are those of `create_app`. *wrap* is given the app and returns the one
-    that is served: a place for middleware, such as one that fails every third request to see
-    what a client does.
+    Args:
+        store: where what arrives is kept.
+        host: the address to listen on; ``0.0.0.0`` for all of this machine's.
+        port: 1 to 65535, or 0 for a free one, which `Server.port` tells.
+        token: as in `create_app`.
+        report_token: as in `create_app`.
+        rate_limit: as in `create_app`.
+        clock: as in `create_app`.
+        wrap: is given the app and returns the one that is served: a place for middleware, such
+            as one that fails every third request to see what a client does.
 
-    Raises `TelemetryError` when the address cannot be had or waitress is not installed, and
-    `ValueError` or `TypeError` for an argument that cannot be used.
+    Raises:
+        TelemetryError: when the address cannot be had, or waitress is not installed.
+        TypeError, ValueError: for an argument that cannot be used.
     """
     app = create_app(store, token=token, report_token=report_token, rate_limit=rate_limit, clock=clock)
     return Server(app if wrap is None else wrap(app), host, port)
@@ -72,9 +80,10 @@ class Server:
             )
             raise TelemetryError(msg) from error
         listener = _listen(host, port)
-        shown, self.port = listener.getsockname()[:2]
+        shown, port_taken = listener.getsockname()[:2]
+        self.port: int = port_taken
         self.host: str = host
-        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
+        self.url: str = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
         self._server = EmbeddedServer(app, listener)
 
     def __repr__(self) -> str:

@@ -26,8 +26,8 @@ __all__ = ["Outcome", "SqliteStore", "Stored"]
 _INSERT_EVENT = """
 INSERT INTO events (
     id, app, version, received_at, tool, routing_decision, routing_detail, upstream,
-    status, error_type, was_fallback, latency_ms, timestamp_secs
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    status, error_type, client, was_fallback, latency_ms, timestamp_secs
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 _SELECT_OUTCOMES = """
@@ -86,7 +86,7 @@ class SqliteStore:
         if given in ("", ":memory:") or "\0" in given:
             msg = f"path={given!r} names no file; give the name of a file, such as 'collector.db'"
             raise ValueError(msg)
-        self.path = os.path.abspath(given)
+        self.path: str = os.path.abspath(given)
         self._is_read_only = read_only
         self._busy_timeout_secs = busy_timeout_secs
         self._require_usable_path()

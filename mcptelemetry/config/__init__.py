@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ._document import prepare_reader
 from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
-from ._modes import PERSON_FILE, STATE_FILE, Mode, ModeRecord, person_directory, read_mode, write_mode
+from ._modes import (
+    PERSON_FILE,
+    STATE_FILE,
+    Mode,
+    ModeRecord,
+    ModeWord,
+    person_directory,
+    read_mode,
+    write_mode,
+)
 from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
 from ._watched import WatchedFile
 
@@ -17,6 +26,7 @@ __all__ = [
     "Config",
     "Mode",
     "ModeRecord",
+    "ModeWord",
     "ProxySettings",
     "TelemetrySettings",
     "WatchedFile",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..application import home_directory
 from ..errors import ConfigError
@@ -19,7 +19,7 @@ from ..system import write_atomically
 from ..vocabulary import Word
 from ._document import read_document
 
-__all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "person_directory", "read_mode", "write_mode"]
+__all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
 
 PERSON_FILE = "person.toml"
 """The name of the person-wide file, in `person_directory`."""
@@ -42,6 +42,9 @@ class Mode(Word):
         """Return the mode that *word* names; one that is not known reads as `OFF`."""
         return _MODE_OF_WORD.get(word, cls.OFF) if isinstance(word, str) else cls.OFF
 
+
+ModeWord = Literal["on", "local", "off"]
+"""The words of `Mode`."""
 
 _MODE_OF_WORD: dict[str, Mode] = {mode.value: mode for mode in Mode}
 
@@ -87,7 +90,7 @@ def read_mode(path: str) -> ModeRecord | None:
     return ModeRecord(mode, since, f"{said} in {path}")
 
 
-def write_mode(path: str, mode: Mode | str, *, clock: Callable[[], float]) -> ModeRecord:
+def write_mode(path: str, mode: Mode | ModeWord, *, clock: Callable[[], float]) -> ModeRecord:
     """
     Let the file at *path* say *mode* as of now, and return what it says.
 

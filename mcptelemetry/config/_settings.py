@@ -7,13 +7,14 @@ message and the nearest known key. The file is the person's: it is read, never w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError
 from ..system import NetworkSettings
+from ..vocabulary import CompressionWord, FormatWord, RoutingStrategy
 from ._document import Document, read_document
 from ._endpoint import check_endpoint
 from ._modes import Mode
@@ -58,8 +59,8 @@ class ProxySettings:
     batch_interval_secs: float = 30
     offline_queue_max: int = 10_000
     token_key: str | None = None
-    format: str = "json"
-    compression: str | None = None
+    format: FormatWord = "json"
+    compression: CompressionWord | None = None
     spool: bool = False
 
 
@@ -68,7 +69,7 @@ class Config:
     """
     What `telemetry.toml` says; the defaults are what a missing file says.
 
-    *routing* is `[proxy.routing]` as it was written. *warnings* are lines for a log or a
+    *routing* is `[proxy.routing]` as it was written, checked. *warnings* are lines for a log or a
     person: keys that are not known, each with the nearest one that is.
     """
 
@@ -110,6 +111,10 @@ def _is_interval(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= _MAX_INTERVAL_SECS
 
 
+_STRATEGIES = tuple(strategy.value for strategy in RoutingStrategy)
+_STRATEGY_ALLOWED = '"remote", "local", "local-first" or "remote-first"'
+_RULES_ALLOWED = "an array of tables, each begun with [[proxy.routing.tool_overrides]]"
+
 _KEYS = (
     _Key("telemetry", "enabled", _is_bool, "true or false"),
     _Key("telemetry", "mode", _is_text, '"on", "local" or "off"'),
@@ -123,6 +128,9 @@ _KEYS = (
     _Key("proxy.telemetry", "format", _is_one_of("json", "jsonl", "otlp"), '"json", "jsonl" or "otlp"'),
     _Key("proxy.telemetry", "compression", _is_one_of("gzip"), '"gzip"; leave the line out for none'),
     _Key("proxy.telemetry", "spool", _is_bool, "true or false"),
+    _Key("proxy.routing", "strategy", _is_one_of(*_STRATEGIES), _STRATEGY_ALLOWED),
+    _Key("proxy.routing", "fallback_on_error", _is_bool, "true or false"),
+    _Key("proxy.routing", "tool_overrides", lambda value: isinstance(value, list), _RULES_ALLOWED),
     _Key("network", "https_proxy", _is_text, "a URL in quotes"),
     _Key("network", "ca_bundle", _is_text, "a path in quotes"),
 )
@@ -136,9 +144,15 @@ _NAMES_IN: dict[str, tuple[str, ...]] = {
     "proxy": ("telemetry", "routing"),
     **{
         table: tuple(key.name for key in _KEYS if key.table == table)
-        for table in ("telemetry", "proxy.telemetry", "network")
+        for table in ("telemetry", "proxy.telemetry", "proxy.routing", "network")
     },
 }
+
+# What each table of `[[proxy.routing.tool_overrides]]` holds; what makes it right, and how to say that.
+_RULE_KEYS = (
+    ("pattern", lambda value: _is_text(value) and value != "", 'a tool name, or part of one with *, such as "get_*"'),
+    ("strategy", _is_one_of(*_STRATEGIES), _STRATEGY_ALLOWED),
+)
 
 
 def load_config(path: str) -> Config:
@@ -151,12 +165,13 @@ def load_config(path: str) -> Config:
     document = read_document(path) if path else None
     if document is None:
         return Config()
-    values = {table: _table(document, table) for table in ("telemetry", "proxy.telemetry", "network")}
+    values = {table: _table(document, table) for table in _NAMES_IN if table not in ("", "proxy")}
     warnings = list(_unknown_names(document))
     for key in _KEYS:
         value = values[key.table].get(key.name)
         if value is not None and not key.is_right(value):
             raise document.error(key.table, key.name, f"must be {key.allowed}, not {_shown(value)}")
+    _check_rules(document, values["proxy.routing"].get("tool_overrides", ()))
     mode, doubt = _mode(values["telemetry"].get("mode"))
     warnings += [f"{document.path}: {doubt}"] if doubt else []
     _check_endpoint(document, values, "telemetry", may_be_file=False)
@@ -165,9 +180,20 @@ def load_config(path: str) -> Config:
         telemetry=TelemetrySettings(**{**_known(values, "telemetry"), "mode": mode}),
         proxy=ProxySettings(**_known(values, "proxy.telemetry")),
         network=NetworkSettings(**_known(values, "network")),
-        routing=MappingProxyType(_table(document, "proxy.routing")),
+        routing=MappingProxyType(values["proxy.routing"]),
         warnings=_at_most(warnings),
     )
+
+
+def _check_rules(document: Document, rules: Iterable[object]) -> None:
+    for number, rule in enumerate(rules, start=1):
+        key = f"tool_overrides number {number}"
+        if not isinstance(rule, dict):
+            raise document.error("proxy.routing", key, f"must be a table with pattern and strategy, not {_shown(rule)}")
+        for name, is_right, allowed in _RULE_KEYS:
+            if not is_right(rule.get(name)):
+                said = f"not {_shown(rule[name])}" if name in rule else "and is missing"
+                raise document.error("proxy.routing", f"{key}: {name}", f"must be {allowed}, {said}")
 
 
 def _table(document: Document, name: str) -> dict[str, Any]:

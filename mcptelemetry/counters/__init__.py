@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..vocabulary import parse_client_surface
+from ..wire import sanitize_client_name
 from ._activation import (
     MAX_MCP_CLIENTS_SEEN,
+    ActivationNews,
     ActivationState,
     ActivationStore,
     clear_installer_pending,
@@ -12,26 +14,30 @@ from ._activation import (
     read_state,
 )
 from ._buckets import bucket_tokens, bucket_upstream_calls
-from ._clients import sanitize_client_name
 from ._counting import Counting
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import MCPPROXY_TOOLS, CounterRegistry
-from ._snapshot import DoctorCounts, RegistrySnapshot
-from ._window import Windows
+from ._snapshot import CounterKey, Counts, DoctorCounts, RegistrySnapshot
+from ._window import Also, Windows
 from ._window_values import FrozenWindow, WindowState
-from ._worker import CountingWorker
+from ._worker import Chore, CountingWorker
 
 __all__ = [
     "MAX_MCP_CLIENTS_SEEN",
     "MCPPROXY_TOOLS",
+    "ActivationNews",
     "ActivationNotes",
     "ActivationState",
     "ActivationStore",
+    "Also",
+    "Chore",
     "CounterFlusher",
+    "CounterKey",
     "CounterRegistry",
     "Counting",
     "CountingWorker",
+    "Counts",
     "DoctorCounts",
     "FrozenWindow",
     "RegistrySnapshot",

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from ..errors import StorageError
 from ..state import Memory
 from ..system import Clock, Database, Trouble, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
+from ..wire import sanitize_client_name
 from ._buckets import bucket_tokens
-from ._clients import sanitize_client_name
 from ._facts import FactTable
 
 if TYPE_CHECKING:
@@ -76,9 +77,13 @@ class ActivationStore:
     """
     The activation of the installation whose database is at *path*.
 
-    *clock* gives Unix seconds. Each method is one transaction and touches the disk: on a
-    host's own thread use `Telemetry.activation`. Safe from any thread and process. Never
-    raises for what the disk does; *trouble* says then why nothing was read or written.
+    Each method is one transaction and touches the disk: on a host's own thread use
+    `Telemetry.activation`. Safe from any thread and process. Never raises for what the disk
+    does; the attribute *trouble* says then why nothing was read or written.
+
+    Args:
+        path: the file ``telemetry.db`` in the application's data directory; made by the first write.
+        clock: a `Clock`, or a function that returns Unix seconds.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Clock | Callable[[], float] = time.time) -> None:
@@ -94,7 +99,7 @@ class ActivationStore:
     def _use(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock.time
-        self.trouble: Trouble | None = None
+        self.trouble: StorageError | None = None
 
     def load(self) -> ActivationState:
         """Return what is stored; what is missing or damaged reads as zero."""
@@ -146,11 +151,11 @@ class ActivationStore:
 
     def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
         found = self._database.change(work)
-        self.trouble = found if isinstance(found, Trouble) else None
+        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
 
     def _read(self, work: Callable[[sqlite3.Connection], _Result], missing: _Result) -> _Result:
         found = self._database.read(work)
-        self.trouble = found if isinstance(found, Trouble) else None
+        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
         return missing if found is None or isinstance(found, Trouble) else found
 
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..installation import Installation
-from ..vocabulary import StartupOutcome, Surface, TelemetryStatus
+from ..vocabulary import (
+    ErrorType,
+    ErrorTypeWord,
+    StartupOutcome,
+    StartupOutcomeWord,
+    Surface,
+    TelemetryStatus,
+    TelemetryStatusWord,
+)
 from ._activation import ActivationStore
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
@@ -35,8 +43,8 @@ class Counting:
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
     ) -> None:
-        self.registry = CounterRegistry(tools, error_categories, routes)
-        self.activation = ActivationNotes()
+        self.registry: CounterRegistry = CounterRegistry(tools, error_categories, routes)
+        self.activation: ActivationNotes = ActivationNotes()
         self._worker: CountingWorker | None = None
 
     def keep(self, installation: Installation, *, chores: Sequence[Chore] = ()) -> None:
@@ -87,7 +95,7 @@ class Counting:
         self.activation.mark_first_mcp_client()
         self.activation.record_mcp_client(name)
 
-    def record_startup_outcome(self, outcome: StartupOutcome | str) -> None:
+    def record_startup_outcome(self, outcome: StartupOutcome | StartupOutcomeWord) -> None:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         try:
             known = StartupOutcome(outcome)
@@ -102,8 +110,8 @@ class Counting:
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,  # noqa: ARG002  likewise
-        status: str = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
-        error_type: str | None = None,  # noqa: ARG002  likewise
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
+        error_type: ErrorType | ErrorTypeWord | None = None,  # noqa: ARG002  likewise
         latency_ms: int = 0,  # noqa: ARG002  likewise
         was_fallback: bool = False,  # noqa: ARG002  likewise
     ) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from ..system import Tally, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
+from ..wire import sanitize_client_name
 from ._activation import ActivationNews, ActivationState, ActivationStore
-from ._clients import sanitize_client_name
 
 __all__ = ["ActivationNotes"]
 

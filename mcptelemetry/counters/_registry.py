@@ -42,13 +42,19 @@ class CounterRegistry:
     """
     Counts what a process does, in closed words only.
 
-    *builtin_tools* are the application's own tools by name, *error_categories* words added
-    to `ErrorCategory`, *routes* the templates of the application's HTTP routes. `TypeError`
-    or `ValueError` for a name that can be none.
-
     Every ``record_...`` method may be called from any thread, signal handler or destructor:
     it never raises, waits, logs or touches a file, and drops or generalises what is not one
     of the words. A forked child begins with nothing counted.
+
+    Args:
+        builtin_tools: the application's own tools by name: 1 to 64 letters, digits, ``_``,
+            ``-`` and ``.`` each.
+        error_categories: words added to `ErrorCategory`: lower-case identifiers of 1 to 64 characters.
+        routes: the templates of the application's HTTP routes, such as ``/api/v1/servers/{id}``;
+            None: whatever looks like a template, at most 200 of them.
+
+    Raises:
+        TypeError, ValueError: for a name that cannot be one.
     """
 
     def __init__(

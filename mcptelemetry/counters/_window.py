@@ -23,7 +23,7 @@ from ._window_values import FrozenWindow, WindowState
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["GIVE_UP_AFTER_SECS", "LEASE_SECS", "Windows", "enter_generation"]
+__all__ = ["GIVE_UP_AFTER_SECS", "LEASE_SECS", "Also", "Windows", "enter_generation"]
 
 LEASE_SECS = 120.0
 """How long whoever froze a window may take to send it before another process tries."""
@@ -46,6 +46,8 @@ _GIVEN_UP = "given_up_count"
 _WAITS = ((_DUE_AT, DAY_SECS), (_HELD_BACK_UNTIL, DAY_SECS), (_LEASED_UNTIL, LEASE_SECS))
 
 Also = Callable[["sqlite3.Connection"], None]
+"""What else is to be done inside a transaction that is under way."""
+
 _Result = TypeVar("_Result")
 
 

@@ -6,7 +6,7 @@ from ..errors import UploadError
 from ..vocabulary import TelemetryStatus
 from ..wire import TelemetryBatch, TelemetryEvent
 from ._account import PipelineStats
-from ._buffer import TelemetryBuffer
+from ._buffer import BufferCounts, TelemetryBuffer
 from ._config import PipelineConfig
 from ._pipeline import TelemetryPipeline
 from ._recorder import Recorder
@@ -14,6 +14,7 @@ from ._target import EventsTarget, find_target
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
+    "BufferCounts",
     "EventsTarget",
     "PipelineConfig",
     "PipelineStats",

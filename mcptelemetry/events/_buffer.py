@@ -1,61 +1,49 @@
 """
 The waiting room between the host's threads and the flusher's.
 
-Recording is one step of the interpreter: a C call that numbers an event, puts it in the
-queue and, when the queue is full, lets the oldest go. No signal, destructor, thread or
-fork can fall between, so `record()` needs no lock and its totals are exact. What was
-dropped is not counted but follows: recorded, less what went on, less what is here.
+Recording is one step of the interpreter, and a look whether somebody is to be woken. Nothing
+that may run in between (signal handler, destructor, thread, fork) can do harm, so `record()`
+needs no lock; where threads truly run at once it takes one. What the rows do among themselves
+is in `_row_queue`.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import repeat, starmap
-from types import FrameType
-from typing import NamedTuple
 
-from ..system import Bell, Tally, around_fork, notice_fork
-from ..wire import EventRow, TelemetryEvent
+from ..system import Bell, Tally, around_fork, has_interpreter_lock, notice_fork
+from ..wire import EventShape, TelemetryEvent
+from ._own_traffic import OwnTraffic
+from ._row_queue import SLACK, BufferCounts, RowQueue
 
 __all__ = ["BufferCounts", "TelemetryBuffer"]
 
 
-class BufferCounts(NamedTuple):
-    """
-    One consistent picture: recorded = dropped + taken + lent + waiting.
-
-    *taken* have gone on for good, *lent* are with the flusher.
-    """
-
-    recorded: int
-    dropped: int
-    taken: int
-    lent: int
-    waiting: int
-
-
-class TelemetryBuffer:
+class TelemetryBuffer(RowQueue):
     """
     At most *capacity* events (1 or more), in the order they came; the oldest is dropped.
 
     `record()` may be called from any thread, signal handler, destructor or logging
     handler: it never raises, waits, logs or touches a file. Everything else is safe from
     any thread.
+
+    Args:
+        capacity: the most events that wait at a time, 1 or more; `TypeError` or `ValueError`
+            for anything else.
+        is_locked: whether `record()` takes a lock; None: only where this interpreter needs it.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, is_locked: bool | None = None) -> None:
         if type(capacity) is not int:
             msg = f"capacity must be an int, not {type(capacity).__name__}"
             raise TypeError(msg)
         if capacity < 1:
             msg = f"capacity={capacity} is not usable: a buffer holds 1 event or more"
             raise ValueError(msg)
-        self._capacity = capacity
+        super().__init__(capacity, is_locked=not has_interpreter_lock() if is_locked is None else is_locked)
+        self._own_traffic = OwnTraffic()
         self._threshold = capacity
         self._summon: Callable[[], object] | None = None
         self.renew()
@@ -63,17 +51,10 @@ class TelemetryBuffer:
 
     def renew(self) -> None:
         """Begin anew, empty, with another id prefix: this is a forked child."""
-        # Not for record(), which takes no lock. Re-entrant: a collection of garbage may run
-        # a host's destructor, and that may look at the counts, while this thread holds it.
-        self._moving = threading.RLock()
-        self._waiting: deque[EventRow] = deque(maxlen=self._capacity)
-        self._extend = self._waiting.extend
-        self._numbered = Tally()  # how many were ever recorded, and the next one's number
-        self._numbers = self._numbered.numbers
-        self._drained = 0  # guarded by _moving: taken with drain(), less what came back
-        self._settled = Tally()  # guarded by _moving: lent, and gone on
-        self._lent: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
-        self._invalid = Tally()
+        self._begin()
+        self._invalid = Tally(is_locked=self._is_locked)
+        self._complaint: str | None = None
+        self._is_complaint_taken = False
         # Guarded by _moving: the threshold of each who waits, and whom to wake.
         self._waiters: list[tuple[Callable[[], int], Bell]] = []
         self._is_rung = False
@@ -111,31 +92,59 @@ class TelemetryBuffer:
     def record(self, event: TelemetryEvent) -> None:
         """Add *event*; anything else is counted as invalid. Drops the oldest when full."""
         try:
-            if self._muted_thread and self._is_muted():
-                return
-            self._extend(
-                zip(
-                    (event._shape,),  # noqa: SLF001  the property costs as much as the rest
-                    (event.latency_ms,),
-                    (event.timestamp_secs,),
-                    (event.id,),
-                    self._numbers,
-                )
-            )
-            if self._is_unattended and len(self._waiting) >= self._wakes_at:
-                self._wake()
+            self.add(event._shape, event.latency_ms, event.timestamp_secs, event.id)  # noqa: SLF001  a property would cost as much as the rest
         except Exception:  # noqa: BLE001  recording never hurts the host
             self._invalid.add_one()
 
-    def count_invalid(self) -> None:
-        """Count one record whose arguments made no event."""
+    def add(
+        self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None = None
+    ) -> bool:
+        """
+        Add an event by its checked parts; return False when it is of our own traffic and is not added.
+
+        The one way into the queue. Whoever calls it sees to it that no exception of ours, such
+        as a `MemoryError`, reaches the host.
+        """
+        if self._is_careful:
+            return self._add_carefully(shape, latency_ms, timestamp_secs, own_id)
+        self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers)))
+        if len(self._waiting) >= self._looks_up_at:
+            self._look_up()
+        return True
+
+    def _add_carefully(
+        self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None
+    ) -> bool:
+        if self._own_traffic.is_it():
+            return False
+        if self._is_locked:
+            with self._moving:
+                self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers)))
+        else:
+            self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers)))
+        if len(self._waiting) >= self._looks_up_at:
+            self._look_up()
+        return True
+
+    def count_invalid(self, argument: str | None = None) -> None:
+        """Count one record that made no event; *argument* names what was wrong with it."""
         self._invalid.add_one()
+        # Whose turn it is says it; two threads may both be first, and either name will do.
+        if argument is not None and self._complaint is None:
+            self._complaint = argument
+            self.ring()
+
+    def take_complaint(self) -> str | None:
+        """Return the name of the first bad argument of this process, once; None at all other times."""
+        if self._complaint is None or self._is_complaint_taken:
+            return None
+        self._is_complaint_taken = True
+        return self._complaint
 
     def drain(self, max: int) -> list[TelemetryEvent]:  # noqa: A002  the contract's name
         """Take up to *max* events from the front, in one step; each has an id."""
         with self._moving:
-            rows = list(self._pop(max))
-            self._drained += len(rows)
+            rows = self._take(max)
         process = self.process
         return [
             TelemetryEvent._of(shape, latency_ms, seconds, own_id or f"{process}-{number}")  # noqa: SLF001
@@ -154,44 +163,16 @@ class TelemetryBuffer:
             for event in events
         ]
         with self._moving:
-            self._waiting.extendleft(reversed(rows[: self._waiting.maxlen]))
-            self._drained -= len(rows)
-
-    # What follows moves rows in one step of the interpreter each, so that a flusher which is
-    # killed in the middle leaves every row in exactly one place.
-
-    def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
-        """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
-        with self._moving:
-            self._lent.extend(self._pop(max))
-            return list(self._lent)
-
-    def settle(self, count: int, into: Tally) -> None:
-        """Close the account of the first *count* lent rows, which have gone on: *into* counts them."""
-        with self._moving:
-            rows = starmap(self._lent.popleft, repeat((), count))
-            deque(zip(rows, self._settled.numbers, into.numbers), maxlen=0)
-
-    def put_back(self) -> int:
-        """Return what is lent to the front of the queue, in order; return how many that were."""
-        with self._moving:
-            count = len(self._lent)
-            self._waiting.extendleft(starmap(self._lent.pop, repeat((), count)))
-            return count
-
-    def discard(self) -> None:
-        """Let go of everything waiting; it counts as dropped."""
-        with self._moving:
-            self._waiting.clear()
+            self._give_back(rows)
 
     def close(self) -> None:
         """Let go of everything waiting, and of everything that comes; all of it is dropped."""
         with self._moving:
-            self._waiting = deque(maxlen=0)
-            self._extend = self._waiting.extend
+            self._room = 0
             self._summon = None
             self._is_left = False
             self._look_up_from_now_on()
+            self._drop_oldest_beyond(0)
         self.mute(0)
 
     def set_flush_threshold(self, n: int) -> None:
@@ -220,25 +201,8 @@ class TelemetryBuffer:
 
     def mute(self, thread_ident: int) -> None:
         """Ignore what the thread *thread_ident* records from now on; 0 ends it."""
-        self._muted_thread = thread_ident
-        self._is_collecting = False
-        is_noticed = self._notice_collection in gc.callbacks
-        if thread_ident and not is_noticed:
-            gc.callbacks.append(self._notice_collection)
-        elif is_noticed and not thread_ident:
-            gc.callbacks.remove(self._notice_collection)
-
-    def counts(self) -> BufferCounts:
-        """Return one consistent picture of the account."""
-        with self._moving:
-            while True:
-                recorded = self._numbered.value
-                waiting = len(self._waiting)
-                # Records take no lock: look again until none fell between the two.
-                if recorded == self._numbered.value:
-                    break
-            lent, taken = len(self._lent), self._drained + self._settled.value
-        return BufferCounts(recorded, recorded - taken - lent - waiting, taken, lent, waiting)
+        self._own_traffic.suppress(thread_ident)
+        self._is_careful = self._is_locked or thread_ident != 0
 
     @property
     def dropped(self) -> int:
@@ -255,16 +219,6 @@ class TelemetryBuffer:
         """The most events that wait at a time."""
         return self._capacity
 
-    def is_empty(self) -> bool:
-        """Return whether no event waits."""
-        return not self._waiting
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def _pop(self, count: int) -> Iterable[EventRow]:
-        return starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self._waiting)))))
-
     def _wait(self, timeout: float | None, threshold: Callable[[], int]) -> bool:
         waiter = (threshold, Bell())
         # In this order: a record either sees the waiter, or is seen by its first look.
@@ -272,28 +226,34 @@ class TelemetryBuffer:
             self._waiters.append(waiter)
             self._look_up_from_now_on()
         try:
-            waiter[1].wait_for(lambda: self._is_rung or len(self._waiting) >= threshold(), timeout)
+            waiter[1].wait_for(lambda: self._is_rung or len(self) >= threshold(), timeout)
         finally:
             with self._moving:
                 if waiter in self._waiters:  # not in a child that was forked meanwhile
                     self._waiters.remove(waiter)
                 self._look_up_from_now_on()
         self._is_rung = False
-        return len(self._waiting) >= threshold()
+        return len(self) >= threshold()
 
     def _look_up_from_now_on(self) -> None:
-        """Have record() look up from its work exactly when somebody is to be summoned or woken."""
+        """Have record() look up from its work when somebody is to be summoned or woken, or too many wait."""
         if self._is_left:
             self._wakes_at = 1
         else:
             self._wakes_at = min((threshold() for threshold, _ in self._waiters), default=sys.maxsize)
-        self._is_unattended = self._is_left or bool(self._waiters)
+        self._looks_up_at = min(self._wakes_at, self._room + SLACK + 1)
+
+    def _look_up(self) -> None:
+        if len(self._waiting) > self._room + SLACK:
+            self._sweep()
+        if self._is_left and self._pid != os.getpid():
+            self._keep_the_newest()
+        if len(self._waiting) >= self._wakes_at:
+            self._wake()
 
     def _wake(self) -> None:
         summon = self._summon
         if self._is_left and summon is not None:
-            if self._pid != os.getpid():
-                self._keep_the_newest()
             summon()
         for _, bell in tuple(self._waiters):
             bell.ring()
@@ -308,26 +268,4 @@ class TelemetryBuffer:
         notice_fork()
         if self._pid != os.getpid():
             self.renew()
-        self._extend(zip((shape,), (latency_ms,), (seconds,), (own_id,), self._numbers))
-
-    def _notice_collection(self, phase: str, _details: object) -> None:
-        if self._muted_thread == threading.get_ident():
-            self._is_collecting = phase == "start"
-
-    def _is_muted(self) -> bool:
-        """
-        Return whether this is the flusher's thread at its own traffic.
-
-        A destructor may run in any thread, that one too, whenever garbage is collected; what
-        it records is the host's and counts.
-        """
-        if threading.get_ident() != self._muted_thread:
-            return False
-        if self._is_collecting:
-            return False
-        frame: FrameType | None = sys._getframe(2)  # the only way to see who is calling
-        while frame is not None:
-            if frame.f_code.co_name == "__del__":
-                return False
-            frame = frame.f_back
-        return True
+        self._append((shape, latency_ms, seconds, own_id, next(self._numbers)))

@@ -30,10 +30,16 @@ class PipelineConfig(ProxySettings):
     """
     Settings of one pipeline; a bad one is a `ValueError` or `TypeError` naming the argument.
 
-    *batch_size* and *offline_queue_max* count events (the queue holds at least 16),
-    *batch_interval_secs* is in seconds, *endpoint* a URL or None (events are kept and never
-    sent). *token_key* names the environment variable that holds the bearer token. With
-    *format* ``"json"`` the endpoint is HTTP, with ``"jsonl"`` a ``file:///path``.
+    Args:
+        enabled: whether anything is sent; False: events are kept and never sent.
+        endpoint: a URL; None: events are kept and never sent.
+        batch_size: events that make a batch, 1 or more.
+        batch_interval_secs: seconds after which a batch that is not full goes too, 1 or more.
+        offline_queue_max: events that may wait, 0 or more; at least 16 are kept. The oldest go first.
+        token_key: the environment variable that holds the bearer token; read by `Telemetry`.
+        format: ``"json"`` to an HTTP endpoint, ``"jsonl"`` to a ``file:///path``.
+        compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
+        spool: not available in this version.
     """
 
     def __post_init__(self) -> None:

@@ -43,6 +43,7 @@ from ._uploader import TelemetryAuth, TelemetryUploader, upload_error
 
 __all__ = ["TelemetryPipeline"]
 
+_logger = logging.getLogger(__name__)
 _CAPACITY_MIN = 16
 _LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
 
@@ -60,10 +61,23 @@ class TelemetryPipeline:
     """
     Records events and delivers them to `config.endpoint`.
 
-    Safe from any thread and across forks. *app* and *version* go with every batch; with
-    *app* its opt-out variable is obeyed too. *environ*, *clock*, *transport*, *network*,
-    *uniform* (as `random.uniform`) and *refusal* default to the real ones. A bad argument is
-    a `ValueError` or `TypeError`.
+    Safe from any thread and across forks.
+
+    Args:
+        config: the settings; None: all defaults, and no endpoint.
+        app: the application's name, which goes with every batch and whose opt-out variable is
+            obeyed; None: ``DO_NOT_TRACK`` alone is.
+        version: the application's version, which goes with every batch.
+        environ: the environment, looked at before each send; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+        network: proxy and certificates; None: as the environment says.
+        uniform: draws the length of a back-off between two numbers of seconds.
+        refusal: returns why nothing may leave now, or None; asked before each send. None: the
+            environment is asked.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used.
     """
 
     def __init__(
@@ -88,8 +102,8 @@ class TelemetryPipeline:
         if not isinstance(config, PipelineConfig):
             msg = f"config must be a PipelineConfig, not {type(config).__name__}"
             raise TypeError(msg)
-        self.config = config
-        self.buffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self.config: PipelineConfig = config
+        self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
         self._clock = as_clock(clock)
         self._uniform = uniform
         self._body_of = partial(BODY_OF_FORMAT[config.format], app=app, version=version)
@@ -116,7 +130,7 @@ class TelemetryPipeline:
         # Who waits in flush(), in order. No lock: each change is one step of the interpreter.
         self._flushes: dict[_Flush, None] = {}
         self._stops_at: float | None = None
-        self._outages = OutageLog(logging.getLogger(__name__))
+        self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
         self._schedule = Schedule(
             self._clock,
@@ -219,6 +233,7 @@ class TelemetryPipeline:
         # They stay on the list until they are answered: this thread may be killed.
         flushes = list(self._flushes)
         is_last = self._stops_at is not None
+        self._tell_of_complaint()
         self._account.requeue()  # a worker before this one may have been killed while it was sending
         due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=bool(flushes) or is_last)
         outcome = None
@@ -227,6 +242,16 @@ class TelemetryPipeline:
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
         self._answer(flushes, outcome)
         return None if is_last else due_in
+
+    def _tell_of_complaint(self) -> None:
+        # Here, because recording itself never logs.
+        argument = self.buffer.take_complaint()
+        if argument is not None:
+            _logger.warning(
+                "mcptelemetry: a call of record() was not recorded, because %s is invalid;"
+                " such calls are counted as invalid, and this is said once",
+                argument,
+            )
 
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:

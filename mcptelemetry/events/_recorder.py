@@ -2,88 +2,180 @@
 From the arguments of a call to a place in the queue: the host's thread takes these steps.
 
 The checked shape of an event is remembered under the very arguments that made it, so that
-a tool's second call costs one look-up instead of seven checks.
+a tool's second call costs one look-up instead of eight checks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import floor, isfinite
+from time import time as read_machine_time
+from typing import Protocol
 
-from ..vocabulary import COUNT_MAX, TelemetryStatus
-from ..wire import EventShape, check_shape
+from ..system import Tally
+from ..vocabulary import COUNT_MAX, ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
+from ..wire import OTHER_CLIENT, EventShape, check_shape, is_known_client
 from ._buffer import TelemetryBuffer
 
-__all__ = ["Recorder"]
+__all__ = ["CallCounter", "Recorder"]
 
 _KEPT_SHAPES_MAX = 1024
+_OWN_CLIENTS_MAX = 64
+
+
+class CallCounter(Protocol):
+    """What counts calls by tool; `CounterRegistry` is one. Safe wherever recording is."""
+
+    def record_call(self, tool: str, upstream: str | None = None) -> None:
+        """Count one call of *tool*."""
 
 
 class Recorder:
     """
-    Puts finished invocations into *buffer*, stamped with *read_time* (Unix seconds).
+    Takes finished invocations: events for *buffer*, calls for *counter*, either or neither.
 
-    *count* is told the tool and the upstream of each. Safe wherever
-    `TelemetryBuffer.record()` and *count* are.
+    *read_time* gives Unix seconds. Safe wherever `TelemetryBuffer.add()` and *counter* are.
     """
 
     def __init__(
         self,
-        buffer: TelemetryBuffer,
-        read_time: Callable[[], float],
-        count: Callable[[str, str | None], object] | None = None,
+        buffer: TelemetryBuffer | None,
+        read_time: Callable[[], float] = read_machine_time,
+        counter: CallCounter | None = None,
     ) -> None:
         self._buffer = buffer
-        self._count = count
+        self._counter = counter
         self._read_time = read_time
+        # The present second: from when, until when, and the number that its events share.
+        self._second = (0.0, 0.0, 0)
+        self._is_off = buffer is None and counter is None
+        # By the arguments that made them. Apart by `was_fallback`: 1 is equal to True.
         self._shapes: dict[tuple[object, ...], EventShape] = {}
+        self._fallback_shapes: dict[tuple[object, ...], EventShape] = {}
+        self._own_clients: dict[str, None] = {}  # names from outside the closed table, as they came
+        self._invalid = Tally()  # where there is no buffer that counts them
+
+    @property
+    def invalid(self) -> int:
+        """How many records had an argument that does not fit."""
+        return self._invalid.value if self._buffer is None else self._buffer.invalid
 
     def record(
         self,
-        tool: str,
+        tool: str = "",  # missing, it is a bad argument like any other
         routing_decision: str = "local_only",
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
-        latency_ms: int = 0,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
+        client: str | None = None,
+        latency_ms: float = 0,
         was_fallback: bool = False,
     ) -> None:
-        """Record one invocation that ends now; what makes no event is counted as invalid."""
-        buffer = self._buffer
+        """Record one invocation that ends now; a bad argument is counted as invalid, never raised."""
+        if self._is_off:
+            return
+        given = (tool, routing_decision, routing_detail, upstream, status, error_type, client)
         try:
-            given = (tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback)
-            shape = self._shapes.get(given) or self._learn(given)
-            # A bool is an int too, and False would pass for no latency at all; and 1 is equal
-            # to True, so that it finds the shape that was learnt from that.
-            if (
-                type(latency_ms) is not int
-                or not 0 <= latency_ms <= COUNT_MAX
-                or shape[6] is not was_fallback
-            ):
-                buffer.count_invalid()
-                return
-            seconds = int(self._read_time())
-            if latency_ms >= 1000 or not 0 <= seconds <= COUNT_MAX:
-                # The decision was made when the call began. A clock that is far off must not
-                # make an endpoint reject the whole batch.
-                seconds = min(max(0, seconds - latency_ms // 1000), COUNT_MAX)
-            # From here on what `TelemetryBuffer.record()` does, step by step and in place: a
-            # call of it would cost as much again as one of its steps.
-            if buffer._muted_thread and buffer._is_muted():
-                return
-            buffer._extend(zip((shape,), (latency_ms,), (seconds,), (None,), buffer._numbers))
-            if self._count is not None:
-                self._count(tool, upstream)
-            if buffer._is_unattended and len(buffer._waiting) >= buffer._wakes_at:
-                buffer._wake()
+            try:
+                shape = (self._shapes if was_fallback is False else self._shapes_of(was_fallback))[given]
+            except KeyError:
+                shape = self._learn(given, was_fallback)
+            if type(latency_ms) is not int:
+                latency_ms = _rounded(latency_ms)
+            buffer = self._buffer
+            if buffer is None:
+                _second_of_decision(0, latency_ms)  # the same call is bad with events and without
+            else:
+                now = self._read_time()
+                begins_at, ends_at, seconds = self._second
+                if not begins_at <= now < ends_at:
+                    seconds = self._begin_second(now)
+                if not 0 <= latency_ms < 1000:
+                    seconds = _second_of_decision(seconds, latency_ms)
+                if not buffer.add(shape, latency_ms, seconds):
+                    return
+            counter = self._counter
+            if counter is not None:
+                counter.record_call(tool, upstream)
         except Exception:  # noqa: BLE001  recording never hurts the host
-            buffer.count_invalid()
+            self._complain((*given, was_fallback), latency_ms)
 
-    def _learn(self, given: tuple[object, ...]) -> EventShape:
-        shape = check_shape(*given)
-        if len(self._shapes) >= _KEPT_SHAPES_MAX:
+    def count_invalid(self, argument: str | None = None) -> None:
+        """Count one bad *argument*, by name, that never came to `record()`."""
+        if self._buffer is not None:
+            self._buffer.count_invalid(argument)
+        else:
+            self._invalid.add_one()
+
+    def _begin_second(self, now: float) -> int:
+        # A clock that is far off must not make an endpoint reject the whole batch.
+        seconds = min(max(0, floor(now)), COUNT_MAX)
+        self._second = (float(seconds), float(seconds + 1), seconds)
+        return seconds
+
+    def _shapes_of(self, was_fallback: object) -> dict[tuple[object, ...], EventShape]:
+        if was_fallback is True:
+            return self._fallback_shapes
+        return self._shapes if was_fallback is False else {}
+
+    def _learn(self, given: tuple[object, ...], was_fallback: object) -> EventShape:
+        shape = check_shape(*(*given, was_fallback))
+        client = shape[6]
+        if client is not None and not is_known_client(client) and not self._may_tell(client):
+            shape = (*shape[:6], OTHER_CLIENT, shape[7])
+        shapes = self._shapes_of(was_fallback)
+        if len(shapes) >= _KEPT_SHAPES_MAX:
             # A host that makes up names without end must not make us remember them all.
-            self._shapes.clear()
-        self._shapes[given] = shape
+            shapes.clear()
+        shapes[given] = shape
         return shape
+
+    def _may_tell(self, client: str) -> bool:
+        """Return whether *client* is among the first so many that came: strangers' words have an end."""
+        if len(self._own_clients) < _OWN_CLIENTS_MAX:
+            self._own_clients[client] = None
+        # By place: two threads may both have found room for the last one.
+        return client in list(self._own_clients)[:_OWN_CLIENTS_MAX]
+
+    def _complain(self, given: tuple[object, ...], latency_ms: object) -> None:
+        try:
+            argument = _bad_argument(given, latency_ms)
+        except Exception:  # noqa: BLE001  it may fail again at whatever failed before
+            argument = None
+        try:
+            self.count_invalid(argument)
+        except Exception:  # noqa: BLE001  it may wake somebody, which may fail
+            return
+
+
+def _bad_argument(given: tuple[object, ...], latency_ms: object) -> str | None:
+    """Return the name of the argument that does not fit, None when it was none of them."""
+    try:
+        check_shape(*given)
+    except ValueError as error:
+        return str(error).split(" ", 1)[0]  # each message begins with it
+    try:
+        _second_of_decision(0, _rounded(latency_ms))
+    except ValueError:
+        return "latency_ms"
+    return None
+
+
+def _rounded(latency_ms: object) -> int:
+    """Return whole milliseconds; `ValueError` for what are none (a bool is an int, but no latency)."""
+    if isinstance(latency_ms, float) and isfinite(latency_ms):
+        return round(latency_ms)
+    if type(latency_ms) is not int:
+        msg = f"latency_ms must be a number, not {type(latency_ms).__name__}"
+        raise ValueError(msg)
+    return latency_ms
+
+
+def _second_of_decision(seconds: int, latency_ms: int) -> int:
+    """Return when the call began; `ValueError` for a latency that no document holds."""
+    if not 0 <= latency_ms <= COUNT_MAX:
+        msg = f"latency_ms must be from 0 to {COUNT_MAX}"
+        raise ValueError(msg)
+    return max(0, seconds - latency_ms // 1000)

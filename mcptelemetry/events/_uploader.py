@@ -18,6 +18,7 @@ from ..config import check_endpoint
 from ..errors import UploadError
 from ..privacy import Gate, Outcome, Verdict, collect_blocked_values, find_credential, standing_refusal
 from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from ..vocabulary import CompressionWord
 from ..wire import TelemetryBatch
 
 __all__ = ["TelemetryAuth", "TelemetryUploader", "upload_error"]
@@ -26,7 +27,12 @@ _COMPRESSED_FROM_BYTES = 1024
 
 
 class TelemetryAuth:
-    """Credentials for an endpoint: *bearer_token*, which no `repr`, log or error shows."""
+    """
+    Credentials for an endpoint, which no `repr`, log or error shows.
+
+    Args:
+        bearer_token: the token, printable ASCII in one line; None or ``""`` for none.
+    """
 
     __slots__ = ("bearer_token",)
 
@@ -37,7 +43,7 @@ class TelemetryAuth:
         if bearer_token is not None and not (bearer_token.isascii() and bearer_token.isprintable()):
             msg = "bearer_token is not usable: it must be printable ASCII in one line (its value is not shown)"
             raise ValueError(msg)
-        self.bearer_token = bearer_token or None
+        self.bearer_token: str | None = bearer_token or None
 
     def __repr__(self) -> str:
         return "TelemetryAuth(bearer_token=***)" if self.bearer_token else "TelemetryAuth()"
@@ -47,11 +53,23 @@ class TelemetryUploader:
     """
     Posts batches to *endpoint* over one kept-alive connection.
 
-    *timeout* is seconds for connecting, sending and reading each. *compression* ``"gzip"``
-    compresses bodies over 1 KiB. ``http://`` to another machine needs *allow_insecure*. With
-    *app*, the application's opt-out variable is obeyed beside ``DO_NOT_TRACK``; *environ*,
-    *clock*, *transport*, *network* and *refusal* default to the real ones. Bad arguments
-    raise `ValueError` or `TypeError`. Used by one thread at a time.
+    Used by one thread at a time.
+
+    Args:
+        endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``.
+        auth: the credentials, None for none.
+        timeout: seconds for connecting, sending and reading each, more than 0, at most 3600.
+        allow_insecure: whether ``http://`` to another machine is taken.
+        compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
+        app: the application whose opt-out variable is obeyed beside ``DO_NOT_TRACK``.
+        environ: the environment, looked at before each send; None: the process's own.
+        clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        transport: what sends, for tests; None: HTTP, or a file.
+        network: proxy and certificates; None: as the environment says.
+        refusal: returns why nothing may leave now, or None; None: the environment is asked.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be used.
     """
 
     def __init__(
@@ -61,7 +79,7 @@ class TelemetryUploader:
         *,
         timeout: float = 15.0,
         allow_insecure: bool = False,
-        compression: str | None = None,
+        compression: CompressionWord | None = None,
         app: str | None = None,
         environ: Mapping[str, str] | None = None,
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
@@ -69,7 +87,7 @@ class TelemetryUploader:
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
     ) -> None:
-        self.endpoint = check_endpoint(endpoint, allow_insecure=allow_insecure)
+        self.endpoint: str = check_endpoint(endpoint, allow_insecure=allow_insecure)
         if auth is not None and not isinstance(auth, TelemetryAuth):
             msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
             raise TypeError(msg)

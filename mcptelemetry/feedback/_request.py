@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..vocabulary import FeedbackCategoryWord
 from ..wire import FEEDBACK_CATEGORIES, FEEDBACK_CHARACTERS_MAX, FEEDBACK_CHARACTERS_MIN
 
 __all__ = ["FeedbackContext", "FeedbackRequest", "FeedbackResponse", "validate_category", "validate_message"]
@@ -39,7 +40,7 @@ class FeedbackRequest:
     if they want an answer, *email*.
     """
 
-    category: str
+    category: FeedbackCategoryWord
     message: str
     email: str | None = None
 

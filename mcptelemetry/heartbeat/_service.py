@@ -48,13 +48,15 @@ class HeartbeatService:
     """
     Sends one heartbeat a day for the whole *installation* to ``<endpoint>/heartbeat``.
 
-    *counting* is brought to the disk before each look, and told of each document that held
-    what must not leave. *stats* is what the application says about itself, *notices* who
-    knows what `first_run_notice()` returns. Without an endpoint nothing is ever sent; nor by
-    a process that begins while the switches refuse, whatever is said later.
+    Built by `Telemetry`. Without an endpoint nothing is ever sent; nor by a process that begins
+    while the switches refuse, whatever is said later.
 
-    Safe from any thread and across forks; nothing is raised for what the disk, the network
-    or the application do.
+    Args:
+        installation: the application on this machine: its endpoint, switches and memory.
+        counting: is brought to the disk before each look, and told of each document that held
+            what must not leave.
+        stats: what the application says about itself; None: nothing.
+        notices: knows what `first_run_notice()` returns; None: there is none.
     """
 
     def __init__(

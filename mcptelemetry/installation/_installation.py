@@ -57,12 +57,12 @@ class Installation:
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
         transport: Transport | None = None,
     ) -> None:
-        self.application = application
-        self.setup = Setup() if setup is None else setup
+        self.application: Application = application
+        self.setup: Setup = Setup() if setup is None else setup
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
-        self.clock = as_clock(clock)
-        self.transport = transport
-        self.switches = Switches(
+        self.clock: Clock = as_clock(clock)
+        self.transport: Transport | None = transport
+        self.switches: Switches = Switches(
             application,
             environ=self.environ,
             version=self.setup.version,
@@ -70,9 +70,9 @@ class Installation:
             data_dir=data_dir,
             clock=self.clock.time,
         )
-        self.data_dir = os.path.dirname(self.switches.config_path)
+        self.data_dir: str = os.path.dirname(self.switches.config_path)
         self.problem: ConfigError | None = None
-        self.config = self._load_config()
+        self.config: Config = self._load_config()
         self._memory: Memory | None = None
 
     # -- what the machine remembers ---------------------------------------------------

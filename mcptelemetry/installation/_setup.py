@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..config import Mode, ModeWord
+
 __all__ = ["Setup"]
 
 # What is left behind. Never the token: it has no business on a disk.
@@ -28,7 +30,7 @@ class Setup:
 
     version: str = ""
     edition: str = "personal"
-    default: str = "on"
+    default: Mode | ModeWord = "on"
     heartbeat_endpoint: str | None = None
     events_endpoint: str | None = None
     token: str | None = field(default=None, repr=False)

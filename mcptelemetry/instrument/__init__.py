@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from ._decorator import instrument_callable, tool_name_of
-from ._invocation import Invocation, RecordCall, record_nothing
+from ._invocation import Invocation, RecordCall
 from ._middleware import McpMiddleware
-from ._wsgi import SurfaceMiddleware, surface_headers
+from ._wsgi import RequestRegistry, SurfaceHost, SurfaceMiddleware, surface_headers
 
 __all__ = [
     "Invocation",
     "McpMiddleware",
     "RecordCall",
+    "RequestRegistry",
+    "SurfaceHost",
     "SurfaceMiddleware",
     "instrument_callable",
-    "record_nothing",
     "surface_headers",
     "tool_name_of",
 ]

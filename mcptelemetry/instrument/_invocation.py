@@ -12,13 +12,17 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from ..vocabulary import ErrorType, TelemetryStatus
+from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 
-__all__ = ["Invocation", "RecordCall", "record_nothing"]
+__all__ = ["Invocation", "RecordCall"]
 
 
 class RecordCall(Protocol):
-    """The `record` that an instrument is handed; it never raises."""
+    """
+    The one signature of every `record`: `Telemetry`'s, the recorder's, and an override's.
+
+    What an instrument is handed and calls at the end of an invocation; it never raises.
+    """
 
     def __call__(
         self,
@@ -27,9 +31,10 @@ class RecordCall(Protocol):
         *,
         upstream: str | None = None,
         routing_detail: str | None = None,
-        status: str = TelemetryStatus.SUCCESS,
-        error_type: str | None = None,
-        latency_ms: int = 0,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
+        client: str | None = None,
+        latency_ms: float = 0,
         was_fallback: bool = False,
     ) -> None:
         """Record one finished invocation."""
@@ -45,6 +50,7 @@ class Invocation:
 
     __slots__ = (
         "_began_at",
+        "_client",
         "_error_type",
         "_fallback_upstream",
         "_is_abandoned",
@@ -78,7 +84,8 @@ class Invocation:
         self._upstream = upstream
         self._routing_detail = routing_detail
         self._fallback_upstream = fallback_upstream
-        self._error_type: str | None = None
+        self._error_type: ErrorType | ErrorTypeWord | None = None
+        self._client: str | None = None
         self._was_fallback = False
         self._is_abandoned = False
         self._began_at = 0.0
@@ -88,7 +95,7 @@ class Invocation:
         self._was_fallback = True
         self._upstream = self._fallback_upstream
 
-    def error(self, error_type: str = ErrorType.TOOL_ERROR) -> None:
+    def error(self, error_type: ErrorType | ErrorTypeWord = ErrorType.TOOL_ERROR) -> None:
         """
         Say that the call failed without an exception.
 
@@ -104,6 +111,10 @@ class Invocation:
     def rename(self, tool: str) -> None:
         """Say which tool it was, when that is known only now."""
         self._tool = tool
+
+    def came_from(self, client: str | None) -> None:
+        """Say which MCP client called, by the name that it gives itself; it is sanitised when recorded."""
+        self._client = client
 
     def abandon(self) -> None:
         """Say that this was no call of its own; an exception is recorded all the same."""
@@ -127,12 +138,13 @@ class Invocation:
             routing_detail=self._routing_detail,
             status=TelemetryStatus.SUCCESS if self._error_type is None else TelemetryStatus.ERROR,
             error_type=self._error_type,
+            client=self._client,
             latency_ms=max(0, round((self._monotonic() - self._began_at) * 1000)),
             was_fallback=self._was_fallback,
         )
 
 
-def _error_type_of(kind: type[BaseException]) -> str | None:
+def _error_type_of(kind: type[BaseException]) -> ErrorType | None:
     if issubclass(kind, GeneratorExit):
         return None  # the consumer had enough, which is its good right
     for module, name in _CANCELLATIONS:
@@ -144,17 +156,3 @@ def _error_type_of(kind: type[BaseException]) -> str | None:
 
 
 _CANCELLATIONS = (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled"))
-
-
-def record_nothing(
-    tool: str,
-    routing_decision: str = "local_only",
-    *,
-    upstream: str | None = None,
-    routing_detail: str | None = None,
-    status: str = TelemetryStatus.SUCCESS,
-    error_type: str | None = None,
-    latency_ms: int = 0,
-    was_fallback: bool = False,
-) -> None:
-    """Take what a silent client is told, and keep nothing of it."""

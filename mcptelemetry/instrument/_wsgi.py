@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ..application import Application
-from ..vocabulary import UNMATCHED, Surface, parse_client_surface
+from ..vocabulary import UNMATCHED, Surface, SurfaceWord, parse_client_surface
 
-__all__ = ["SurfaceMiddleware", "surface_headers"]
+__all__ = ["RequestRegistry", "SurfaceHost", "SurfaceMiddleware", "surface_headers"]
 
 _WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -29,30 +29,42 @@ class RequestRegistry(Protocol):
         """Count one request of a route by the class of its status."""
 
 
-class _Host(Protocol):
-    @property
-    def app(self) -> str: ...
+class SurfaceHost(Protocol):
+    """A `Telemetry`, or whatever else has a name and counts requests."""
 
     @property
-    def registry(self) -> RequestRegistry: ...
+    def app(self) -> str:
+        """The application's name."""
+        ...
+
+    @property
+    def registry(self) -> RequestRegistry:
+        """Where requests are counted."""
+        ...
 
 
 class SurfaceMiddleware:
     """
     Counts the requests that pass to the WSGI application *app*; changes nothing.
 
-    *surface* says where all of them come from; None: by the header of `surface_headers`.
-    *route* returns the template of a request's route, such as ``/api/v1/servers/{id}``, from
-    the WSGI environment; without it only surfaces are counted, and when it raises or returns
-    no str, the request counts as ``UNMATCHED``. Arguments of other types raise `TypeError`.
+    Args:
+        app: the application.
+        telemetry: a `Telemetry`.
+        surface: where all of them come from; None: what the header of `surface_headers` says.
+        route: returns the template of a request's route, such as ``/api/v1/servers/{id}``, from
+            the WSGI environment; when it raises or returns no str, the request counts as
+            ``UNMATCHED``. None: only surfaces are counted.
+
+    Raises:
+        TypeError, ValueError: for an argument that cannot be called, or an unknown surface.
     """
 
     def __init__(
         self,
         app: _WsgiApp,
-        telemetry: _Host,
+        telemetry: SurfaceHost,
         *,
-        surface: Surface | str | None = None,
+        surface: Surface | SurfaceWord | None = None,
         route: Callable[[Mapping[str, Any]], str | None] | None = None,
     ) -> None:
         for name, value in (("app", app), ("route", route)):
@@ -101,7 +113,7 @@ class SurfaceMiddleware:
         return template if isinstance(template, str) else UNMATCHED
 
 
-def surface_headers(app: str, surface: Surface | str, version: str) -> dict[str, str]:
+def surface_headers(app: str, surface: Surface | SurfaceWord, version: str) -> dict[str, str]:
     """
     Return the header by which a client of *app* says where its requests come from.
 

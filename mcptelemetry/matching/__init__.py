@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from ..vocabulary import RoutingReason, RoutingStrategy
 from ._matcher import build_report
-from ._policy import ROUTING_KEYS, ROUTING_RULE_KEYS, RoutingConfig, RoutingRule
+from ._policy import ROUTING_KEYS, ROUTING_RULE_KEYS, HasRouting, HasSettings, RoutingConfig, RoutingRule
 from ._report import MatchReport, ToolMatch
 from ._routing import RoutingDecision, RoutingEngine, RoutingTarget
 
 __all__ = [
     "ROUTING_KEYS",
     "ROUTING_RULE_KEYS",
+    "HasRouting",
+    "HasSettings",
     "MatchReport",
     "RoutingConfig",
     "RoutingDecision",

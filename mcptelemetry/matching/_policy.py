@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
-from ..vocabulary import RoutingStrategy
+from ..vocabulary import RoutingStrategy, RoutingStrategyWord
 
-__all__ = ["ROUTING_KEYS", "ROUTING_RULE_KEYS", "RoutingConfig", "RoutingRule"]
+__all__ = ["ROUTING_KEYS", "ROUTING_RULE_KEYS", "HasRouting", "HasSettings", "RoutingConfig", "RoutingRule"]
 
 ROUTING_KEYS = ("strategy", "fallback_on_error", "tool_overrides")
 """The keys of `[proxy.routing]`."""
@@ -26,17 +27,43 @@ _TABLE = "[proxy.routing]"
 _STRATEGY_WORDS = ", ".join(f'"{strategy.value}"' for strategy in RoutingStrategy)
 
 
+class HasRouting(Protocol):
+    """Settings that hold `[proxy.routing]` as it was written."""
+
+    @property
+    def routing(self) -> Mapping[str, object]:
+        """The table's keys and values."""
+        ...
+
+
+class HasSettings(Protocol):
+    """A `Telemetry`, or whatever else knows the person's settings."""
+
+    def settings(self) -> HasRouting:
+        """Return what the file says now; raises `ConfigError` when it cannot be used."""
+        ...
+
+
 @dataclass(frozen=True)
 class RoutingRule:
     """
     An exception from the strategy: tools whose names fit *pattern* follow *strategy*.
 
-    In *pattern* ``*`` stands for any characters, all others for themselves; case counts. It is
-    held against the unprefixed name. A *strategy* given as its word becomes the member.
+    Args:
+        pattern: is held against the unprefixed name; ``*`` stands for any characters, all others
+            for themselves, and case counts. Not empty.
+        strategy: where they run, as a member or its word; a word becomes the member.
+
+    Raises:
+        TypeError, ValueError: for a wrong type, an empty pattern or an unknown word.
     """
 
     pattern: str
     strategy: RoutingStrategy
+
+    if TYPE_CHECKING:  # a word is taken, a member is what it becomes
+
+        def __init__(self, pattern: str, strategy: RoutingStrategy | RoutingStrategyWord) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.pattern, str):
@@ -53,15 +80,28 @@ class RoutingConfig:
     """
     How calls of tools that exist on both sides are routed.
 
-    *strategy* is where they run. *fallback_on_error* permits the second try of ``local-first``
-    and ``remote-first``; the plain strategies never have one. *tool_overrides* are
-    `RoutingRule`s, of which the first that fits a name decides. Wrong types raise `TypeError`,
-    unknown words `ValueError`.
+    Args:
+        strategy: where they run: ``remote``, ``local``, ``local-first`` or ``remote-first``.
+        fallback_on_error: whether ``local-first`` and ``remote-first`` have a second try; the
+            plain strategies never have one.
+        tool_overrides: exceptions by name, of which the first that fits decides.
+
+    Raises:
+        TypeError, ValueError: for a wrong type or an unknown word.
     """
 
     strategy: RoutingStrategy = RoutingStrategy.REMOTE
     fallback_on_error: bool = True
     tool_overrides: tuple[RoutingRule, ...] = ()
+
+    if TYPE_CHECKING:  # as in `RoutingRule`; any iterable of rules becomes a tuple
+
+        def __init__(
+            self,
+            strategy: RoutingStrategy | RoutingStrategyWord = RoutingStrategy.REMOTE,
+            fallback_on_error: bool = True,  # noqa: FBT001, FBT002  the second field of the dataclass
+            tool_overrides: Iterable[RoutingRule] = (),
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", _strategy(self.strategy))
@@ -78,6 +118,17 @@ class RoutingConfig:
                 msg = f"tool_overrides must hold RoutingRule, not {type(rule).__name__}"
                 raise TypeError(msg)
         object.__setattr__(self, "tool_overrides", rules)
+
+    @classmethod
+    def from_settings(cls, telemetry: HasSettings) -> RoutingConfig:
+        """
+        Return the configuration that the person's `telemetry.toml` spells out under `[proxy.routing]`.
+
+        *telemetry* is a `Telemetry`, which knows where the file is; it is read anew. No file,
+        and a file without that table, are all defaults. A file that cannot be used, there or
+        anywhere else, is a `ConfigError` naming the file, the key and what is allowed.
+        """
+        return cls.from_mapping(telemetry.settings().routing)
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, object]) -> RoutingConfig:

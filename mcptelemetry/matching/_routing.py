@@ -8,21 +8,23 @@ the label that stands in the event. Nothing is called from here; the proxy does 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final, Literal, Optional
 
-from ..vocabulary import UNKNOWN_TOOL, RoutingReason, RoutingStrategy
+from ..vocabulary import UNKNOWN_TOOL, RoutingReason, RoutingStrategy, TargetKindWord
 from ._glob import Glob
 from ._policy import RoutingConfig
 from ._report import SEPARATOR, MatchReport, ToolMatch
 
 __all__ = ["RoutingDecision", "RoutingEngine", "RoutingTarget"]
 
-_LOCAL = "local"
-_REMOTE = "remote"
-_REJECT = "reject"
+_LOCAL: Final = "local"
+_REMOTE: Final = "remote"
+_REJECT: Final = "reject"
 _KINDS = (_LOCAL, _REMOTE, _REJECT)
 
+_Side = Literal["local", "remote"]
 # strategy: where a call goes first, where after an error, and the label of the decision.
-_PLANS = {
+_PLANS: dict[RoutingStrategy, tuple[_Side, Optional[_Side], RoutingReason]] = {
     RoutingStrategy.REMOTE: (_REMOTE, None, RoutingReason.STRATEGY_REMOTE),
     RoutingStrategy.LOCAL: (_LOCAL, None, RoutingReason.STRATEGY_LOCAL),
     RoutingStrategy.LOCAL_FIRST: (_LOCAL, _REMOTE, RoutingReason.STRATEGY_LOCAL_FIRST),
@@ -40,7 +42,7 @@ class RoutingTarget:
     for the others both are None. Anything else raises `TypeError` or `ValueError`.
     """
 
-    kind: str
+    kind: TargetKindWord
     prefix: str | None = None
     original_name: str | None = None
 
@@ -138,11 +140,8 @@ class RoutingEngine:
             nowhere = RoutingTarget(_REJECT)
             return RoutingDecision(nowhere, None, RoutingReason.UNKNOWN, None, name, is_declared=False)
         if not match.is_matched():
-            side, reason = (
-                (_LOCAL, RoutingReason.LOCAL_ONLY)
-                if match.local_present
-                else (_REMOTE, RoutingReason.REMOTE_ONLY)
-            )
+            side: _Side = _LOCAL if match.local_present else _REMOTE
+            reason = RoutingReason.LOCAL_ONLY if match.local_present else RoutingReason.REMOTE_ONLY
             return RoutingDecision(_target(side, match), None, reason, None, name)
         if not match.is_routable_local():
             reason = RoutingReason.SCHEMA_INCOMPATIBLE
@@ -164,7 +163,7 @@ class RoutingEngine:
         return RoutingDecision(_target(first, match), fallback, reason or own_reason, detail, match.tool_name)
 
 
-def _target(side: str, match: ToolMatch) -> RoutingTarget:
+def _target(side: _Side, match: ToolMatch) -> RoutingTarget:
     if side == _REMOTE:
         return RoutingTarget(_REMOTE, match.upstream_prefix, match.tool_name)
     return RoutingTarget(_LOCAL)

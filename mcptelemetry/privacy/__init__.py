@@ -13,15 +13,17 @@ from ._notice import (
     has_been_noticed,
     maybe_print_first_run_notice,
 )
+from ._rows import Decision, Facts, Stream
 from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
 from ._spellings import ANONYMITY_BLOCKED_PREFIXES
-from ._switches import Decision, Stream, Switches, is_disabled_by_env, standing_refusal
+from ._switches import Switches, is_disabled_by_env, standing_refusal
 
 __all__ = [
     "ANONYMITY_BLOCKED_PREFIXES",
     "AnonymityViolation",
     "BlockedValue",
     "Decision",
+    "Facts",
     "FirstRunNotice",
     "Gate",
     "HasNotice",

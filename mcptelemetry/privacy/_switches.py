@@ -19,6 +19,7 @@ from ..config import (
     PERSON_FILE,
     STATE_FILE,
     Mode,
+    ModeWord,
     WatchedFile,
     load_config,
     person_directory,
@@ -97,7 +98,7 @@ class Switches:
         *,
         environ: Mapping[str, str] | None = None,
         version: str = "",
-        default: Mode | str = Mode.ON,
+        default: Mode | ModeWord = Mode.ON,
         data_dir: str | None = None,
         person_dir: str | None = None,
         is_under_test: bool | None = None,
@@ -114,9 +115,9 @@ class Switches:
         if data_dir is None:
             data_dir = application.data_directory(environ) if application is not None else ""
         person = person_directory(environ) if person_dir is None else person_dir
-        self.config_path = _path(data_dir, CONFIG_FILE)
-        self.state_path = _path(data_dir, STATE_FILE)
-        self.person_path = _path(person, PERSON_FILE)
+        self.config_path: str = _path(data_dir, CONFIG_FILE)
+        self.state_path: str = _path(data_dir, STATE_FILE)
+        self.person_path: str = _path(person, PERSON_FILE)
         self._config = WatchedFile(self.config_path, load_config, clock=clock)
         self._person = WatchedFile(self.person_path, read_mode, clock=clock)
         self._state = WatchedFile(self.state_path, read_mode, clock=clock)

@@ -88,7 +88,7 @@ class Memory:
         draw_id: Callable[[], str] = draw_uuid4,
         busy_secs: float = 5.0,
     ) -> None:
-        self.database = Database(path, _MIGRATIONS, busy_secs=busy_secs)
+        self.database: Database = Database(path, _MIGRATIONS, busy_secs=busy_secs)
         self._clock = as_clock(clock)
         self._draw_id = draw_id
 

@@ -15,7 +15,7 @@ from ._http import HttpTransport, NetworkSettings, is_loopback_host
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._signals import SignalChain
-from ._tally import Tally
+from ._tally import Tally, has_interpreter_lock
 from ._transport import Answer, NoAnswer, Request, Transport
 from ._turns import Turn, Turns
 from ._worker import Worker
@@ -47,6 +47,7 @@ __all__ = [
     "begin_anew",
     "draw_backoff_secs",
     "draw_uuid4",
+    "has_interpreter_lock",
     "is_loopback_host",
     "is_uuid",
     "join_host",

@@ -29,8 +29,8 @@ class SystemClock:
     """The machine's clock."""
 
     # The functions themselves, not methods round them: reading the time is on the hot path.
-    time = staticmethod(read_time)
-    monotonic = staticmethod(read_monotonic)
+    time: staticmethod[[], float] = staticmethod(read_time)
+    monotonic: staticmethod[[], float] = staticmethod(read_monotonic)
 
 
 class _CallableClock:

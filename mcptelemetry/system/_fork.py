@@ -19,7 +19,7 @@ from functools import partial
 from time import monotonic as read_monotonic
 from time import sleep
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 __all__ = [
     "FORK_WAIT_SECS",
@@ -50,12 +50,19 @@ class Section(Protocol):
         ...
 
 
-class WeakKey(weakref.ref):  # type: ignore[type-arg]  # a base class cannot be subscripted on Python 3.9
+if TYPE_CHECKING:
+    _Ref = weakref.ref[Any]
+else:
+    _Ref = weakref.ref  # a base class cannot be subscripted on Python 3.9
+
+
+class WeakKey(_Ref):
     """A weak reference that is a key by itself: two to one object are two."""
 
     __slots__ = ()
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:  # they are what every object has, which needs no telling
+        __eq__ = object.__eq__
+        __hash__ = object.__hash__
 
 
 class _Member(WeakKey):

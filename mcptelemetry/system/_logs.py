@@ -12,7 +12,7 @@ import logging
 __all__ = ["package_logger"]
 
 # By position, not by name: the folder may lie vendored in any package.
-package_logger = logging.getLogger(__name__.rsplit(".", 2)[0])
+package_logger: logging.Logger = logging.getLogger(__name__.rsplit(".", 2)[0])
 """The logger above all of ours; a host that wants to hear them puts a handler on it."""
 
 package_logger.addHandler(logging.NullHandler())

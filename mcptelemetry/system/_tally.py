@@ -2,27 +2,44 @@
 Counting that no interruption can spoil.
 
 `n += 1` is three steps, and a signal handler or a destructor may run between them.
-Advancing an `itertools.count` is one step of the interpreter, whoever interrupts whom.
+Advancing an `itertools.count` is one step of the interpreter, whoever interrupts whom; where
+the interpreter has no lock of its own (free-threaded builds), a lock is taken for it.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
+import threading
+from collections.abc import Iterator
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "has_interpreter_lock"]
+
+
+def has_interpreter_lock() -> bool:
+    """Return whether one thread runs at a time here, so that a step of the interpreter is one for all."""
+    is_enabled = getattr(sys, "_is_gil_enabled", None)
+    return is_enabled is None or bool(is_enabled())
 
 
 class Tally:
     """
     A number that only rises, exact under threads, signal handlers and destructors.
 
-    *numbers* is the iterator behind it: each number taken from it counts one.
+    *numbers* is the iterator behind it: each number taken from it counts one. *is_locked*
+    says whether taking one needs a lock, by default what this interpreter needs.
     """
 
-    __slots__ = ("numbers",)
+    __slots__ = ("_count", "numbers")
 
-    def __init__(self) -> None:
-        self.numbers = itertools.count()
+    numbers: Iterator[int]
+
+    def __init__(self, *, is_locked: bool | None = None) -> None:
+        self._count = itertools.count()
+        if is_locked or (is_locked is None and not has_interpreter_lock()):
+            self.numbers = _LockedNumbers(self._count)
+        else:
+            self.numbers = self._count
 
     def add_one(self) -> int:
         """Count one; return how many there were before."""
@@ -32,4 +49,21 @@ class Tally:
     def value(self) -> int:
         """How many were counted."""
         # Its text is the one view of a count's next number that does not take it.
-        return int(repr(self.numbers)[6:-1])
+        return int(repr(self._count)[6:-1])
+
+
+class _LockedNumbers:
+    """The numbers of a count, one thread at a time."""
+
+    __slots__ = ("_count", "_lock")
+
+    def __init__(self, count: itertools.count[int]) -> None:
+        self._count = count
+        self._lock = threading.RLock()  # re-entrant: a destructor or signal handler may count too
+
+    def __iter__(self) -> _LockedNumbers:
+        return self
+
+    def __next__(self) -> int:
+        with self._lock:
+            return next(self._count)

@@ -47,7 +47,7 @@ class Worker:
         self._thread_ident = 0
         self._joiners: list[Bell] = []
         self._failed_at: float | None = None
-        self.is_running = False  # true from the moment the thread is asked for
+        self.is_running: bool = False  # true from the moment the thread is asked for
 
     def ensure_running(self) -> bool:
         """

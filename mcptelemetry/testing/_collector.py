@@ -54,7 +54,7 @@ class InProcessCollector:
         if path is None:
             self._directory = tempfile.TemporaryDirectory(prefix="mcptelemetry-collector-")
             path = os.path.join(self._directory.name, "collector.db")
-        self.store = SqliteStore(path)
+        self.store: SqliteStore = SqliteStore(path)
         self._faults = _Faults(fail_every, fail_status)
         self._server = serve(self.store, token=token, rate_limit=None, wrap=self._faults.wrap)
         self._relay = _LosingRelay(self._server.url, lose_answer_every) if lose_answer_every else None
@@ -105,13 +105,14 @@ class InProcessCollector:
                 upstream=row[3],
                 status=row[4],
                 error_type=row[5],
-                latency_ms=row[6],
-                timestamp_secs=row[7],
-                was_fallback=bool(row[8]),
-                id=row[9],
+                client=row[6],
+                latency_ms=row[7],
+                timestamp_secs=row[8],
+                was_fallback=bool(row[9]),
+                id=row[10],
             )
             for row in self._select(
-                "tool, routing_decision, routing_detail, upstream, status, error_type, latency_ms, "
+                "tool, routing_decision, routing_detail, upstream, status, error_type, client, latency_ms, "
                 "timestamp_secs, was_fallback, id"
             )
         ]

@@ -123,12 +123,12 @@ class SocketServer:
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}  # guarded by _lock
         self.requests: list[ReceivedRequest] = []  # guarded by _lock
-        self.connection_count = 0  # guarded by _lock
-        self.is_stopped = threading.Event()
+        self.connection_count: int = 0  # guarded by _lock
+        self.is_stopped: threading.Event = threading.Event()
         self._arrival = threading.Condition(self._lock)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url: str = f"http://127.0.0.1:{self.port}"
         self._acceptor = threading.Thread(target=self._accept, name="testing-acceptor", daemon=True)
         self._acceptor.start()
 

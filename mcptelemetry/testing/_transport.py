@@ -37,8 +37,8 @@ class ScriptedTransport:
         self._otherwise = _check_step(otherwise)
         self._lock = threading.Lock()
         self.requests: list[Request] = []
-        self.renewals = 0
-        self.closings = 0
+        self.renewals: int = 0
+        self.closings: int = 0
 
     def __repr__(self) -> str:
         return f"ScriptedTransport({len(self.requests)} posted, {len(self._steps)} steps left)"

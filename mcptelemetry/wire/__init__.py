@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._batch import TelemetryBatch, wrap_events
-from ._clients import CLIENT_SPELLINGS, UNKNOWN_CLIENT
+from ._clients import CLIENT_SPELLINGS, OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
 from ._encoding import EventEncoder, EventRow
 from ._event import EVENT_FIELDS, EventShape, TelemetryEvent, check_shape
 from ._feedback import (
@@ -56,6 +56,7 @@ __all__ = [
     "OPEN",
     "OPEN_MAP_ENTRIES_MAX",
     "OS_WORDS",
+    "OTHER_CLIENT",
     "OWN",
     "PROTOCOLS",
     "ROUTING_MODES",
@@ -83,9 +84,11 @@ __all__ = [
     "check_shape",
     "encode_feedback",
     "heartbeat_json_schema",
+    "is_known_client",
     "render_fields",
     "render_fields_markdown",
     "render_privacy_paragraph",
+    "sanitize_client_name",
     "strip_unknown",
     "walk",
     "wrap_events",

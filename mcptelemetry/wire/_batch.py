@@ -28,7 +28,7 @@ class TelemetryBatch:
     def __init__(
         self, events: Iterable[TelemetryEvent], app: str | None = None, version: str | None = None
     ) -> None:
-        self.events = tuple(events)
+        self.events: tuple[TelemetryEvent, ...] = tuple(events)
         for event in self.events:
             if not isinstance(event, TelemetryEvent):
                 msg = f"events must hold TelemetryEvent values, not {type(event).__name__}"
@@ -37,8 +37,8 @@ class TelemetryBatch:
             if value is not None and not isinstance(value, str):
                 msg = f"{name} must be a str or None, not {type(value).__name__}"
                 raise TypeError(msg)
-        self.app = app
-        self.version = version
+        self.app: str | None = app
+        self.version: str | None = version
 
     def __len__(self) -> int:
         return len(self.events)

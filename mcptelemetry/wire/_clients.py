@@ -1,17 +1,27 @@
 """
-The closed table of MCP clients: the one word that each is kept and reported under.
+The names of MCP clients: strangers' text until it has passed here.
 
-A name that stands here is no stranger's text, whatever a machine or its person is called.
+A client says its own name. Well-known spellings of one client become one word by a closed
+table; of the rest only what looks like a product's short name is kept.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-__all__ = ["CLIENT_SPELLINGS", "UNKNOWN_CLIENT"]
+from ..vocabulary import CLIENT_NAME_PATTERN, OTHER
+
+__all__ = ["CLIENT_SPELLINGS", "OTHER_CLIENT", "UNKNOWN_CLIENT", "is_known_client", "sanitize_client_name"]
 
 UNKNOWN_CLIENT = "unknown"
 """What stands for a name that does not look like one."""
+
+OTHER_CLIENT = OTHER
+"""What stands for a name beyond the number that one process may tell."""
+
+_NAME = re.compile(CLIENT_NAME_PATTERN)
+_LONGEST = 256  # beyond this it is no name, and not worth the work of lowering its case
 
 # Spellings are compared in lower case with every run of spaces, hyphens and underscores as one space.
 CLIENT_SPELLINGS: Mapping[str, tuple[str, ...]] = {
@@ -62,3 +72,29 @@ CLIENT_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "zed": ("zed", "zed editor", "zed industries"),
 }
 """How well-known clients spell themselves, by the word for each."""
+_NAME_OF_SPELLING = {spelling: name for name, spellings in CLIENT_SPELLINGS.items() for spelling in spellings}
+_CLOSED_WORDS = frozenset((*CLIENT_SPELLINGS, UNKNOWN_CLIENT, OTHER_CLIENT))
+_SEPARATORS = re.compile(r"[\s_-]+")
+
+
+def sanitize_client_name(raw: object) -> str:
+    """
+    Return the name under which the client *raw* is kept.
+
+    A well-known client has one name, however it spells itself: ``Visual Studio Code`` is
+    ``vscode``. Any other is trimmed and lower-cased, and must then be 1 to 64 letters,
+    digits, dots, hyphens and underscores, begin with a letter or digit and hold no ``..``;
+    else it is ``unknown``.
+    """
+    if not isinstance(raw, str) or len(raw) > _LONGEST:
+        return UNKNOWN_CLIENT
+    name = raw.strip().lower()
+    known = _NAME_OF_SPELLING.get(_SEPARATORS.sub(" ", name))
+    if known is not None:
+        return known
+    return name if _NAME.fullmatch(name) is not None and ".." not in name else UNKNOWN_CLIENT
+
+
+def is_known_client(name: str) -> bool:
+    """Return whether the sanitised *name* is one of our own words, not a stranger's."""
+    return name in _CLOSED_WORDS

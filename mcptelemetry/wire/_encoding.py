@@ -19,6 +19,7 @@ __all__ = ["EventEncoder", "EventRow"]
 # What a queue holds for one event: shape, latency_ms, timestamp_secs, its own id or None,
 # and its number in this process, from which the id is made when it has none of its own.
 EventRow = tuple[EventShape, int, int, Optional[str], int]
+"""One event as it waits in a queue."""
 
 _KEPT_SHAPES_MAX = 1024
 
@@ -54,7 +55,7 @@ class EventEncoder:
 
     def _keep(self, shape: EventShape) -> tuple[str, str]:
         """Return the text before the numbers and the text before the id, and remember them."""
-        tool, decision, detail, upstream, status, error_type, was_fallback = shape
+        tool, decision, detail, upstream, status, error_type, client, was_fallback = shape
         head = f'{{"tool":{quote(tool)},"routing_decision":{quote(decision)}'
         if detail is not None:
             head += f',"routing_detail":{quote(detail)}'
@@ -63,6 +64,8 @@ class EventEncoder:
         head += f',"status":"{status}"'
         if error_type is not None:
             head += f',"error_type":"{error_type}"'
+        if client is not None:
+            head += f',"client":{quote(client)}'
         head += ',"latency_ms":'
         tail = (',"was_fallback":true' if was_fallback else "") + _ID_KEY
         if len(self._affixes) >= _KEPT_SHAPES_MAX:

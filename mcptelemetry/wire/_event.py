@@ -13,7 +13,15 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from ..vocabulary import COUNT_MAX, NAME_CHARACTERS_MAX, ErrorType, TelemetryStatus
+from ..vocabulary import (
+    COUNT_MAX,
+    NAME_CHARACTERS_MAX,
+    ErrorType,
+    ErrorTypeWord,
+    TelemetryStatus,
+    TelemetryStatusWord,
+)
+from ._clients import sanitize_client_name
 
 __all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
 
@@ -24,6 +32,7 @@ EVENT_FIELDS = (
     "upstream",
     "status",
     "error_type",
+    "client",
     "latency_ms",
     "timestamp_secs",
     "was_fallback",
@@ -31,10 +40,11 @@ EVENT_FIELDS = (
 )
 """The names of an event's fields, in wire order."""
 
-# tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback.
+# tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback.
 # An exact tuple of plain strings: the collector of garbage stops tracking those, so a
 # long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
-EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], bool]
+EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], Optional[str], bool]
+"""The half of an event that recurs: its tool, decision, outcome and client, checked."""
 
 # Control characters, line separators, and surrogates, which no UTF-8 text can hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -48,15 +58,24 @@ class TelemetryEvent:
     """
     One tool invocation: immutable, equal by value, hashable.
 
-    *tool* is the unprefixed name and *routing_decision* a label (see `RoutingReason`);
-    *routing_detail* the pattern of an ``override_rule``; *upstream* the prefix when the call
-    went remote. *error_type* is an `ErrorType` word and goes only with
-    `TelemetryStatus.ERROR`. *latency_ms* is whole milliseconds, *timestamp_secs* Unix seconds
-    when the decision was made (default: now). *id* makes a repeat recognisable; the buffer
-    gives one to an event without.
+    Names are cut at 128 characters and control characters in them replaced.
 
-    Names are cut at 128 characters and control characters in them replaced. Everything else
-    that does not fit is a `ValueError` that names the field.
+    Args:
+        tool: the tool's name without any upstream's prefix.
+        routing_decision: a label, see `RoutingReason`.
+        routing_detail: the pattern that matched, for an ``override_rule``.
+        upstream: the upstream's prefix when the call went remote.
+        status: ``"success"`` or ``"error"``.
+        error_type: why it failed, an `ErrorType` or its word; only with status ``"error"``.
+        client: the MCP client's name, kept as `sanitize_client_name` gives it.
+        latency_ms: how long it took, in whole milliseconds, 0 or more.
+        timestamp_secs: Unix seconds when the decision was made; None: now.
+        was_fallback: whether the primary target had failed and this was the second try.
+        id: makes a repeat recognisable: 1 to 128 printable ASCII characters without space,
+            quote or backslash; None: the buffer gives it one.
+
+    Raises:
+        ValueError: for anything else that does not fit; the message names the field.
     """
 
     __slots__ = ("_shape", "id", "latency_ms", "timestamp_secs")
@@ -73,15 +92,16 @@ class TelemetryEvent:
         *,
         routing_detail: str | None = None,
         upstream: str | None = None,
-        status: TelemetryStatus | str = TelemetryStatus.SUCCESS,
-        error_type: ErrorType | str | None = None,
+        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,
+        error_type: ErrorType | ErrorTypeWord | None = None,
+        client: str | None = None,
         latency_ms: int = 0,
         timestamp_secs: int | None = None,
         was_fallback: bool = False,
         id: str | None = None,  # noqa: A002  the wire name
     ) -> None:
         shape = check_shape(
-            tool, routing_decision, routing_detail, upstream, status, error_type, was_fallback
+            tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback
         )
         seconds = int(time.time()) if timestamp_secs is None else timestamp_secs
         put = object.__setattr__
@@ -130,7 +150,7 @@ class TelemetryEvent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form, without fields that are None and without a false `was_fallback`."""
-        values = (*self._shape[:6], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
+        values = (*self._shape[:7], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
         return {
             name: value
             for name, value in zip(EVENT_FIELDS, values)
@@ -174,9 +194,14 @@ class TelemetryEvent:
         return None if word is None else ErrorType(word)
 
     @property
+    def client(self) -> str | None:
+        """The MCP client's sanitised name, None when it is not known."""
+        return self._shape[6]
+
+    @property
     def was_fallback(self) -> bool:
         """Whether the primary target had failed and this was the second try."""
-        return self._shape[6]
+        return self._shape[7]
 
     def _key(self) -> tuple[object, ...]:
         return (self._shape, self.latency_ms, self.timestamp_secs, self.id)
@@ -223,6 +248,7 @@ def check_shape(
     upstream: object,
     status: object,
     error_type: object,
+    client: object,
     was_fallback: object,
 ) -> EventShape:
     """
@@ -243,6 +269,9 @@ def check_shape(
         if status != TelemetryStatus.ERROR:
             msg = "error_type goes only with status 'error'"
             raise ValueError(msg)
+    if client is not None and not isinstance(client, str):
+        msg = f"client must be a str, not {type(client).__name__}"
+        raise ValueError(msg)  # noqa: TRY004  a bad field is a bad value, whatever its type
     if was_fallback is not True and was_fallback is not False:
         msg = f"was_fallback must be true or false, not {type(was_fallback).__name__}"
         raise ValueError(msg)
@@ -253,6 +282,7 @@ def check_shape(
         _clean_name(_UPSTREAM, upstream),
         str(status),
         None if error_type is None else str(error_type),
+        None if client is None else sanitize_client_name(client),
         was_fallback,
     )
 

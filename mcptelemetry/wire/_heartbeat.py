@@ -9,56 +9,78 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from ..vocabulary import OTHER
-from ._fields import FIELD_SHAPES, FIELDS, OPEN_MAP_ENTRIES_MAX
+from ._fields import FIELDS, OPEN_MAP_ENTRIES_MAX
 
 __all__ = ["HeartbeatPayload", "cap_counts", "cap_entries"]
 
 
+@dataclass(frozen=True, eq=False, repr=False)  # these two, made for so many fields, slow every import
 class HeartbeatPayload:
     """
-    One heartbeat: a keyword argument, and afterwards an attribute, for each row of `FIELDS`.
+    One heartbeat: a field for each row of `FIELDS`, in its order; give them by keyword.
 
-    A field that was not given is None, and so are fields that are omitted when empty and are
-    empty. A name that is not in the table is a `TypeError`. Immutable, equal by value. What
-    the values must look like is checked by `check()`, before anything is sent.
+    The first eighteen are always there. Of the others one that is not known is None, and so is
+    one that is empty: it is left out of the document. A name that is not in the table is a
+    `TypeError`. Immutable, equal by value; `copy`, `pickle` and `dataclasses.replace` work.
+    What the values must look like is checked by `check()`, before anything is sent.
     """
 
-    __slots__ = ("_values",)
-    _values: dict[str, Any]
+    app: str
+    anonymous_id: str
+    heartbeat_id: str
+    version: str
+    edition: str
+    os: str
+    arch: str
+    python_version: str
+    server_count: int
+    connected_server_count: int
+    tool_count: int
+    uptime_hours: int
+    routing_mode: str
+    quarantine_enabled: bool
+    timestamp: str
+    previous_version: str
+    schema_version: int
+    autostart_enabled: Optional[bool]
+    anonymous_id_created_at: Optional[str] = None
+    current_version: Optional[str] = None
+    last_startup_outcome: Optional[str] = None
+    surface_requests: Optional[Mapping[str, int]] = None
+    builtin_tool_calls: Optional[Mapping[str, int]] = None
+    builtin_tool_errors: Optional[Mapping[str, int]] = None
+    builtin_tool_durations: Optional[Mapping[str, Mapping[str, int]]] = None
+    upstream_tool_call_count_bucket: Optional[str] = None
+    rest_endpoint_calls: Optional[Mapping[str, Mapping[str, int]]] = None
+    feature_flags: Optional[Mapping[str, Any]] = None
+    flags: Optional[Mapping[str, bool]] = None
+    error_category_counts: Optional[Mapping[str, int]] = None
+    doctor_checks: Optional[Mapping[str, Mapping[str, int]]] = None
+    server_protocol_counts: Optional[Mapping[str, int]] = None
+    server_docker_isolated_count: Optional[int] = None
+    env_kind: Optional[str] = None
+    env_markers: Optional[Mapping[str, bool]] = None
+    activation: Optional[Mapping[str, Any]] = None
+    launch_source: Optional[str] = None
 
-    def __init__(self, **values: Any) -> None:
-        unknown = next((name for name in values if name not in FIELD_SHAPES), None)
-        if unknown is not None:
-            msg = f"{unknown} is not in the table of fields; a key that is not in it cannot leave"
-            raise TypeError(msg)
-        kept = {
-            field.name: values.get(field.name)
-            for field in FIELDS
-            if not (field.is_omitted_when_empty and _is_empty(values.get(field.name)))
-        }
-        object.__setattr__(self, "_values", kept)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the table says
-        if name not in FIELD_SHAPES:
-            msg = f"HeartbeatPayload has no field {name!r}"
-            raise AttributeError(msg)
-        return self._values.get(name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        msg = f"HeartbeatPayload is immutable; {name} cannot be set"
-        raise AttributeError(msg)
+    def __post_init__(self) -> None:
+        for field in FIELDS:
+            if field.is_omitted_when_empty and _is_empty(getattr(self, field.name)):
+                object.__setattr__(self, field.name, None)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, HeartbeatPayload) and other._values == self._values
+        return isinstance(other, HeartbeatPayload) and vars(other) == vars(self)
 
     def __hash__(self) -> int:
-        return hash(self.encode())
+        # Maps cannot be hashed; what equal documents share is enough.
+        return hash((self.anonymous_id, self.heartbeat_id, self.timestamp))
 
     def __repr__(self) -> str:
-        return f"HeartbeatPayload({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+        return f"HeartbeatPayload({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document in the table's order, without empty fields that are omitted; a copy."""
@@ -67,7 +89,13 @@ class HeartbeatPayload:
 
     def encode(self) -> bytes:
         """Return the body: JSON in ASCII, one field a line, with a line end behind it."""
-        lines = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in self._values.items())
+        # By the table, not by the fields above: what is not in it does not leave.
+        values = ((field, getattr(self, field.name)) for field in FIELDS)
+        lines = (
+            f"{json.dumps(field.name)}: {json.dumps(value)}"
+            for field, value in values
+            if value is not None or not field.is_omitted_when_empty
+        )
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
 
 

@@ -81,7 +81,7 @@ class Count(Shape):
 
     def __init__(self, least: int = 0, most: int = COUNT_MAX) -> None:
         self._least, self._most = least, most
-        self.expects = f"the number {least}" if least == most else f"a whole number from {least}"
+        self.expects: str = f"the number {least}" if least == most else f"a whole number from {least}"
 
     def accepts(self, value: object) -> bool:
         if isinstance(value, float) and value.is_integer():
@@ -99,7 +99,7 @@ class Flag(Shape):
 
     def __init__(self, *, or_null: bool = False) -> None:
         self._or_null = or_null
-        self.expects = "true, false or null" if or_null else "true or false"
+        self.expects: str = "true, false or null" if or_null else "true or false"
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, bool) or (self._or_null and value is None)
@@ -113,8 +113,8 @@ class Words(Shape):
 
     def __init__(self, words: Iterable[str]) -> None:
         self._listed = [str(word) for word in words]
-        self.words = frozenset(self._listed)
-        self.expects = f"one of {', '.join(word or '(empty)' for word in self._listed)}"
+        self.words: frozenset[str] = frozenset(self._listed)
+        self.expects: str = f"one of {', '.join(word or '(empty)' for word in self._listed)}"
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and value in self.words
@@ -132,11 +132,11 @@ class Text(Shape):
     """
 
     def __init__(self, kind: str, pattern: str, most: int, example: str, *, words: Iterable[str] = ()) -> None:
-        self.kind = kind
-        self.words = frozenset(words)
+        self.kind: str = kind
+        self.words: frozenset[str] = frozenset(words)
         self._form = re.compile(pattern, re.ASCII)
         self._pattern, self._most = pattern, most
-        self.expects = f"text such as {example}, at most {most} characters"
+        self.expects: str = f"text such as {example}, at most {most} characters"
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and len(value) <= self._most and self._form.fullmatch(value) is not None
@@ -159,13 +159,13 @@ class MapOf(Shape):
     def __init__(
         self, values: Shape, *, words: Iterable[str] = (), keys: Text | None = None, most: int | None = None
     ) -> None:
-        self.values = values
+        self.values: Shape = values
         self._listed = [str(word) for word in words]
-        self.words = frozenset(self._listed)
+        self.words: frozenset[str] = frozenset(self._listed)
         self._keys, self._most = keys, most
-        self.kind = CLOSED if keys is None else keys.kind
+        self.kind: str = CLOSED if keys is None else keys.kind
         held = " or ".join(filter(None, (", ".join(self._listed), None if keys is None else keys.expects)))
-        self.expects = f"an object; its keys are {held}; each value is {values.expects}"
+        self.expects: str = f"an object; its keys are {held}; each value is {values.expects}"
         if most is not None:
             self.expects += f"; at most {most} keys"
 
@@ -194,10 +194,10 @@ class Object(Shape):
     """Named *members*, all of which are there unless they are named in *optional*."""
 
     def __init__(self, members: Mapping[str, Shape], *, optional: Iterable[str] = ()) -> None:
-        self.members = dict(members)
-        self.required = tuple(name for name in self.members if name not in frozenset(optional))
+        self.members: Mapping[str, Shape] = dict(members)
+        self.required: tuple[str, ...] = tuple(name for name in self.members if name not in frozenset(optional))
         held = "; ".join(f"{name}: {shape.expects}" for name, shape in self.members.items())
-        self.expects = f"an object with {held}"
+        self.expects: str = f"an object with {held}"
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, dict)
@@ -216,9 +216,9 @@ class ListOf(Shape):
     """At most *most* values of one shape."""
 
     def __init__(self, values: Shape, most: int) -> None:
-        self.values = values
+        self.values: Shape = values
         self._most = most
-        self.expects = f"a list of at most {most}, each {values.expects}"
+        self.expects: str = f"a list of at most {most}, each {values.expects}"
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, list) and len(value) <= self._most

@@ -57,8 +57,8 @@ class Pump:
         self._stop = stop
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         # Read by the thread that decides when to stop; a stale value costs it one more round.
-        self.pieces_read = 0
-        self.is_writing = False
+        self.pieces_read: int = 0
+        self.is_writing: bool = False
 
     def start(self) -> None:
         """Begin to carry."""

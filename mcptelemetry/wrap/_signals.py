@@ -30,7 +30,7 @@ class SignalRelay:
     """
 
     def __init__(self) -> None:
-        self.unheard = False
+        self.unheard: bool = False
         self._child: subprocess.Popen[bytes] | None = None
         self._kept: list[int] = []  # signals that came before the child
         self._before: dict[int, object] = {}

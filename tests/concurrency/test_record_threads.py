@@ -50,9 +50,13 @@ def often():
     sys.setswitchinterval(before)
 
 
-def test_totals_are_exact_when_the_oldest_are_dropped(often):
+either_build = pytest.mark.parametrize("is_locked", [False, True], ids=["one step", "under a lock"])
+
+
+@either_build
+def test_totals_are_exact_when_the_oldest_are_dropped(often, is_locked):
     """Recorded = dropped + waiting, to the event, with eight threads at a small queue."""
-    buffer = TelemetryBuffer(100)
+    buffer = TelemetryBuffer(100, is_locked=is_locked)
     recorder = Recorder(buffer, FakeClock().time)
 
     def work(number):
@@ -67,9 +71,10 @@ def test_totals_are_exact_when_the_oldest_are_dropped(often):
     assert len({event.id for event in buffer.drain(100)}) == 100
 
 
-def test_every_event_is_drained_once_and_in_its_threads_order(often):
+@either_build
+def test_every_event_is_drained_once_and_in_its_threads_order(often, is_locked):
     """While eight threads record, two drain: nothing is lost or taken twice, and each order is kept."""
-    buffer = TelemetryBuffer(THREADS * EACH)
+    buffer = TelemetryBuffer(THREADS * EACH, is_locked=is_locked)
     taken = [[], []]
     is_over = threading.Event()
 
@@ -95,9 +100,33 @@ def test_every_event_is_drained_once_and_in_its_threads_order(often):
             assert numbers == sorted(numbers)
 
 
-def test_counts_are_one_picture_while_threads_record(often):
+@either_build
+def test_nothing_is_ever_dropped_where_all_have_room(often, is_locked):
+    """A record under way in another thread shows in no picture as one that was dropped."""
+    buffer = TelemetryBuffer(7 * EACH, is_locked=is_locked)
+    pictures = []
+
+    def work(number):
+        if number == 7:
+            for _ in range(3000):
+                pictures.append(buffer.counts())
+                buffer.lend(5)
+                buffer.put_back()
+        else:
+            for latency_ms in range(EACH):
+                buffer.record(TelemetryEvent("t", "local_only", latency_ms=latency_ms))
+
+    run_together(work)
+    assert {picture.dropped for picture in pictures} == {0}
+    recorded = [picture.recorded for picture in pictures]
+    assert recorded == sorted(recorded)
+    assert buffer.counts() == (7 * EACH, 0, 0, 0, 7 * EACH)
+
+
+@either_build
+def test_counts_are_one_picture_while_threads_record(often, is_locked):
     """Whoever looks while others record and a flusher lends sees an account that adds up."""
-    buffer = TelemetryBuffer(50)
+    buffer = TelemetryBuffer(50, is_locked=is_locked)
     pictures = []
 
     def work(number):

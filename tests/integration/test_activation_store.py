@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from mcptelemetry.counters import MAX_MCP_CLIENTS_SEEN, ActivationNotes, ActivationState, ActivationStore
+from mcptelemetry.errors import StorageError
 from mcptelemetry.testing import FakeClock
 
 FLAGS = ("first_connected_server_ever", "first_mcp_client_ever", "first_retrieve_tools_call_ever")
@@ -208,7 +209,8 @@ def test_activation_without_a_place_is_trouble_and_no_exception(tmp_path):
     (tmp_path / "file").write_text("in the way")
     store = ActivationStore(os.fspath(tmp_path / "file" / "telemetry.db"))
     store.mark_first_mcp_client()
-    assert store.trouble is not None
+    assert isinstance(store.trouble, StorageError)
+    assert str(tmp_path / "file" / "telemetry.db") in str(store.trouble)
     assert store.load() == ActivationState()
 
 

@@ -47,6 +47,7 @@ def test_all_fields_are_stored(tmp_path: Path) -> None:
         upstream="cloud",
         status="error",
         error_type="timeout",
+        client="cursor",
         latency_ms=2**53 - 1,
         timestamp_secs=7,
         was_fallback=True,
@@ -60,6 +61,36 @@ def test_all_fields_are_stored(tmp_path: Path) -> None:
     connection.close()
     assert row.pop("seq") == 1
     assert row == {**event.to_dict(), "was_fallback": 1, "app": "acme-mcp", "version": "v1", "received_at": 9}
+
+
+_EVENTS_BEFORE_CLIENTS = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, id TEXT UNIQUE, app TEXT, version TEXT, received_at INTEGER NOT NULL,
+    tool TEXT NOT NULL, routing_decision TEXT NOT NULL, routing_detail TEXT, upstream TEXT,
+    status TEXT NOT NULL, error_type TEXT, latency_ms INTEGER NOT NULL, timestamp_secs INTEGER NOT NULL,
+    was_fallback INTEGER NOT NULL
+)
+"""
+
+
+def test_file_from_before_clients_were_told_goes_on(tmp_path: Path) -> None:
+    """An older collector's file keeps its events and takes clients from now on."""
+    path = tmp_path / "c.db"
+    connection = sqlite3.connect(path)
+    connection.execute(_EVENTS_BEFORE_CLIENTS)
+    connection.execute(
+        "INSERT INTO events (id, received_at, tool, routing_decision, status, latency_ms, timestamp_secs, was_fallback)"
+        " VALUES ('1', 1, 'a', 'local_only', 'success', 0, 1, 0)"
+    )
+    connection.execute(f"PRAGMA application_id = {0x6D637074}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    event = TelemetryEvent("a", "local_only", client="Cursor", timestamp_secs=1, id="2")
+    assert SqliteStore(path).add_events(TelemetryBatch([event]), received_at=2) == (1, 0)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT id, client FROM events ORDER BY seq").fetchall() == [("1", None), ("2", "cursor")]
+    connection.close()
 
 
 def test_threads_store_each_event_once(tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ def test_context_manager_delivers_at_its_end(store, environ):
         {"tool": ""},
         {"tool": 3},
         {"tool": "t", "latency_ms": -1},
-        {"tool": "t", "latency_ms": 1.5},
+        {"tool": "t", "latency_ms": float("nan")},
+        {},
+        {"tool": "t", "client": 5},
         {"tool": "t", "latency_ms": True},
         {"tool": "t", "latency_ms": 2**60},
         {"tool": "t", "status": "fine"},
@@ -322,3 +324,63 @@ def test_middleware_knows_the_tools_that_the_application_declared(environ):
 def test_config_error_is_importable_for_the_command_line():
     """The package's errors come from its front door."""
     assert issubclass(ConfigError, Exception)
+
+
+class Relabelled(Telemetry):
+    """An application's own `record`: it sees every call and puts a label on it."""
+
+    def __init__(self, *arguments, **named):
+        self.seen = []
+        super().__init__(*arguments, **named)
+
+    def record(self, tool, routing_decision="local_only", **fields):
+        self.seen.append(tool)
+        super().record(f"own.{tool}", routing_decision, **fields)
+
+
+def test_override_of_record_is_used_by_every_hook(environ):
+    """What a subclass makes of `record` holds for `invocation()`, `@tool` and the middleware too."""
+    telemetry = Relabelled("acme-mcp", "1.4.0", environ=environ)
+
+    class Context:
+        method, params, request_id = "tools/call", {"name": "through_middleware"}, 1
+
+    async def answer(_context):
+        return {"content": []}
+
+    @telemetry.tool
+    def decorated():
+        """Do nothing."""
+
+    with telemetry.invocation("by_hand"):
+        decorated()
+    asyncio.run(telemetry.middleware(Context, answer))
+    telemetry.record("plain")
+    assert telemetry.seen == ["decorated", "by_hand", "through_middleware", "plain"]
+    assert [event.tool for event in telemetry.pipeline.buffer.drain(9)] == [f"own.{tool}" for tool in telemetry.seen]
+
+
+def test_first_bad_argument_is_said_once_in_the_log(environ, caplog):
+    """The worker names the first bad argument of the process, and nothing of its value or of later ones."""
+    telemetry = Telemetry("acme-mcp", "1.4.0", environ=environ)
+    with telemetry, caplog.at_level("WARNING", "mcptelemetry"):
+        telemetry.record("t", status="my secret words")
+        telemetry.record("t", latency_ms=-1)
+        telemetry.record("t")
+        assert telemetry.flush(30) == 1
+        telemetry.record("t", upstream=5)
+        telemetry.flush(30)
+        assert telemetry.pipeline.stats().invalid == 3
+    said = [record.getMessage() for record in caplog.records if "invalid" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("mcptelemetry: ")
+    assert "because status is invalid" in said[0]
+    assert "secret" not in said[0]
+
+
+def test_off_takes_a_bad_argument_like_any_other(tmp_path):
+    """A silent client is told anything and keeps nothing."""
+    telemetry = Telemetry("acme-mcp", "1.4.0", environ={"HOME": str(tmp_path), "DO_NOT_TRACK": "1"})
+    telemetry.record()
+    telemetry.record("t", latency_ms=[], client=object())
+    assert telemetry.pipeline is None

@@ -15,11 +15,11 @@ counts = st.integers(0, 12)
 class BufferAgainstList(RuleBasedStateMachine):
     """Every step is taken by the buffer and by a plain list, and the two are compared."""
 
-    @initialize(capacity=st.integers(1, 6))
-    def make(self, capacity):
+    @initialize(capacity=st.integers(1, 6), is_locked=st.booleans())
+    def make(self, capacity, is_locked):
         self.capacity = capacity
         self.room = capacity
-        self.buffer = TelemetryBuffer(capacity)
+        self.buffer = TelemetryBuffer(capacity, is_locked=is_locked)
         self.waiting = []  # the numbers of the events that wait, oldest first
         self.lent = []
         self.drained = []
@@ -33,7 +33,7 @@ class BufferAgainstList(RuleBasedStateMachine):
         self.dropped += len(numbers) + len(self.waiting) - len(kept)
         self.waiting = kept
 
-    @rule(count=counts)
+    @rule(count=counts | st.sampled_from([256, 257, 258, 600]))
     def record(self, count):
         for _ in range(count):
             self.buffer.record(TelemetryEvent("t", "local_only", latency_ms=self.recorded))

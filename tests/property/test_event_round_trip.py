@@ -28,6 +28,7 @@ def events(draw):
         upstream=draw(st.none() | any_text),
         status=status,
         error_type=draw(st.none() | st.sampled_from(list(ErrorType))) if status == "error" else None,
+        client=draw(st.none() | any_text | st.sampled_from(["Cursor", "my-client"])),
         latency_ms=draw(numbers),
         timestamp_secs=draw(numbers),
         was_fallback=draw(st.booleans()),

@@ -12,6 +12,7 @@ import pytest
 from mcptelemetry import Telemetry
 from mcptelemetry.cli import add_telemetry_commands, main
 from mcptelemetry.cli._command import Console
+from mcptelemetry.errors import StorageError, TelemetryError
 from mcptelemetry.testing import FakeClock, InProcessCollector, ScriptedServer
 from mcptelemetry.wire import FIELDS, ZERO_ID, check
 
@@ -147,6 +148,22 @@ def test_sent_prints_what_was_sent_word_for_word(shell):
     assert json.loads(rest) == stored
     (entry,) = json.loads(shell.run("--app", "acme-mcp", "sent", "--json")[1])
     assert (entry["status"], entry["document"]) == (202, stored)
+
+
+def test_sent_that_cannot_be_read_is_an_error_in_one_line(shell):
+    """Where something is in the database's place the call raises, and the command ends with 1 and says why."""
+    started(shell, "http://127.0.0.1:1")
+    place = os.path.join(shell.home, ".acme-mcp", "telemetry.db")
+    for name in os.listdir(os.path.dirname(place)):
+        if name.startswith("telemetry.db"):
+            os.remove(os.path.join(os.path.dirname(place), name))
+    os.mkdir(place)
+    with pytest.raises(StorageError, match="what was sent cannot be read: .*telemetry.db") as caught:
+        Telemetry("acme-mcp", "1.4.0", environ=dict(shell.environ)).sent_documents()
+    assert isinstance(caught.value, TelemetryError)
+    status, out, err = shell.run("--app", "acme-mcp", "sent")
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [f"mcptelemetry: {caught.value}"]
 
 
 def test_fields_prints_the_table(shell):

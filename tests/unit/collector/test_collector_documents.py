@@ -42,6 +42,7 @@ def test_batch_read_back_equals_what_was_sent() -> None:
             upstream="cloud",
             status="error",
             error_type="timeout",
+            client="cursor",
             was_fallback=True,
             timestamp_secs=6,
         ),

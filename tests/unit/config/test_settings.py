@@ -149,6 +149,10 @@ WRONG = [
     ("proxy.telemetry", "compression", '"zstd"', '"gzip"'),
     ("proxy.telemetry", "compression", "true", '"gzip"'),
     ("proxy.telemetry", "spool", '"yes"', "true or false"),
+    ("proxy.routing", "strategy", '"remot"', '"remote", "local", "local-first" or "remote-first", not \'remot\''),
+    ("proxy.routing", "strategy", "true", '"remote", "local", "local-first" or "remote-first", not true'),
+    ("proxy.routing", "fallback_on_error", '"no"', "true or false, not 'no'"),
+    ("proxy.routing", "tool_overrides", '"get_*"', "an array of tables, each begun with [[proxy.routing.tool_overrides]]"),
     ("network", "https_proxy", "3128", "a URL"),
     ("network", "ca_bundle", "false", "a path"),
     ("network", "ca_bundle", "2026-01-31", "a path"),
@@ -162,6 +166,23 @@ def test_settings_of_the_wrong_type_or_range_are_named(
     """The error names file, line and key, and what is allowed there."""
     said = trouble(tmp_path, f"# mine\n\n[{table}]\n{key} = {value}\n")
     assert said.startswith(f", line 4: [{table}] {key} must be {allowed}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("3", "must be a table with pattern and strategy, not 3"),
+        ('{strategy = "local"}', ': pattern must be a tool name, or part of one with *, such as "get_*", and is missing'),
+        ('{pattern = "", strategy = "local"}', ": pattern must be a tool name"),
+        ('{pattern = 3, strategy = "local"}', ": pattern must be a tool name"),
+        ('{pattern = "x"}', ': strategy must be "remote", "local", "local-first" or "remote-first", and is missing'),
+        ('{pattern = "x", strategy = "nowhere"}', ": strategy must be "),
+    ],
+)
+def test_rules_of_routing_that_are_wrong_are_named_by_number(rule: str, said: str, tmp_path: Path) -> None:
+    """The error names the rule by its place, the member and what is allowed there."""
+    content = f'[proxy.routing]\ntool_overrides = [{{pattern = "a", strategy = "local"}}, {rule}]\n'
+    assert trouble(tmp_path, content).startswith(f": [proxy.routing] tool_overrides number 2{said if said[0] == ':' else f' {said}'}")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +250,7 @@ def test_settings_with_unknown_keys_warn_with_the_nearest_known_one(tmp_path: Pa
             f"{path}: [telemetry] 'enable' is not known; did you mean 'enabled'?",
             f"{path}: [proxy] 'telemtry' is not known; did you mean 'telemetry'?",
             f"{path}: [proxy.telemetry] 'Batch_Size' is not known; did you mean 'batch_size'?",
+            f"{path}: [proxy.routing] 'anything' is not known; known are strategy, fallback_on_error, tool_overrides",
         ]
     )
 

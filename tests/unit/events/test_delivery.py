@@ -49,7 +49,6 @@ class Bench:
             schedule=self.schedule,
             outages=OutageLog(LOGGER),
             body_of=body_of or (lambda texts: f"[{','.join(texts)}]".encode()),
-            batch_size=batch_size,
             clock=self.clock,
             secs_left=lambda: self.secs_left,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from mcptelemetry.events import Recorder, TelemetryBuffer, TelemetryEvent
@@ -33,6 +35,7 @@ def test_recorder_records_what_it_is_given(recorder, buffer):
         routing_detail="get_*",
         status="error",
         error_type="timeout",
+        client="Visual Studio Code",
         latency_ms=12,
         was_fallback=True,
     )
@@ -44,6 +47,7 @@ def test_recorder_records_what_it_is_given(recorder, buffer):
         "upstream": "cloud",
         "status": "error",
         "error_type": "timeout",
+        "client": "vscode",
         "latency_ms": 12,
         "timestamp_secs": 1_700_000_000,
         "was_fallback": True,
@@ -99,7 +103,12 @@ BAD = [
     {"error_type": "boom", "status": "error"},
     {"error_type": "timeout"},
     {"latency_ms": -1},
-    {"latency_ms": 1.5},
+    {"latency_ms": float("nan")},
+    {"latency_ms": float("inf")},
+    {"latency_ms": -1.5},
+    {"latency_ms": 2.0**60},
+    {"client": 5},
+    {"client": []},
     {"latency_ms": "1"},
     {"latency_ms": None},
     {"latency_ms": True},
@@ -152,3 +161,106 @@ def test_recorder_stays_right_when_it_forgets_shapes(recorder, buffer):
     recorder.record("tool_0")
     tools = [event.tool for event in buffer.drain(5000)]
     assert tools == [*(f"tool_{number}" for number in range(2500)), "tool_0"]
+
+
+@pytest.mark.parametrize(("given", "kept"), [(1.4, 1), (1.6, 2), (0.2, 0), (-0.4, 0), (999.6, 1000), (60_000.0, 60_000)])
+def test_recorder_rounds_a_latency(recorder, buffer, given, kept):
+    """A latency may be a float; it is recorded in whole milliseconds, and the stamp follows it."""
+    recorder.record("t", latency_ms=given)
+    (event,) = buffer.drain(5)
+    assert (event.latency_ms, event.timestamp_secs) == (kept, 1_700_000_000 - kept // 1000)
+
+
+def test_recorder_tells_a_bounded_number_of_strange_clients(recorder, buffer):
+    """Well-known clients go by name for ever; of others the first 64, and the rest are `other`."""
+    for number in range(100):
+        recorder.record("t", client=f"client-{number}")
+    recorder.record("t", client="Cursor")
+    recorder.record("t", client="/home/alice")
+    recorder.record("t", client="CLIENT-63")
+    recorder.record("t", client="client-64")
+    told = [event.client for event in buffer.drain(200)]
+    assert told[:100] == [f"client-{number}" for number in range(64)] + ["other"] * 36
+    assert told[100:] == ["cursor", "unknown", "client-63", "other"]
+
+
+NAMED = [
+    *[(arguments, next(reversed(arguments))) for arguments in BAD if "error_type" not in arguments],
+    ({"error_type": "timeout"}, "error_type"),
+    ({"error_type": "boom", "status": "error"}, "error_type"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "name"), NAMED)
+def test_recorder_names_the_first_bad_argument_once(recorder, buffer, arguments, name):
+    """Whoever looks learns which argument was the first that did not fit, and is told once."""
+    recorder.record(**{"tool": "t", **arguments})
+    recorder.record("t", latency_ms=-1)
+    assert [buffer.take_complaint(), buffer.take_complaint()] == [name, None]
+
+
+def test_recorder_counts_a_missing_tool(recorder, buffer):
+    """A call without a tool is a bad one like any other."""
+    recorder.record()
+    assert (len(buffer), recorder.invalid, buffer.take_complaint()) == (0, 1, "tool")
+
+
+class Calls:
+    """A counter that remembers."""
+
+    def __init__(self):
+        self.calls = []
+
+    def record_call(self, tool, upstream=None):
+        self.calls.append((tool, upstream))
+
+
+def test_recorder_tells_buffer_and_counter(buffer, clock):
+    """A call that is an event is counted once; a bad one is neither."""
+    counter = Calls()
+    recorder = Recorder(buffer, clock.time, counter)
+    recorder.record("t", upstream="cloud")
+    recorder.record("t", status="fine")
+    assert (len(buffer), counter.calls, recorder.invalid) == (1, [("t", "cloud")], 1)
+
+
+def test_recorder_without_a_buffer_counts_only(clock):
+    """Where no events go, calls are counted by the same rules."""
+    counter = Calls()
+    recorder = Recorder(None, clock.time, counter)
+    recorder.record("t")
+    recorder.record("t", latency_ms=-1)
+    recorder.record("t", latency_ms=1.4, status="error", error_type="timeout", client="x")
+    recorder.count_invalid("error_type")
+    assert (counter.calls, recorder.invalid) == ([("t", None), ("t", None)], 2)
+
+
+def test_recorder_of_nothing_takes_anything():
+    """Switched off, nothing is looked at and nothing raised."""
+    recorder = Recorder(None)
+    recorder.record()
+    recorder.record("t", latency_ms=[])
+    assert recorder.invalid == 0
+
+
+def test_recorder_counts_nothing_of_our_own_traffic(buffer, clock):
+    """What our own thread records about its doings is no event and no call."""
+    counter = Calls()
+    recorder = Recorder(buffer, clock.time, counter)
+    buffer.mute(threading.get_ident())
+    recorder.record("t")
+    buffer.mute(0)
+    recorder.record("u")
+    assert [event.tool for event in buffer.drain(5)] == ["u"]
+    assert counter.calls == [("u", None)]
+
+
+def test_recorder_survives_a_counter_that_fails(buffer, clock):
+    """A counter that raises hurts nobody."""
+
+    class Broken:
+        def record_call(self, _tool, _upstream=None):
+            raise OSError
+
+    Recorder(buffer, clock.time, Broken()).record("t")
+    assert len(buffer) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcptelemetry.events._backoff import Backoff
+from mcptelemetry.system import Backoff
 from mcptelemetry.events._schedule import Schedule
 from mcptelemetry.testing import FakeClock
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mcptelemetry.counters._activation import ActivationState
-from mcptelemetry.counters._clients import sanitize_client_name
+from mcptelemetry.wire import sanitize_client_name
 from mcptelemetry.counters._registry import MCPPROXY_TOOLS, CounterRegistry
 from mcptelemetry.environment import EnvMarkers
 from mcptelemetry.heartbeat._features import FeatureFlagSnapshot

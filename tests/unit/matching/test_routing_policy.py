@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mcptelemetry import Telemetry
 from mcptelemetry.errors import ConfigError
 from mcptelemetry.matching import ROUTING_KEYS, ROUTING_RULE_KEYS, RoutingConfig, RoutingRule
 from mcptelemetry.vocabulary import RoutingStrategy
@@ -123,3 +124,38 @@ def test_rule_refuses_wrong_arguments(
     """A wrong argument of a rule is told by its name."""
     with pytest.raises(error, match=argument):
         RoutingRule(pattern, strategy)
+
+
+def telemetry_with(tmp_path, settings: str | None) -> Telemetry:
+    """Return a telemetry on whose machine `telemetry.toml` holds *settings*."""
+    if settings is not None:
+        (tmp_path / "telemetry.toml").write_text(settings)
+    return Telemetry("acme-mcp", "1.0.0", data_dir=str(tmp_path), environ={"HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize("settings", [None, "[telemetry]\nenabled = true\n"])
+def test_from_settings_without_the_table_is_all_defaults(tmp_path, settings) -> None:
+    """A machine without a file, and a file without `[proxy.routing]`, leave the defaults."""
+    assert RoutingConfig.from_settings(telemetry_with(tmp_path, settings)) == RoutingConfig()
+
+
+def test_from_settings_reads_the_persons_file(tmp_path) -> None:
+    """What stands in `telemetry.toml` is the configuration, also when it was written after the start."""
+    telemetry = telemetry_with(tmp_path, '[proxy.routing]\nstrategy = "local"\n')
+    assert RoutingConfig.from_settings(telemetry) == RoutingConfig("local")
+    (tmp_path / "telemetry.toml").write_text(
+        '[proxy.routing]\nfallback_on_error = false\n[[proxy.routing.tool_overrides]]\npattern = "a*"\nstrategy = "local"\n'
+    )
+    assert RoutingConfig.from_settings(telemetry) == RoutingConfig("remote", False, [RoutingRule("a*", "local")])
+
+
+def test_nonsense_about_routing_is_told_like_nonsense_elsewhere(tmp_path) -> None:
+    """The error names file, line, key and words; telemetry is off for this run, and the status says why."""
+    telemetry = telemetry_with(tmp_path, '[proxy.routing]\nstrategy = "remot"\n')
+    with pytest.raises(ConfigError) as caught:
+        RoutingConfig.from_settings(telemetry)
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path / 'telemetry.toml'}, line 2: [proxy.routing] strategy must be ")
+    assert '"remote", "local", "local-first" or "remote-first"' in said
+    assert telemetry.status()["events"]["reason"] == said
+    assert telemetry.status()["mode"] == "off"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mcptelemetry import Telemetry
-from mcptelemetry.privacy import first_heartbeat_at, maybe_print_first_run_notice
+from mcptelemetry.privacy import first_heartbeat_at, has_been_noticed, maybe_print_first_run_notice
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock
 
@@ -66,7 +66,7 @@ def test_notice_names_what_leaves_where_to_and_what_stops_it(tmp_path: Path, clo
 def test_notice_is_plain_ascii(tmp_path: Path, clock: FakeClock) -> None:
     """Whatever a path or an author's command holds, no terminal is steered and no encoding fails."""
     stream = Terminal()
-    assert maybe_print_first_run_notice(telemetry(tmp_path, clock, command="acme \u2014\x1b[2J off"), stream)
+    assert maybe_print_first_run_notice(telemetry(tmp_path, clock, command="acme \u2014\x1b[2J\t\x07 off"), stream)
     text = stream.getvalue()
     assert text.isascii()
     assert all(line.isprintable() for line in text.splitlines())
@@ -117,6 +117,26 @@ def test_notice_is_shown_again_for_an_endpoint_it_did_not_name(tmp_path: Path, c
     assert mark is not None
     assert mark.destinations == {HEARTBEAT, EVENTS}
     assert not maybe_print_first_run_notice(telemetry(tmp_path, clock), Terminal())
+
+
+def test_notice_counts_for_every_place_that_it_named(tmp_path: Path, clock: FakeClock) -> None:
+    """Whoever was told of two places was told of each of them, and of no third."""
+    assert maybe_print_first_run_notice(telemetry(tmp_path, clock, events_endpoint=EVENTS), Terminal())
+    mark = memory(tmp_path).look().notice
+    for told in ([HEARTBEAT], [EVENTS], [EVENTS, HEARTBEAT]):
+        assert has_been_noticed(mark, told)
+    assert not has_been_noticed(mark, [HEARTBEAT, "https://third.acme.dev"])
+    assert not has_been_noticed(None, [HEARTBEAT])
+
+
+def test_notice_that_would_name_no_place_is_not_shown(tmp_path: Path, clock: FakeClock) -> None:
+    """Where nothing would leave for anywhere there is nothing to say, whatever the switches allow."""
+    notice = telemetry(tmp_path, clock).first_run_notice()
+    assert notice is not None
+    stream = Terminal()
+    assert not maybe_print_first_run_notice(notice._replace(heartbeat_endpoint=None), stream)
+    assert stream.getvalue() == ""
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

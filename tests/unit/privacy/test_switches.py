@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from mcptelemetry.application import Application
-from mcptelemetry.config import Mode, write_mode
+from mcptelemetry.config import CONFIG_FILE, STATE_FILE, Mode, write_mode
 from mcptelemetry.privacy._rows import ROWS, Facts, Stream, decide
 from mcptelemetry.privacy._switches import Switches, is_disabled_by_env, is_test_runner, standing_refusal
 from mcptelemetry.vocabulary import EnvDisabledReason
@@ -338,7 +338,7 @@ WORDINGS = (
     Wording("run by a test runner", {"PYTEST_VERSION": "8"}),
     Wording("run by a test runner", arguments={"is_under_test": True}),
     Wording(
-        "no home directory: nothing can be recorded, so nothing is sent", arguments={"data_dir": "", "config_path": ""}
+        "no home directory: nothing can be recorded, so nothing is sent", arguments={"data_dir": ""}
     ),
 )
 
@@ -346,7 +346,7 @@ WORDINGS = (
 @pytest.mark.parametrize("wording", WORDINGS, ids=lambda wording: wording.reason)
 def test_decision_is_worded_by_the_row_that_made_it(wording: Wording, tmp_path: Path) -> None:
     """The reason says what was said and where, in words that a person can look for; a yes has one too."""
-    paths = {name: tmp_path / name for name in ("config", "person", "state")}
+    paths = {"config": tmp_path / CONFIG_FILE, "state": tmp_path / STATE_FILE}
     put(paths["config"], wording.toml)
     put(paths["state"], wording.state)
     put(tmp_path / "person.toml", wording.person)
@@ -354,8 +354,6 @@ def test_decision_is_worded_by_the_row_that_made_it(wording: Wording, tmp_path: 
         "version": "1.0",
         "is_under_test": False,
         "data_dir": str(tmp_path),
-        "config_path": str(paths["config"]),
-        "state_path": str(paths["state"]),
         **wording.arguments,
     }
     asked = Switches(APP, environ=wording.environ, person_dir=str(tmp_path), **given)  # type: ignore[arg-type]
@@ -666,6 +664,8 @@ def test_switches_read_a_forbidden_file_as_off(name: str, lock: Callable[[Path],
     [
         ("pytest.__main__", "/lib/pytest/__main__.py", True),
         ("unittest.__main__", "/lib/unittest/__main__.py", True),
+        ("pytest.__main__", "/elsewhere/start.py", True),
+        ("acme.unittest", "/lib/acme/start.py", False),
         (None, "/usr/bin/pytest", True),
         (None, "C:\\venv\\Scripts\\pytest.exe\\__main__.py", True),
         (None, "/usr/bin/py.test", True),

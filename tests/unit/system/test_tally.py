@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
 from mcptelemetry.system import Tally
 
 
@@ -19,3 +23,21 @@ def test_tally_counts_what_is_taken_from_its_numbers():
         pass
     # zip() asks its first argument first, so that no number is taken in vain.
     assert tally.value == 100_000
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_tally_counts_in_threads(is_locked):
+    """Threads that count at once lose and double nothing, with the lock of free-threaded builds and without."""
+    tally = Tally(is_locked=is_locked)
+    seen = [[], []]
+
+    def count(into):
+        into.extend(tally.add_one() for _ in range(20_000))
+
+    threads = [threading.Thread(target=count, args=(into,)) for into in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert tally.value == 40_000
+    assert sorted(seen[0] + seen[1]) == list(range(40_000))

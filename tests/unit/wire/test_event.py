@@ -18,6 +18,7 @@ FULL = {
     "upstream": "cloud",
     "status": "error",
     "error_type": "timeout",
+    "client": "cursor",
     "latency_ms": 12,
     "timestamp_secs": 1_700_000_000,
     "was_fallback": True,
@@ -52,7 +53,7 @@ def test_event_attributes_are_the_words_of_the_contract():
     assert event.error_type is ErrorType.TIMEOUT
     assert (event.tool, event.routing_decision, event.routing_detail) == ("get_issues", "override_rule", "get_*")
     assert (event.upstream, event.latency_ms, event.timestamp_secs) == ("cloud", 12, 1_700_000_000)
-    assert (event.was_fallback, event.id) == (True, "abc-1")
+    assert (event.client, event.was_fallback, event.id) == ("cursor", True, "abc-1")
 
 
 def test_event_now_is_stamped_with_a_whole_second():
@@ -77,7 +78,7 @@ def test_event_is_equal_by_value():
     """Two events with the same fields are one value; another field makes another."""
     assert TelemetryEvent.from_dict(FULL) == TelemetryEvent.from_dict(dict(FULL))
     assert hash(TelemetryEvent.from_dict(FULL)) == hash(TelemetryEvent.from_dict(dict(FULL)))
-    for name, value in {"tool": "x", "latency_ms": 13, "id": "abc-2", "was_fallback": False}.items():
+    for name, value in {"tool": "x", "client": "zed", "latency_ms": 13, "id": "abc-2", "was_fallback": False}.items():
         assert TelemetryEvent.from_dict({**FULL, name: value}) != TelemetryEvent.from_dict(FULL)
     assert TelemetryEvent.from_dict(FULL) != FULL
 
@@ -113,6 +114,7 @@ def test_name_is_cut_and_cleaned(field):
         *[(field, value) for field in ("routing_detail", "upstream") for value in ("", 5, b"t", {})],
         *[("status", value) for value in (None, "", "ok", "SUCCESS", 1, True, [])],
         *[("error_type", value) for value in ("", "boom", 1, {}, "Timeout")],
+        *[("client", value) for value in (5, b"cursor", True, [])],
         *[("latency_ms", value) for value in (None, -1, 1.0, "1", True, 2**53, float("nan"))],
         *[("timestamp_secs", value) for value in (-1, 1.5, "1", False, 2**53, float("inf"))],
         *[("was_fallback", value) for value in (None, 0, 1, "true")],
@@ -125,6 +127,15 @@ def test_bad_field_is_named(field, value):
         TelemetryEvent(**{**FULL, field: value})
     with pytest.raises(ValueError, match=f"^{field} "):
         TelemetryEvent.from_dict({**FULL, field: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("Visual Studio Code", "vscode"), ("my-client", "my-client"), ("/home/alice/x", "unknown"), ("", "unknown")]
+)
+def test_client_is_kept_by_its_sanitised_name(given, kept):
+    """A stranger's text about itself is in no event, whoever made it."""
+    assert TelemetryEvent("t", "local_only", client=given).client == kept
+    assert TelemetryEvent.from_dict({**LEAST, "client": given}).to_dict()["client"] == kept
 
 
 def test_error_type_goes_only_with_an_error():

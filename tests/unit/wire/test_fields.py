@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def test_check_refuses_what_is_no_object(document):
 
 def test_payload_takes_no_key_that_is_not_in_the_table():
     """A payload with a key of its own cannot be made."""
-    with pytest.raises(TypeError, match="hostname is not in the table"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'hostname'"):
         HeartbeatPayload(hostname="tims-laptop")
 
 
@@ -106,7 +107,7 @@ def test_payload_round_trips_and_omits_what_is_empty():
 def test_payload_is_immutable():
     """No field of a payload can be set."""
     payload = HeartbeatPayload(**FULL)
-    with pytest.raises(AttributeError, match="immutable"):
+    with pytest.raises(dataclasses.FrozenInstanceError, match="version"):
         payload.version = "v2.0.0"
     payload.to_dict()["version"] = "v2.0.0"
     assert payload.version == "v1.4.0"

@@ -1,0 +1,173 @@
+"""
+The rows of a buffer, and where each of them is: waiting, lent, gone on or dropped.
+
+A row comes in by one step of the interpreter: an append to the queue. Every step that takes
+rows out counts them while it does, so how many came in is not counted but follows. No signal,
+destructor, thread or fork can fall into a step; whatever is killed between two of them, every
+row is in exactly one place, and the totals are exact.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import repeat, starmap
+from operator import itemgetter, lt
+from typing import NamedTuple
+
+from ..system import Tally
+from ..wire import EventRow
+
+__all__ = ["SLACK", "BufferCounts", "RowQueue"]
+
+# How many rows a full queue may hold beyond its capacity. They are dropped already, by every
+# account, and lie there until so many are swept out in one step: one by one would make each
+# record of a full queue dearer by half.
+SLACK = 256
+
+
+class BufferCounts(NamedTuple):
+    """
+    One consistent picture: recorded = dropped + taken + lent + waiting.
+
+    *taken* have gone on for good, *lent* are with the flusher.
+    """
+
+    recorded: int
+    dropped: int
+    taken: int
+    lent: int
+    waiting: int
+
+
+class RowQueue:
+    """
+    At most *capacity* rows in order, of which the oldest is dropped; safe from any thread.
+
+    Whoever adds takes no lock, unless *is_locked*: see `TelemetryBuffer.add()`.
+    """
+
+    def __init__(self, capacity: int, *, is_locked: bool) -> None:
+        self._capacity = capacity
+        self._is_locked = is_locked
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin anew, empty."""
+        # Not for record(), which takes no lock (but see _is_locked). Re-entrant: a collection of
+        # garbage may run a host's destructor, and that may look at the counts, while this
+        # thread holds it.
+        self._moving = threading.RLock()
+        self._room = self._capacity  # how many of the last rows of the queue wait: 0 when closed
+        self._waiting: deque[EventRow] = deque()
+        self._append = self._waiting.append
+        # For ids only: a number whose record was interrupted before it came into the queue is
+        # missed by nobody.
+        self._numbers = Tally(is_locked=False).numbers
+        # Plain ones: what counts in them either is one step for all, or holds _moving.
+        self._dropped = Tally(is_locked=False)  # let go one by one
+        self._sweeps = Tally(is_locked=False)  # let go by the slack
+        self._drained = Tally(is_locked=False)  # guarded by _moving: taken with drain()
+        self._returned = Tally(is_locked=False)  # guarded by _moving: given back after that
+        self._settled = Tally(is_locked=False)  # guarded by _moving: lent, and gone on
+        self._lent: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
+
+    def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
+        """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
+        with self._moving:
+            self._lent.extend(self._pop(max))
+            return list(self._lent)
+
+    def settle(self, count: int, into: Tally) -> None:
+        """Close the account of the first *count* lent rows, which have gone on: *into* counts them."""
+        with self._moving:
+            rows = starmap(self._lent.popleft, repeat((), count))
+            _do(zip(rows, self._settled.numbers, into.numbers))
+
+    def put_back(self) -> int:
+        """Return what is lent to the front of the queue, in order; return how many that were."""
+        with self._moving:
+            count = len(self._lent)
+            self._drop_newest(self._lent, count - self._room)
+            self._make_room(len(self._lent))
+            self._waiting.extendleft(starmap(self._lent.pop, repeat((), len(self._lent))))
+            return count
+
+    def discard(self) -> None:
+        """Let go of everything waiting; it counts as dropped."""
+        with self._moving:
+            self._drop_oldest_beyond(0)
+
+    def counts(self) -> BufferCounts:
+        """Return one consistent picture of the account."""
+        with self._moving:
+            while True:
+                sweeps = self._sweeps.value
+                held = len(self._waiting)
+                # Records take no lock, and may sweep: look again until none did so meanwhile.
+                if sweeps == self._sweeps.value:
+                    break
+            lent = len(self._lent)
+            taken = self._drained.value - self._returned.value + self._settled.value
+            waiting = min(held, self._room)
+            dropped = self._dropped.value + sweeps * SLACK + held - waiting
+        return BufferCounts(dropped + taken + lent + waiting, dropped, taken, lent, waiting)
+
+    def is_empty(self) -> bool:
+        """Return whether no event waits."""
+        return len(self) == 0
+
+    def __len__(self) -> int:
+        return min(len(self._waiting), self._room)
+
+    def _take(self, count: int) -> list[EventRow]:
+        """Take up to *count* rows for good; holds _moving."""
+        return list(map(itemgetter(0), zip(self._pop(count), self._drained.numbers)))
+
+    def _give_back(self, rows: Sequence[EventRow]) -> None:
+        """Put *rows*, which were taken, before all others, as far as there is room; holds _moving."""
+        kept, cut = rows[: self._room], rows[self._room :]
+        _do(zip(cut, self._returned.numbers, self._dropped.numbers))
+        self._make_room(len(kept))
+        self._waiting.extendleft(map(itemgetter(0), zip(reversed(kept), self._returned.numbers)))
+
+    def _pop(self, count: int) -> Iterable[EventRow]:
+        self._drop_oldest_beyond(self._room)
+        # Never more than there is room for: so many a record that sweeps meanwhile leaves.
+        return starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self)))))
+
+    def _sweep(self) -> None:
+        """Let the oldest rows go, as many as the slack holds, if it is still overfull."""
+        # Two threads may be here at once: it is looked, taken and counted in one step. The
+        # functions in it need no memory for a call, which could set off a collection of
+        # garbage, and that a destructor that records.
+        held = map(len, repeat(self._waiting, 1))
+        is_overfull = iter(map(lt, repeat(self._room + SLACK), held).__next__, False)
+        rows = starmap(self._waiting.popleft, repeat((), SLACK))
+        step = zip(is_overfull, map(all, repeat(rows, 1)), self._sweeps.numbers)
+        if self._is_locked:
+            with self._moving:
+                _do(step)
+        else:
+            _do(step)
+
+    def _drop_oldest_beyond(self, count: int) -> None:
+        """Let the oldest rows go until *count* are left; holds _moving."""
+        # One by one, and each only while there are too many: a record may sweep meanwhile.
+        is_beyond = iter(map(lt, repeat(count), map(len, repeat(self._waiting))).__next__, False)
+        _do(zip(is_beyond, starmap(self._waiting.popleft, repeat(())), self._dropped.numbers))
+
+    def _drop_newest(self, rows: deque[EventRow], count: int) -> None:
+        _do(zip(starmap(rows.pop, repeat((), max(0, count))), self._dropped.numbers))
+
+    def _make_room(self, count: int) -> None:
+        """Let the newest that wait go, so that *count* more have room in front of them."""
+        self._drop_oldest_beyond(self._room)
+        waiting = len(self)
+        self._drop_newest(self._waiting, min(waiting, waiting + count - self._room))
+
+
+def _do(steps: Iterable[object]) -> None:
+    """Take all *steps* in one step of the interpreter."""
+    deque(steps, maxlen=0)
