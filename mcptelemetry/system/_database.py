@@ -10,8 +10,10 @@ host loses by it is for the caller to say. sqlite3 itself is imported when the f
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
@@ -45,6 +47,9 @@ _KIND_OF_TEXT = (
     ("unsupported file format", "corrupt"),
     ("datatype mismatch", "corrupt"),
 )
+# PyPy closes a cursor of which not every row was read with the garbage, and until then nothing
+# can be committed.
+_LETS_GO_LATE = sys.implementation.name != "cpython"
 _IS_THERE_ALREADY = ("already exists", "duplicate column name")
 
 
@@ -145,6 +150,8 @@ class Database:
                 self._migrate(connection)
                 result = work(connection)
                 self._require_own(connection)
+                if _LETS_GO_LATE:
+                    gc.collect()
                 connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(Exception):
