@@ -8,6 +8,7 @@ cannot be read must not be taken for none. Only a file that is not there says no
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -142,7 +143,8 @@ def prepare_reader() -> None:
     For whoever will read from a thread of its own: a host that forks in the middle of that
     thread's import would leave the child waiting for ever for the module's lock.
     """
-    _toml_loads("")
+    with contextlib.suppress(OSError):  # not one descriptor is free; it may never be needed
+        _toml_loads("")
 
 
 def _toml_loads(text: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._exit import ExitHook
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
-from ._fork import around_fork
+from ._fork import around_fork, begin_anew, notice_fork
+from ._hosts import join_host
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
@@ -48,12 +49,15 @@ __all__ = [
     "Worker",
     "around_fork",
     "as_clock",
+    "begin_anew",
     "draw_backoff_secs",
     "draw_uuid4",
     "has_interpreter_lock",
     "is_loopback_host",
     "is_uuid",
+    "join_host",
     "make_private_directory",
+    "notice_fork",
     "outline_of_url",
     "package_logger",
     "read_small_file",
