@@ -87,6 +87,11 @@ class Application:
         return f"{self.env_prefix}_EVENTS_ENDPOINT"
 
     @property
+    def events_token_variable(self) -> str:
+        """The variable that holds the bearer token for that endpoint: ``ACME_MCP_EVENTS_TOKEN``."""
+        return f"{self.env_prefix}_EVENTS_TOKEN"
+
+    @property
     def surface_header(self) -> str:
         """The header by which a client names its surface: ``X-Acme-Mcp-Client``."""
         return f"X-{self.name.title()}-Client"

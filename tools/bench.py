@@ -66,7 +66,7 @@ def main() -> int:
             bench_delivery(sink, 200_000 // scale, batch_size)
     bench_import()
     sys.stdout.flush()
-    for script in ("bench_counters.py", "bench_matching.py", "bench_scanner.py")[: 3 if scale == 1 else 2]:
+    for script in ("bench_counters.py", "bench_matching.py", "bench_settings.py", "bench_scanner.py")[: 4 if scale == 1 else 3]:
         print(f"\n== {script}", flush=True)
         subprocess.run([sys.executable, str(ROOT / "tools" / script)], check=True)
     return 0

@@ -15,11 +15,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..application import SOME_RELEASE, Application
-from ..config import Config, Mode, load_config, read_mode, write_mode
-from ..errors import ConfigError
-from ..installation import find_operators_endpoint
+from ..config import Mode, load_config, read_mode, write_mode
 from ..privacy import Stream, Switches
 from ._command import Command, CommandFailed, Console, WrongUse
+from ._streams import LeavingStream, find_leaving_streams, leaving_stream
 
 __all__ = ["COMMANDS"]
 
@@ -30,18 +29,18 @@ _MEND_OF_ROW = {
     3: "unset it, or set it to 1",
     4: 'run "{prog} on" without --app',
     5: "change that line",
-    7: "unset PYTEST_VERSION",
+    7: "unset PYTEST_VERSION, PYTEST_CURRENT_TEST and PYTEST_XDIST_WORKER",
 }
 _OTHER_MEND = "change that first"
 
 
 class _Verdict(NamedTuple):
-    """What holds now: the mode, why, by which row (None: not known), and where the operator's events go."""
+    """What holds now: the mode, why, by which row (None: not known), and what leaves all the same."""
 
     mode: str
     reason: str
     row: int | None
-    operator_endpoint: str | None = None
+    leaving: tuple[LeavingStream, ...] = ()
 
 
 class _Subject(NamedTuple):
@@ -66,7 +65,8 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
         # A file that nobody can read may hold a refusal, and a yes here cannot lift it.
         load_config(subject.settings_path)
         read_mode(subject.person_path)
-    record = write_mode(subject.mode_path, mode, clock=time.time)
+    everything = mode is Mode.OFF and args.everything
+    record = write_mode(subject.mode_path, mode, clock=time.time, refuse_events=everything)
     verdict = subject.judge()
     if args.json:
         console.say_json(
@@ -77,10 +77,12 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
                 "file": subject.mode_path,
                 "mode": verdict.mode,
                 "reason": verdict.reason,
+                **({"still_leaves": [stream._asdict() for stream in verdict.leaving]} if verdict.leaving else {}),
             }
         )
     else:
-        console.say(f"{subject.name}: {mode} since {record.since or 'long ago'} ({subject.mode_path})")
+        said = f"{mode}, and no events of anybody's," if not record.has_events else str(mode)
+        console.say(f"{subject.name}: {said} since {record.since or 'long ago'} ({subject.mode_path})")
     _say_what_else_holds(mode, verdict, console)
     return 0
 
@@ -93,11 +95,8 @@ def _say_what_else_holds(said: Mode, verdict: _Verdict, console: Console) -> Non
         raise CommandFailed(msg)
     if said is Mode.LOCAL and verdict.mode == Mode.OFF:
         console.note(f"note: nothing is counted on this machine either ({verdict.reason})")
-    if said is not Mode.ON and verdict.operator_endpoint is not None:
-        console.note(
-            f"note: events still go to the operator's endpoint {verdict.operator_endpoint}; "
-            "to stop them, set enabled = false in [proxy.telemetry] of telemetry.toml"
-        )
+    for stream in verdict.leaving if said is not Mode.ON else ():
+        console.note(f"note: {stream.describe(console.prog)}")
 
 
 # -- who is spoken about ------------------------------------------------------------------
@@ -105,13 +104,17 @@ def _say_what_else_holds(said: Mode, verdict: _Verdict, console: Console) -> Non
 
 def _subject(args: argparse.Namespace, console: Console) -> _Subject:
     telemetry = getattr(args, "telemetry", None)
-    if telemetry is not None:
+    everything = getattr(args, "everything", False)
+    if everything and telemetry is None and (args.app is not None or args.data_dir is not None):
+        msg = "--everything is said for all applications; leave --app and --data-dir out"
+        raise WrongUse(msg)
+    if telemetry is not None and not everything:
         return _running_application(telemetry)
     if args.app is None and args.data_dir is not None:
         msg = "--data-dir belongs to one application; name it with --app"
         raise WrongUse(msg)
     try:
-        application = None if args.app is None else Application(args.app)
+        application = None if args.app is None or everything else Application(args.app)
     except ValueError as error:
         raise WrongUse(str(error)) from None
     # The application's version is not known here, and what was written stands before its row.
@@ -130,15 +133,12 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
 
 def _judge(switches: Switches, application: Application | None, console: Console) -> _Verdict:
     decision = switches.decide(Stream.HEARTBEAT)
-    endpoint = None
-    if application is not None and switches.decide(Stream.OPERATOR_EVENTS).may_send:
-        try:
-            config = load_config(switches.config_path)
-        except ConfigError:
-            config = Config()
-        found = find_operators_endpoint(application, console.environ, config)
-        endpoint = None if found is None else found.endpoint
-    return _Verdict(str(decision.mode), decision.reason, decision.row, _without_credentials(endpoint))
+    if application is None:
+        leaving = tuple(find_leaving_streams(console.environ))
+    else:
+        own = leaving_stream(switches, application, console.environ)
+        leaving = () if own is None else (own,)
+    return _Verdict(str(decision.mode), decision.reason, decision.row, leaving)
 
 
 def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemetry, or its silent twin
@@ -157,22 +157,30 @@ def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemet
 def _verdict_of_status(status: dict[str, Any]) -> _Verdict:
     events = status.get("events") or {}
     is_operators = events.get("owner") == "operator" and events.get("mode") == Mode.ON
-    endpoint = _without_credentials(events.get("endpoint")) if is_operators else None
-    return _Verdict(status["mode"], status["reason"], status.get("row"), endpoint)
+    leaving = (
+        (LeavingStream(status["app"], events["endpoint"], f"set enabled = false in [proxy.telemetry] of {status['files']['settings']}"),)
+        if is_operators
+        else ()
+    )
+    return _Verdict(status["mode"], status["reason"], status.get("row"), leaving)
 
 
-def _without_credentials(endpoint: str | None) -> str | None:
-    """Return *endpoint* without what stands before an @ in it, or behind its path."""
-    if endpoint is None:
-        return None
-    scheme, separator, rest = endpoint.partition("://")
-    host, slash, path = rest.partition("/")
-    shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else endpoint
-    return shown.split("?")[0].split("#")[0]
+def _add_everything(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="refuse the events of every owner too, for all applications, until the next on",
+    )
 
 
 COMMANDS: tuple[Command, ...] = (
     Command("on", "let telemetry be sent again, from now on", functools.partial(_run, Mode.ON), aliases=("enable",)),
     Command("local", "count on this machine and send nothing", functools.partial(_run, Mode.LOCAL)),
-    Command("off", "count nothing and send nothing", functools.partial(_run, Mode.OFF), aliases=("disable",)),
+    Command(
+        "off",
+        "count nothing and send nothing",
+        functools.partial(_run, Mode.OFF),
+        configure=_add_everything,
+        aliases=("disable",),
+    ),
 )

@@ -32,6 +32,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="where events go (default: the environment variable, then telemetry.toml, of the app)",
     )
     parser.add_argument(
+        "--token-env",
+        metavar="NAME",
+        help="the environment variable that holds the bearer token for --endpoint",
+    )
+    parser.add_argument(
         "command",
         nargs=argparse.REMAINDER,
         metavar="-- COMMAND",
@@ -91,7 +96,16 @@ def _open_telemetry(args: argparse.Namespace, console: Console) -> Telemetry:
         if args.endpoint is not None:
             # The operator said it, as with the variable, and the command line comes first.
             endpoint = check_endpoint(args.endpoint, argument="--endpoint")
-            environ = {**environ, application.events_endpoint_variable: endpoint}
+            # A token belongs to the endpoint beside it: the variable's is another endpoint's.
+            token = environ.get(args.token_env or "", "")
+            environ = {
+                **environ,
+                application.events_endpoint_variable: endpoint,
+                application.events_token_variable: token,
+            }
+        elif args.token_env is not None:
+            msg = "--token-env belongs to --endpoint; give both, or set token_key in telemetry.toml"
+            raise WrongUse(msg)
         with console.hearing(_PACKAGE, logging.ERROR):
             # The version of what is wrapped is not known, and ours would be a wrong one.
             return Telemetry(application.name, "", data_dir=args.data_dir, environ=environ)

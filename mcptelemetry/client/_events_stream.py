@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..events import TelemetryPipeline, find_target
 from ..installation import AsOf, Installation
 from ..privacy import Stream
+from ..system import outline_of_url
 
 if TYPE_CHECKING:
     from ..status import EventsAccount, EventsStatus
@@ -65,7 +66,12 @@ class EventsStream:
         """Return the endpoint that a person must be told of first, None when there is none."""
         if self.target is None or self.pipeline is None or self.stream is not Stream.AUTHOR_EVENTS:
             return None
-        return self.target.settings.endpoint if self._switches.decide(self.stream).may_send else None
+        return self._shown_endpoint() if self._switches.decide(self.stream).may_send else None
+
+    def _shown_endpoint(self) -> str | None:
+        """Return the endpoint as a person is told of it: a query may hold a key."""
+        endpoint = None if self.target is None else self.target.settings.endpoint
+        return None if endpoint is None else outline_of_url(endpoint)
 
     def describe(self) -> EventsStatus:
         """Return mode, reason, endpoint, owner and account, for a person."""
@@ -77,7 +83,7 @@ class EventsStream:
         return {
             "mode": decision.mode.value,
             "reason": decision.reason,
-            "endpoint": self.target.settings.endpoint,
+            "endpoint": self._shown_endpoint(),
             "owner": "operator" if self.target.is_operators else "author",
             "stats": None
             if self.pipeline is None
@@ -95,7 +101,7 @@ class EventsStream:
         return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
 
     def _has_notice_been_shown(self) -> bool:
-        endpoint = None if self.target is None else self.target.settings.endpoint
+        endpoint = self._shown_endpoint()
         if not self._is_noticed and endpoint is not None:
             self._is_noticed = self._installation.has_shown_notice_of(endpoint)
         return self._is_noticed

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ..application import home_directory
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Stream
+from ..system import outline_of_url
 from ._events_stream import EventsStream
 
 __all__ = ["Notices"]
@@ -47,4 +48,6 @@ class Notices:
         if installation.problem is not None:
             return None, None
         may_send = installation.switches.decide(Stream.HEARTBEAT).may_send
-        return installation.heartbeat_endpoint if may_send else None, self._events.endpoint_to_notice()
+        heartbeat = installation.heartbeat_endpoint if may_send else None
+        # A query may hold a key: it is neither shown nor kept.
+        return None if heartbeat is None else outline_of_url(heartbeat), self._events.endpoint_to_notice()

@@ -19,7 +19,7 @@ from ..events import TelemetryPipeline
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
 from ..state import SentDocument
-from ..system import SignalChain, SystemClock, Trouble, printable
+from ..system import SignalChain, SystemClock, Trouble, begin_anew, notice_fork, printable
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
@@ -110,6 +110,15 @@ class Streams:
         if self.pipeline is not None:
             self.pipeline.shutdown(timeout)
         self._counting.shutdown(ends_at - SystemClock.monotonic())
+
+    def after_fork(self) -> None:
+        """
+        Begin anew, as a forked child does: nothing waits, ids are this process's own, threads start again.
+
+        Forks are noticed without it. It is for a process that goes on from a snapshot, which
+        keeps its id: each copy calls this once. Holds for all clients of the process.
+        """
+        begin_anew()
 
     def install_signal_handlers(self) -> None:
         """
@@ -256,4 +265,5 @@ class Streams:
         say the same of their streams with endpoint and owner, *storage* whether this machine
         can remember anything. Changes nothing.
         """
+        notice_fork()
         return describe_status(self._installation, self._events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._document import prepare_reader
+from ._document import BrokenFile, prepare_reader
 from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
 from ._modes import (
     PERSON_FILE,
@@ -23,6 +23,7 @@ __all__ = [
     "PERSON_FILE",
     "PROXY_KEYS",
     "STATE_FILE",
+    "BrokenFile",
     "Config",
     "Mode",
     "ModeRecord",

@@ -8,6 +8,7 @@ cannot be read must not be taken for none. Only a file that is not there says no
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -15,15 +16,29 @@ import sys
 from typing import Any
 
 from ..errors import ConfigError
-from ..system import read_small_file, stamp_of
+from ..system import ForeignFile, read_small_file, stamp_of
+from ._depth import has_deep_table, has_long_key
 
-__all__ = ["Document", "prepare_reader", "read_document"]
+__all__ = ["BrokenFile", "Document", "prepare_reader", "read_document"]
 
 # A person's settings are a page or two; more is a mistake, or an attempt to keep us busy.
-_LIMIT_BYTES = 1 << 20
+_LIMIT_BYTES = 64 * 1024
+_KEYS_MAX_DEEP = 8
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _HEADER = re.compile(r"\s*(?:\[[^\[\]]+\]|\[\[[^\[\]]+\]\])\s*(?:#.*)?")
+
+
+class BrokenFile(ConfigError):
+    """What is wrong stands in the file itself, and stays wrong until the file is another one."""
+
+    def __init__(self, message: str, text: str = "") -> None:
+        super().__init__(message)
+        self._text = text
+
+    def mentions(self, word: str) -> bool:
+        """Return whether *word* stands anywhere in the file, in any case: it may have been meant."""
+        return word in self._text.lower()
 
 
 class Document:
@@ -37,7 +52,11 @@ class Document:
     def error(self, table: str, key: str, trouble: str) -> ConfigError:
         """Return the error that says what is wrong with *key* in *table* (``""`` is the top)."""
         where = f"[{table}] {key}" if table else key
-        return ConfigError(f"{self.place_of(table, key)}: {where} {trouble}")
+        return self.broken(f"{self.place_of(table, key)}: {where} {trouble}")
+
+    def broken(self, message: str) -> ConfigError:
+        """Return the error that says *message*, as lasting as what is written."""
+        return BrokenFile(message, self._text)
 
     def place_of(self, table: str, key: str) -> str:
         """Return the file, and the line when it is known, in which *key* of *table* is set."""
@@ -62,9 +81,9 @@ def read_document(path: str) -> Document | None:
     """
     Return the document at *path*, or None when there is no such file.
 
-    Raises `ConfigError` when there is one that cannot be read, is not TOML, is empty, or
-    stops right after the heading of a table, as a file does that was cut off on its way to
-    the disk.
+    Raises `ConfigError` when there is one that cannot be read or that others may write; and
+    `BrokenFile` when it is not TOML, is nested too deeply, is empty, or stops right after the
+    heading of a table, as a file does that was cut off on its way to the disk.
     """
     try:
         if stamp_of(path) is None:
@@ -76,6 +95,9 @@ def read_document(path: str) -> Document | None:
             return None
         msg = f"{path}: it is a link to a file that is missing; restore that file, or remove the link"
         raise ConfigError(msg) from None
+    except ForeignFile as error:
+        msg = f"{path}: is not obeyed, because {error}; let only yourself write there, or remove the file"
+        raise ConfigError(msg) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         trouble = getattr(error, "strerror", None) or str(error)
         msg = f"{path}: cannot be read ({trouble}); make it a file that you may read, or remove it"
@@ -85,24 +107,31 @@ def read_document(path: str) -> Document | None:
 
 def _parse(path: str, content: bytes) -> Document:
     try:
-        text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+        # Some editors begin a file with a byte order mark. The codec that knows of it would be
+        # imported here, where a fork could cut the import in two.
+        text = content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         msg = f"{path}, line {line}: is not UTF-8; save the file as UTF-8"
-        raise ConfigError(msg) from None
+        raise BrokenFile(msg, content.decode("latin-1").replace("\0", "")) from None
     lines = text.split("\n")
+    too_deep = BrokenFile(f"{path}: keys are at most {_KEYS_MAX_DEEP} deep; write it flatter", text)
+    # Before it is parsed: the parser's time grows with the square of the depth.
+    if has_long_key(text, _KEYS_MAX_DEEP):
+        raise too_deep
     try:
         tables = _toml_loads(text)
     except RecursionError:
-        msg = f"{path}: nested too deeply; write it flatter"
-        raise ConfigError(msg) from None
+        raise too_deep from None
     except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits
         found = _POSITION.search(str(error))
         line = int(found.group(1) or len(lines)) if found else 0
         place = f"{path}, line {line}" if line else path
         trouble = _POSITION.sub("", str(error))[:200]
         msg = f"{place}: is not TOML ({trouble}); correct that line"
-        raise ConfigError(msg) from None
+        raise BrokenFile(msg, text) from None
+    if has_deep_table(tables, _KEYS_MAX_DEEP):
+        raise too_deep
     _require_an_end(path, text)
     return Document(path, text, tables)
 
@@ -114,7 +143,8 @@ def prepare_reader() -> None:
     For whoever will read from a thread of its own: a host that forks in the middle of that
     thread's import would leave the child waiting for ever for the module's lock.
     """
-    _toml_loads("")
+    with contextlib.suppress(OSError):  # not one descriptor is free; it may never be needed
+        _toml_loads("")
 
 
 def _toml_loads(text: str) -> dict[str, Any]:
@@ -130,8 +160,8 @@ def _require_an_end(path: str, text: str) -> None:
     last_line = written.rsplit("\n", 1)[-1]
     if not written:
         msg = f"{path}: is empty; it may have been cut off: write it again, or remove it"
-        raise ConfigError(msg)
+        raise BrokenFile(msg)
     if _HEADER.fullmatch(last_line):
         line = written.count("\n") + 1
         msg = f"{path}, line {line}: ends after {last_line.strip()}; write what belongs there, or remove the line"
-        raise ConfigError(msg)
+        raise BrokenFile(msg)

@@ -7,11 +7,15 @@ is refused when it is given or read and not when it is first used.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
-from ..system import is_loopback_host
+from ..system import is_loopback_host, outline_of_url
 
 __all__ = ["FORMATS_OF_SCHEME", "check_endpoint"]
+
+# What two parsers cannot read in two ways: brackets round a whole address or nowhere.
+_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(?::[0-9]*)?")
 
 # Which formats each kind of endpoint can take.
 FORMATS_OF_SCHEME = {"https": ("json",), "http": ("json",), "file": ("jsonl",)}
@@ -37,7 +41,7 @@ def check_endpoint(
         raise TypeError(msg)
     problem = _problem_of(endpoint, allow_insecure=allow_insecure, may_be_file=may_be_file)
     if problem is not None:
-        msg = f"{argument}={_without_credentials(endpoint)!r} is not usable: {problem}"
+        msg = f"{argument}={outline_of_url(endpoint)!r} is not usable: {problem}"
         raise ValueError(msg)
     return endpoint
 
@@ -47,12 +51,19 @@ def _problem_of(endpoint: str, *, allow_insecure: bool | None, may_be_file: bool
         character.isspace() or not character.isprintable() for character in endpoint
     ):
         return "it must not hold spaces or control characters"
+    if "@" in endpoint:
+        # Anywhere: a password with a slash in it ends, for a parser, what it calls the host.
+        return "credentials do not belong into a URL; give a bearer token instead (any other @ is written %40)"
+    # What the parser itself says is not repeated: it quotes a part of the URL.
     try:
         parts = urlsplit(endpoint)
         host = parts.hostname or ""
+    except ValueError:
+        return "it is not a URL"
+    try:
         parts.port  # noqa: B018  raises when the port is no number from 0 to 65535
-    except ValueError as error:
-        return f"it is not a URL ({error})"
+    except ValueError:
+        return "Port must be a number from 0 to 65535"
     if parts.scheme == "file" and may_be_file:
         return None if parts.path.startswith("/") and not host else "a file is file:///absolute/path"
     if parts.scheme not in FORMATS_OF_SCHEME or parts.scheme == "file":
@@ -60,15 +71,9 @@ def _problem_of(endpoint: str, *, allow_insecure: bool | None, may_be_file: bool
         return f"it must begin with https://{others}"
     if not host:
         return "it names no host"
-    if parts.username is not None or parts.password is not None:
-        return "credentials do not belong into a URL; give a bearer token instead"
+    if "%" in host or not _AUTHORITY.fullmatch(parts.netloc):
+        return "its host is not written plainly; write the name or the address itself"
     if parts.scheme == "http" and not allow_insecure and not is_loopback_host(host):
         choice = "" if allow_insecure is None else ", or say allow_insecure=True"
         return f"http:// would send everything in the clear; use https://{choice}"
     return None
-
-
-def _without_credentials(endpoint: str) -> str:
-    scheme, separator, rest = endpoint.partition("://")
-    authority, slash, path = rest.partition("/")
-    return scheme + separator + authority.rpartition("@")[2] + slash + path

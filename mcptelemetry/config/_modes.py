@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ..application import home_directory
 from ..errors import ConfigError
 from ..system import write_atomically
 from ..vocabulary import Word
-from ._document import read_document
+from ._document import BrokenFile, read_document
+from ._misspelt import is_misspelt
 
 __all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
 
@@ -28,6 +30,9 @@ STATE_FILE = "telemetry-state.toml"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SINCE_MAX_CHARACTERS = 64
+_EVENTS_ON, _EVENTS_OFF = "on", "off"
+_EVENTS_MAX_CHARACTERS = 16
+_KEYS = frozenset({"mode", "since", "events"})
 
 
 class Mode(Word):
@@ -49,16 +54,37 @@ ModeWord = Literal["on", "local", "off"]
 _MODE_OF_WORD: dict[str, Mode] = {mode.value: mode for mode in Mode}
 
 
-class ModeRecord(NamedTuple):
+@dataclass(frozen=True)
+class ModeRecord:
     """
     What a mode file says: the *mode*, and *since* when (RFC 3339; ``""`` when it does not say).
 
-    *doubt* is ``""``, or why the file reads as off although it does not say so.
+    *doubt* is ``""``, or why the file reads as off although it does not say so. *events* is
+    the word about the events of all owners, which only the person-wide file holds; anything
+    but ``"on"`` refuses them.
     """
 
     mode: Mode
     since: str
     doubt: str = ""
+    events: str = "on"
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the file leaves events to their own switches."""
+        return self.events == _EVENTS_ON
+
+    @property
+    def generation(self) -> str:
+        """
+        What names the time since this was said.
+
+        The commands write another *since* with each change; whoever edits the file by hand
+        may not, so the words stand beside it when they are not the plain yes.
+        """
+        said = "" if self.mode is Mode.ON and self.since else str(self.mode)
+        events = "" if self.has_events else f"events {self.events}"
+        return " ".join(part for part in (self.since, said, events) if part)
 
 
 def person_directory(environ: Mapping[str, str]) -> str:
@@ -71,7 +97,8 @@ def read_mode(path: str) -> ModeRecord | None:
     """
     Return what the mode file at *path* says, or None when there is none.
 
-    A mode that is missing or not known reads as off. Raises `ConfigError` when the file
+    A mode that is missing, misspelt or not known reads as off, and so does the word about
+    events. Raises `ConfigError` when the file
     cannot be read, is empty or is not TOML: then nobody knows what was said.
     """
     document = read_document(path) if path else None
@@ -82,19 +109,36 @@ def read_mode(path: str) -> ModeRecord | None:
         since = since.isoformat()
     if not isinstance(since, str) or len(since) > _SINCE_MAX_CHARACTERS:
         raise document.error("", "since", "must be a date and time such as 2026-01-31T12:00:00Z")
+    events = _events_word(document.tables)
     word = document.tables.get("mode")
     mode = Mode.read(word)
-    if word == mode.value:
-        return ModeRecord(mode, since)
-    said = "no mode is written" if word is None else f"mode {str(word)[:40]!r} is not known"
-    return ModeRecord(mode, since, f"{said} in {path}")
+    misspelt = next((name for name in document.tables if name not in _KEYS and is_misspelt(name, "mode", "enabled")), None)
+    if misspelt is not None:
+        said = f"{misspelt[:60]!r} is a misspelt switch, which reads as off,"
+    elif word == mode.value:
+        return ModeRecord(mode, since, events=events)
+    else:
+        said = "no mode is written" if word is None else f"mode {str(word)[:40]!r} is not known"
+    return ModeRecord(Mode.OFF, since, f"{said} in {path}", events)
 
 
-def write_mode(path: str, mode: Mode | ModeWord, *, clock: Callable[[], float]) -> ModeRecord:
+def _events_word(tables: Mapping[str, object]) -> str:
+    """Return what *tables* say about events: the word itself, off when it is no word or misspelt."""
+    said = tables.get("events", _EVENTS_ON)
+    is_misspelt_word = any(name not in _KEYS and is_misspelt(name, "events") for name in tables)
+    if is_misspelt_word or not isinstance(said, str):
+        return _EVENTS_OFF
+    return said[:_EVENTS_MAX_CHARACTERS]
+
+
+def write_mode(
+    path: str, mode: Mode | ModeWord, *, clock: Callable[[], float], refuse_events: bool = False
+) -> ModeRecord:
     """
     Let the file at *path* say *mode* as of now, and return what it says.
 
-    What it says already is left alone, its `since` too. *clock* gives Unix seconds. A file
+    What it says already is left alone, its `since` too. With *refuse_events* it also refuses
+    the events of all owners, which lasts until the next `Mode.ON`. *clock* gives Unix seconds. A file
     that cannot be understood is replaced: to say it again is the mend. Raises `ConfigError`
     when nothing can be written, and `ValueError` for a word that is no mode.
     """
@@ -104,15 +148,22 @@ def write_mode(path: str, mode: Mode | ModeWord, *, clock: Callable[[], float]) 
         raise ConfigError(msg)
     try:
         before = read_mode(path)
-    except ConfigError:
+    except ConfigError as error:
         before = None
-    if before is not None and before.mode is wanted and before.since and not before.doubt:
+        # Nobody knows what was said there about events: in doubt it stays a no.
+        refuse_events = refuse_events or (wanted is not Mode.ON and isinstance(error, BrokenFile) and error.mentions("events"))
+    was_refusing = before is not None and not before.has_events
+    events = _EVENTS_OFF if wanted is not Mode.ON and (refuse_events or was_refusing) else _EVENTS_ON
+    if before is not None and before.since and before == ModeRecord(wanted, before.since, events=events):
         return before
-    record = ModeRecord(wanted, _since(clock(), before))
+    record = ModeRecord(wanted, _since(clock(), before), events=events)
     import tomli_w  # noqa: PLC0415  only the commands write
 
     # The mode comes first: a file that is cut off after it still says the same.
-    content = tomli_w.dumps({"mode": record.mode.value, "since": record.since})
+    words = {"mode": record.mode.value, "events": record.events, "since": record.since}
+    if record.has_events:
+        del words["events"]
+    content = tomli_w.dumps(words)
     try:
         write_atomically(path, content.encode())
     except OSError as error:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..errors import ConfigError
 from ..system import NetworkSettings
 from ..vocabulary import CompressionWord, FormatWord, RoutingStrategy
 from ._document import Document, read_document
 from ._endpoint import check_endpoint
+from ._misspelt import Misspelling, find_misspellings
 from ._modes import Mode
 
 __all__ = ["CONFIG_FILE", "PROXY_KEYS", "Config", "ProxySettings", "TelemetrySettings", "load_config"]
@@ -41,7 +41,7 @@ class TelemetrySettings:
 
     enabled: bool | None = None
     mode: Mode | None = None
-    endpoint: str | None = None
+    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ProxySettings:
     """
 
     enabled: bool = True
-    endpoint: str | None = None
+    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
     batch_size: int = 100
     batch_interval_secs: float = 30
     offline_queue_max: int = 10_000
@@ -70,7 +70,9 @@ class Config:
     What `telemetry.toml` says; the defaults are what a missing file says.
 
     *routing* is `[proxy.routing]` as it was written, checked. *warnings* are lines for a log or a
-    person: keys that are not known, each with the nearest one that is.
+    person: keys that are not known, each with the nearest one that is. *telemetry_doubt* and
+    *events_doubt* name the misspelt switch for which the heartbeat and the author's events,
+    or all events, read as off; ``""`` when there is none.
     """
 
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
@@ -78,6 +80,8 @@ class Config:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     routing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
+    telemetry_doubt: str = ""
+    events_doubt: str = ""
 
 
 class _Key(NamedTuple):
@@ -166,12 +170,17 @@ def load_config(path: str) -> Config:
     if document is None:
         return Config()
     values = {table: _table(document, table) for table in _NAMES_IN if table not in ("", "proxy")}
-    warnings = list(_unknown_names(document))
+    unknown = list(_unknown_names(document))
+    # The nearest known name takes a while to find: not for thousands of keys.
+    warnings = [_warning(document, table, name) for table, name in unknown[:_MAX_WARNINGS]]
+    if len(unknown) > _MAX_WARNINGS:
+        warnings.append(f"and {len(unknown) - _MAX_WARNINGS} more")
     for key in _KEYS:
         value = values[key.table].get(key.name)
         if value is not None and not key.is_right(value):
             raise document.error(key.table, key.name, f"must be {key.allowed}, not {_shown(value)}")
     _check_rules(document, values["proxy.routing"].get("tool_overrides", ()))
+    misspelt = list(find_misspellings(document.tables, _NAMES_IN))
     mode, doubt = _mode(values["telemetry"].get("mode"))
     warnings += [f"{document.path}: {doubt}"] if doubt else []
     _check_endpoint(document, values, "telemetry", may_be_file=False)
@@ -181,8 +190,14 @@ def load_config(path: str) -> Config:
         proxy=ProxySettings(**_known(values, "proxy.telemetry")),
         network=NetworkSettings(**_known(values, "network")),
         routing=MappingProxyType(values["proxy.routing"]),
-        warnings=_at_most(warnings),
+        warnings=tuple(warnings),
+        telemetry_doubt=next((_doubt(document, one) for one in misspelt if one.is_of_telemetry), ""),
+        events_doubt=next((_doubt(document, one) for one in misspelt if one.is_of_events), ""),
     )
+
+
+def _doubt(document: Document, misspelt: Misspelling) -> str:
+    return f"{misspelt.place} in {document.path} is a misspelt switch, which reads as off"
 
 
 def _check_rules(document: Document, rules: Iterable[object]) -> None:
@@ -231,7 +246,7 @@ def _check_endpoint(
     try:
         check_endpoint(endpoint, may_be_file=may_be_file, argument=f"[{table}] endpoint")
     except ValueError as error:
-        raise ConfigError(f"{document.place_of(table, 'endpoint')}: {error}") from None
+        raise document.broken(f"{document.place_of(table, 'endpoint')}: {error}") from None
 
 
 def _mode(said: str | None) -> tuple[Mode | None, str]:
@@ -244,29 +259,26 @@ def _mode(said: str | None) -> tuple[Mode | None, str]:
     return mode, f'[telemetry] mode {_shown(said)} is not known and reads as "off"; write "on", "local" or "off"'
 
 
-def _unknown_names(document: Document) -> Iterator[str]:
+def _unknown_names(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield the table and name of each key that is not known."""
     for table, known in _NAMES_IN.items():
         present = _table(document, table) if table else document.tables
-        for name in present:
-            if name in known:
-                continue
-            where = f"[{table}] {name[:60]!r}" if table else f"{name[:60]!r}"
-            nearest = _nearest(name, known)
-            yield f"{document.path}: {where} is not known; " + (
-                f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(known)}"
-            )
+        yield from ((table, name) for name in present if name not in known)
+
+
+def _warning(document: Document, table: str, name: str) -> str:
+    known = _NAMES_IN[table]
+    where = f"[{table}] {name[:60]!r}" if table else f"{name[:60]!r}"
+    nearest = _nearest(name, known)
+    return f"{document.path}: {where} is not known; " + (
+        f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(known)}"
+    )
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     import difflib  # noqa: PLC0415  only for a person who made a slip
 
     return next(iter(difflib.get_close_matches(name[:60].lower(), known, 1)), "")
-
-
-def _at_most(warnings: list[str]) -> tuple[str, ...]:
-    if len(warnings) <= _MAX_WARNINGS:
-        return tuple(warnings)
-    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more")
 
 
 def _shown(value: object) -> str:

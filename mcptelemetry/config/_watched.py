@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from ..errors import ConfigError
 from ..system import FileStamp, stamp_of
+from ._document import BrokenFile
 
 __all__ = ["WatchedFile"]
 
@@ -38,7 +39,7 @@ class WatchedFile(Generic[_Value]):
         self.path = path
         self._read = read
         self._clock = clock
-        self._kept: tuple[FileStamp | None, _Value] | None = None
+        self._kept: tuple[FileStamp | None, _Value | ConfigError] | None = None
 
     def look(self) -> _Value | ConfigError:
         """Return what the file says now, or the error that says why that cannot be known."""
@@ -52,8 +53,10 @@ class WatchedFile(Generic[_Value]):
         # The stamp was taken before the reading: a change in between shows the next time.
         value = self._judge()
         is_fresh = stamp is not None and abs(self._clock() - stamp[0] / 1e9) <= _FRESH_SECS
-        # An error is not kept: running out of descriptors, say, passes without a trace in the file.
-        if not is_fresh and not isinstance(value, ConfigError):
+        # Running out of descriptors, say, passes without a trace in the file: only what stands
+        # in the file itself is as lasting as the file.
+        is_lasting = isinstance(value, BrokenFile) or not isinstance(value, ConfigError)
+        if is_lasting and not is_fresh:
             self._kept = (stamp, value)
         return value
 

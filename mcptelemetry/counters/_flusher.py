@@ -8,13 +8,12 @@ was counted under a mode that no longer holds is dropped, here and there.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..installation import AsOf
 from ..state import Memory, write_value
-from ..system import Trouble, around_fork
+from ..system import Trouble, Turns, around_fork
 from ._activation import ActivationNews, add_news
 from ._ledger import add_counts
 from ._notes import ActivationNotes
@@ -56,8 +55,8 @@ class CounterFlusher:
         self._as_of = AsOf(permission)
         self.trouble: Trouble | None = None
         """Why the last flush failed, None when it did not."""
-        self._renew()
-        around_fork(in_child=self._renew)
+        self._turns = Turns(fork_wait_secs=0)  # a fork waits for the transaction in it, and that is enough
+        around_fork(in_child=self._turns.renew)
 
     def flush(self, timeout: float = 1.0) -> bool:
         """
@@ -66,12 +65,13 @@ class CounterFlusher:
         Waits at most *timeout* seconds for another thread's flush, and as long for the disk
         as the database allows. What could not be stored is kept for the next time.
         """
-        if not self._flushing.acquire(timeout=max(0.0, timeout)):
+        turn = self._turns.take(max(0.0, timeout))
+        if turn is None:
             return False  # another thread's, or the very one that a signal handler interrupted
         try:
             return self._flush()
         finally:
-            self._flushing.release()
+            self._turns.give_back(turn)
 
     def _flush(self) -> bool:
         generation = self._as_of.enter()
@@ -106,9 +106,6 @@ class CounterFlusher:
             elif noted is not None:
                 self._notes.put_back(noted)
         return is_stored
-
-    def _renew(self) -> None:
-        self._flushing = threading.Lock()
 
 
 def _news_in(counts: Counts) -> ActivationNews:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic as read_monotonic
 
-from ..system import Bell, ExitHook, Worker, around_fork
+from ..system import Bell, ExitHook, Worker, around_fork, join_host
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
@@ -24,10 +24,26 @@ FLUSH_INTERVAL_SECS = 30.0
 _TRY_AGAIN_SECS = 5.0  # another process holds the database
 _EXIT_SECS = 1.0
 _EXIT_SECS_MIN = 0.01
+_LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
 _WORKERS_SHARE = 0.75  # of the time at the end, until somebody else stores what was counted
 
 Chore = Callable[[], float]
 """Something else to do in turn: does what is due and returns the seconds until something is again."""
+
+
+class _Asked:
+    """Somebody waiting in `flush()`."""
+
+    def __init__(self) -> None:
+        self.bell = Bell()
+        self.is_done = False
+        self.is_stored = False
+
+    def answer(self, is_stored: bool) -> None:  # noqa: FBT001  its only word
+        """Say whether nothing is left."""
+        self.is_stored = is_stored
+        self.is_done = True
+        self.bell.ring()
 
 
 class CountingWorker:
@@ -65,11 +81,13 @@ class CountingWorker:
         self._flush_due_at: float | None = None
         self._chores_due_at = self._monotonic()
         self._stops_at: float | None = None
+        self._asked: dict[_Asked, None] = {}  # who waits in flush(); changed in single steps
 
     def start(self) -> None:
         """Begin: the thread starts with the first count, at once when there are chores."""
         if self._is_closed or self._early_hook is not None:
             return
+        join_host()
         self._early_hook = ExitHook(None, ring=self.stop_soon)
         self._notes.attend(self._summon)
         self._registry.attend(self._summon)
@@ -77,8 +95,31 @@ class CountingWorker:
             self._summon()
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Store what has been counted now, in the caller's thread; return whether nothing is left."""
-        return self._is_closed or self._flusher.flush(timeout)
+        """
+        Have what has been counted stored now; return whether nothing is left.
+
+        The worker does it, and the caller waits: an exception of a signal handler in the
+        caller's thread could come after the transaction and before it is known here, and what
+        was stored would be stored again. Where there is no worker to ask, or it is in the
+        middle of a heartbeat that nobody answers, the caller does it in the end.
+        """
+        if self._is_closed:
+            return True
+        if self._early_hook is None or self._worker.is_current():
+            return self._flusher.flush(timeout)
+        asked = _Asked()
+        ends_at = read_monotonic() + timeout * _WORKERS_SHARE
+        self._asked[asked] = None
+        try:
+            while not asked.is_done and self._worker.ensure_running():
+                self._bell.ring()
+                left = ends_at - read_monotonic()
+                if left <= 0:
+                    break
+                asked.bell.wait(min(left, _LOOK_AGAIN_SECS))
+        finally:
+            self._asked.pop(asked, None)
+        return asked.is_stored if asked.is_done else self._flusher.flush(timeout * (1 - _WORKERS_SHARE))
 
     def shutdown(self, timeout: float = 1.0) -> None:
         """Store what has been counted and end the thread, within *timeout* seconds; may be called again."""
@@ -98,9 +139,13 @@ class CountingWorker:
         is_last = self._stops_at is not None
         if self._flush_due_at is None:
             self._flush_due_at = now + FIRST_FLUSH_SECS
-        if is_last or now >= self._flush_due_at:
+        asked = tuple(self._asked)
+        if is_last or asked or now >= self._flush_due_at:
             is_done = self._flusher.flush()
             self._flush_due_at = now + (FLUSH_INTERVAL_SECS if is_done else _TRY_AGAIN_SECS)
+            for one in asked:
+                self._asked.pop(one, None)
+                one.answer(is_done)
         if is_last:
             return None
         if self._chores and now >= self._chores_due_at:

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from ..system import Bell, Tally, around_fork, has_interpreter_lock
+from ..system import Bell, Tally, around_fork, has_interpreter_lock, notice_fork
 from ..wire import EventShape, TelemetryEvent
 from ._own_traffic import OwnTraffic
 from ._row_queue import SLACK, BufferCounts, RowQueue
@@ -61,7 +61,15 @@ class TelemetryBuffer(RowQueue):
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
         self.mute(0)
-        self.process: str = os.urandom(10).hex()
+        self._pid = os.getpid()
+        self._prefixes: dict[int, str] = {}
+
+    @property
+    def process(self) -> str:
+        """What the ids of this process begin with: drawn when first asked for, and anew in another process."""
+        pid = os.getpid()
+        # In one step: two threads that ask at once are told the same.
+        return self._prefixes.get(pid) or self._prefixes.setdefault(pid, os.urandom(10).hex())
 
     def attend(self, summon: Callable[[], object]) -> None:
         """Have *summon* called by the next record, and whenever nobody attends."""
@@ -238,6 +246,8 @@ class TelemetryBuffer(RowQueue):
     def _look_up(self) -> None:
         if len(self._waiting) > self._room + SLACK:
             self._sweep()
+        if self._is_left and self._pid != os.getpid():
+            self._keep_the_newest()
         if len(self._waiting) >= self._wakes_at:
             self._wake()
 
@@ -247,3 +257,15 @@ class TelemetryBuffer(RowQueue):
             summon()
         for _, bell in tuple(self._waiters):
             bell.ring()
+
+    def _keep_the_newest(self) -> None:
+        """
+        Keep what was just recorded, the first of this process, and leave all before it to its parent.
+
+        The fork was one that Python was not told of, by C code.
+        """
+        shape, latency_ms, seconds, own_id, _ = self._waiting[-1]
+        notice_fork()
+        if self._pid != os.getpid():
+            self.renew()
+        self._append((shape, latency_ms, seconds, own_id, next(self._numbers)))

@@ -30,6 +30,7 @@ from ..system import (
     around_fork,
     as_clock,
     is_loopback_host,
+    join_host,
 )
 from ._account import Account, PipelineStats
 from ._buffer import TelemetryBuffer
@@ -129,9 +130,9 @@ class TelemetryPipeline:
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
-        self._lock = threading.RLock()  # re-entrant: a signal handler may flush meanwhile
-        self._flushes: list[_Flush] = []  # guarded by _lock
-        self._stops_at: float | None = None  # guarded by _lock
+        # Who waits in flush(), in order. No lock: each change is one step of the interpreter.
+        self._flushes: dict[_Flush, None] = {}
+        self._stops_at: float | None = None
         self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
         self._schedule = Schedule(
@@ -163,6 +164,7 @@ class TelemetryPipeline:
         """
         if not self.config.enabled or self.config.endpoint is None or self._uploader or self._is_closed:
             return
+        join_host()
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)
@@ -185,8 +187,7 @@ class TelemetryPipeline:
         flush = _Flush()
         delivered_before = self._account.delivered
         try:
-            with self._lock:
-                self._flushes.append(flush)
+            self._flushes[flush] = None
             has_worker = self._await(flush, timeout)
         finally:
             self._forget((flush,))
@@ -232,10 +233,9 @@ class TelemetryPipeline:
             self.buffer.mute(0)
 
     def _take_turn(self) -> float | None:
-        with self._lock:
-            # They stay on the list until they are answered: this thread may be killed.
-            flushes = list(self._flushes)
-            is_last = self._stops_at is not None
+        # They stay on the list until they are answered: this thread may be killed.
+        flushes = list(self._flushes)
+        is_last = self._stops_at is not None
         self._tell_of_complaint()
         self._account.requeue()  # a worker before this one may have been killed while it was sending
         due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=bool(flushes) or is_last)
@@ -307,8 +307,8 @@ class TelemetryPipeline:
         return True
 
     def _forget(self, flushes: Iterable[_Flush]) -> None:
-        with self._lock:
-            self._flushes = [flush for flush in self._flushes if flush not in flushes]
+        for flush in flushes:
+            self._flushes.pop(flush, None)
 
     # -- the life of a process --------------------------------------------------------
 
@@ -328,8 +328,7 @@ class TelemetryPipeline:
 
     def _end(self, timeout: float, *, may_start_thread: bool) -> None:
         if self._uploader is not None:
-            with self._lock:
-                self._stops_at = self._clock.monotonic() + timeout
+            self._stops_at = self._clock.monotonic() + timeout
             if self._worker.is_running or (
                 not self.buffer.is_empty() and may_start_thread and self._worker.ensure_running()
             ):

@@ -1,9 +1,9 @@
 """
 Whose events these are, and where they go.
 
-The installation knows who named an endpoint; here it gets its settings and its token. Each
-owner has a token of its own: the author's must not reach the operator's endpoint, nor the
-other way round.
+The installation knows who named an endpoint; here it gets its settings and its token. A token
+belongs to the endpoint that was written beside it: the author's, the file's and the
+environment's never reach another one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def find_target(installation: Installation) -> EventsTarget | None:
 
 
 def _operators(installation: Installation, found: OperatorsEndpoint) -> EventsTarget:
-    variable = installation.config.proxy.token_key
+    variable = found.token_variable
     source = found.variable or installation.switches.config_path
     try:
         auth = TelemetryAuth(installation.environ.get(variable, "").strip() or None if variable else None)

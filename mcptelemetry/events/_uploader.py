@@ -16,8 +16,16 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..config import check_endpoint
 from ..errors import UploadError
-from ..privacy import Gate, NameJudge, Outcome, Verdict, standing_refusal
-from ..system import AppendTransport, Clock, HttpTransport, NetworkSettings, Transport, as_clock
+from ..privacy import Gate, NameJudge, Outcome, StandingSwitches, Verdict
+from ..system import (
+    AppendTransport,
+    Clock,
+    HttpTransport,
+    NetworkSettings,
+    Transport,
+    as_clock,
+    outline_of_url,
+)
 from ..vocabulary import CompressionWord
 from ..wire import EventShape, TelemetryBatch
 
@@ -117,13 +125,13 @@ class TelemetryUploader:
         self._names = NameJudge(surroundings, are_authors=is_authors)
         self._gate = Gate(
             transport or _transport_for(self.endpoint, surroundings, network),
-            refusal=refusal or (lambda: standing_refusal(surroundings, application)),
+            refusal=refusal or StandingSwitches(surroundings, application).refusal,
             clock=as_clock(clock),
             scan=self._names.find_guilt,
         )
 
     def __repr__(self) -> str:
-        return f"TelemetryUploader({self.endpoint!r})"
+        return f"TelemetryUploader({outline_of_url(self.endpoint)!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""

@@ -111,6 +111,7 @@ class FeedbackService:
                     {"Content-Type": "application/json"},
                     _TIMEOUT_SECS,
                     answer_max_bytes=ANSWER_BYTES_MAX,
+                    is_repeatable=False,  # nobody at the other end tells two of the same apart
                 )
             finally:
                 self._gate.close()

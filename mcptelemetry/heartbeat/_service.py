@@ -8,7 +8,6 @@ decided in the database, by transactions; here it is only carried.
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING
 
 from ..counters import Counting, FrozenWindow, Windows, clear_installer_pending
@@ -24,7 +23,7 @@ from ..privacy import (
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Trouble, Worker, around_fork, printable
+from ..system import Bell, Trouble, Turns, Worker, around_fork, printable
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -88,7 +87,7 @@ class HeartbeatService:
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
         self._bell = Bell()
-        self._sending = threading.Lock()  # one thread at a time is at the gate
+        self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
         self._has_told_trouble = False
         self._is_prepared = False
@@ -132,7 +131,8 @@ class HeartbeatService:
         a step.
         """
         accepted_before = self._accepted_count
-        if not self._sending.acquire(timeout=_TIMEOUT_SECS):
+        turn = self._sending.take(_TIMEOUT_SECS)
+        if turn is None:
             return False
         try:
             if self._accepted_count != accepted_before:
@@ -141,7 +141,7 @@ class HeartbeatService:
             self._prepare()
             return self._wait_secs() <= 0 and self._send_window()
         finally:
-            self._sending.release()
+            self._sending.give_back(turn)
 
     def turn(self) -> float:
         """Send what is due, unless this was stopped; return the seconds after which to look again."""

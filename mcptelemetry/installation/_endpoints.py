@@ -2,7 +2,8 @@
 Who named an endpoint, and whose word wins.
 
 One that was found on the machine wins over one that stands in the author's code. For events
-it is then the operator's, with a token of its own; the environment speaks before the file.
+it is then the operator's; the environment speaks before the file. A token belongs to the
+endpoint that was written beside it: the file's and the environment's never reach another one.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ __all__ = ["OperatorsEndpoint", "find_operators_endpoint"]
 
 
 class OperatorsEndpoint(NamedTuple):
-    """Where an operator wants events to go; *variable* names where that was said, None: in the file."""
+    """
+    Where an operator wants events to go; *variable* names where that was said, None: in the file.
+
+    *token_variable* names the one that holds the token for this very endpoint, None: it has none.
+    """
 
     endpoint: str
     variable: Optional[str]  # noqa: UP045  evaluated on Python 3.9
+    token_variable: Optional[str]  # noqa: UP045
 
 
 def find_operators_endpoint(
@@ -30,5 +36,6 @@ def find_operators_endpoint(
     variable = application.events_endpoint_variable
     said = environ.get(variable, "").strip()
     if said:
-        return OperatorsEndpoint(said, variable)
-    return OperatorsEndpoint(config.proxy.endpoint, None) if config.proxy.endpoint else None
+        return OperatorsEndpoint(said, variable, application.events_token_variable)
+    written = config.proxy
+    return OperatorsEndpoint(written.endpoint, None, written.token_key) if written.endpoint else None

@@ -26,7 +26,7 @@ from ..privacy import (
     has_been_noticed,
 )
 from ..state import DATABASE_FILE, Memory
-from ..system import Clock, HttpTransport, Transport, as_clock, printable
+from ..system import Clock, HttpTransport, Transport, as_clock, outline_of_url, printable
 from ..vocabulary import AUTOSTART_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._setup import Setup
@@ -119,12 +119,14 @@ class Installation:
 
     def has_shown_notice_of(self, endpoint: str) -> bool:
         """Return whether a person has been told that something goes to *endpoint*."""
-        return has_been_noticed(self.open_memory().look().notice, (endpoint,))
+        # As it was shown and kept: a query may hold a key.
+        return has_been_noticed(self.open_memory().look().notice, (outline_of_url(endpoint),))
 
     def first_heartbeat_at(self) -> float | None:
         """Return when, in Unix seconds, the first heartbeat may leave, None as long as no notice named its endpoint."""
-        endpoint, mark = self.heartbeat_endpoint, self.open_memory().look().notice
-        return first_heartbeat_at(mark) if endpoint and has_been_noticed(mark, (endpoint,)) else None
+        endpoint = self.heartbeat_endpoint
+        has_told = endpoint is not None and self.has_shown_notice_of(endpoint)
+        return first_heartbeat_at(self.open_memory().look().notice) if has_told else None
 
     def blocked_values(self) -> tuple[BlockedValue, ...]:
         """Return what must never leave this machine, as it is now."""

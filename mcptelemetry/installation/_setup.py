@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..config import Mode, ModeWord
+from ..system import outline_of_url
 
 __all__ = ["Setup"]
 
 # What is left behind. Never the token: it has no business on a disk.
 _REMEMBERED = ("version", "default", "edition", "heartbeat_endpoint", "events_endpoint", "command")
+_ENDPOINTS = frozenset({"heartbeat_endpoint", "events_endpoint"})
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Setup:
     command: str | None = None
 
     def remembered(self) -> dict[str, str]:
-        """Return what the next command line has to know."""
+        """Return what the next command line has to know: endpoints without their query, which may hold a key."""
         values = {name: getattr(self, name) for name in _REMEMBERED}
-        return {name: str(value) for name, value in values.items() if value is not None}
+        return {
+            name: outline_of_url(value) if name in _ENDPOINTS else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
 
     @staticmethod
     def recalled(profile: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ._notice import (
 from ._rows import Decision, Facts, Stream
 from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
 from ._spellings import ANONYMITY_BLOCKED_PREFIXES
-from ._switches import Switches, is_disabled_by_env, standing_refusal
+from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
 
 __all__ = [
     "ANONYMITY_BLOCKED_PREFIXES",
@@ -32,6 +32,7 @@ __all__ = [
     "NameJudge",
     "NoticeSink",
     "Outcome",
+    "StandingSwitches",
     "Stream",
     "Switches",
     "Verdict",

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..system import Answer, Clock, NoAnswer, Request, Transport
+from ..system import Answer, Clock, NoAnswer, Request, Transport, Withheld
 from ._retry_after import parse_retry_after
 
 __all__ = ["Gate", "Outcome", "Verdict"]
@@ -31,7 +31,7 @@ class Verdict(Enum):
     UNAUTHORIZED = "unauthorized"  # later too, once somebody has mended the token
     TOO_LARGE = "too large"  # in smaller pieces
     REJECTED = "rejected"  # never again
-    REFUSED = "refused"  # nothing was sent: the person said no
+    REFUSED = "refused"  # the person said no: nothing was sent, or the rest was not
     UNCLEAN = "unclean"  # nothing was sent: the body holds what must not leave
 
     @property
@@ -64,12 +64,27 @@ _VERDICT_OF_STATUS: dict[int, Verdict] = {
 }
 
 
+class _Question:
+    """What one transmission is asked while it is on its way, and why the answer was no."""
+
+    def __init__(self, ask: Callable[[], str | None]) -> None:
+        self._ask = ask
+        self.refusal: str | None = None
+
+    def may_send(self) -> bool:
+        """Return whether the next block may leave; a no is final."""
+        if self.refusal is None:
+            self.refusal = self._ask()
+        return self.refusal is None
+
+
 class Gate:
     """
     Sends what may be sent.
 
-    *scan* is given every body, or what stands for it, and returns what must not leave in it,
-    in words without the thing itself, or None. *refusal* is asked immediately before every transmission and
+    *scan* is given every body, or what stands for it, and returns what must not leave in it, in
+    words without the thing itself, or None. *refusal* is asked immediately before every
+    transmission, again when the way stands, and before each further block of the body; it
     returns why nothing may leave, or None. When either raises, nothing leaves. Used by one
     thread at a time.
     """
@@ -97,26 +112,30 @@ class Gate:
         secret: str | None = None,
         answer_max_bytes: int = _ANSWER_MAX_BYTES,
         searched: object = None,
+        is_repeatable: bool = True,
     ) -> Outcome:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
         *secret* is kept out of the outcome's message, whatever the endpoint says. At most
         *answer_max_bytes* of the answer are read. *searched* is what is searched instead of
-        *body*, such as the names that went into it.
+        *body*, such as the names that went into it. Without *is_repeatable* the body is never written
+        twice, not even when a connection at rest turns out to be dead.
         """
         found = self._search(body if searched is None else searched)
         if found is not None:
             return Outcome(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
-        # Asked last: nothing that takes time may lie between a no and a byte that leaves.
-        try:
-            refusal = self._refusal()
-        except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
-            refusal = f"the switches could not be read ({type(error).__name__})"
+        refusal = self._ask()
         if refusal is not None:
             return Outcome(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
+        # Asked again by the transport: to look a name up, to connect and to agree on TLS takes
+        # time, and nothing that takes time may lie between a no and a byte that leaves.
+        question = _Question(self._ask)
+        request = Request(url, body, headers, timeout_secs, answer_max_bytes, question.may_send, is_repeatable)
         try:
-            answer = self._transport.post(Request(url, body, headers, timeout_secs, answer_max_bytes))
+            answer = self._transport.post(request)
+        except Withheld:
+            return Outcome(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
         except NoAnswer as error:
             reason = _without(secret, _one_line(str(error)))
             return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
@@ -131,6 +150,12 @@ class Gate:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _ask(self) -> str | None:
+        try:
+            return self._refusal()
+        except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
+            return f"the switches could not be read ({type(error).__name__})"
 
     def _search(self, body: object) -> str | None:
         if self._scan is None:

@@ -13,12 +13,13 @@ from enum import Enum
 from typing import NamedTuple, Optional
 
 from ..application import Application
-from ..config import CONFIG_FILE, PERSON_FILE, STATE_FILE, Config, Mode, ModeRecord
+from ..config import CONFIG_FILE, PERSON_FILE, STATE_FILE, BrokenFile, Config, Mode, ModeRecord
 from ..errors import ConfigError
 
 __all__ = ["ROWS", "Decision", "Facts", "Row", "Stream", "decide"]
 
 _YES = frozenset({"1", "true", "on", "yes"})
+_TEST_VARIABLES = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
 
 
 class Stream(Enum):
@@ -74,11 +75,15 @@ class Facts(NamedTuple):
 
     @property
     def generation(self) -> str | None:
-        """What names the person-wide and the application's mode as of now; see `Switches.generation`."""
-        records = (self.person, self.state)
-        if any(isinstance(record, ConfigError) for record in records):
+        """What names all that a person said, as of now; see `Switches.generation`."""
+        if any(isinstance(found, ConfigError) for found in (self.person, self.state, self.config)):
             return None
-        return "|".join(record.since if isinstance(record, ModeRecord) else "" for record in records)
+        records = [
+            found.generation if isinstance(found, ModeRecord) else "" for found in (self.person, self.state)
+        ]
+        settings = _settings(self)
+        # Nothing said in the settings is no word of theirs; a yes to something else's default is.
+        return "|".join([*records, *([] if settings is None else [str(settings[0])])])
 
 
 _Verdict = Optional[tuple[Mode, str]]
@@ -118,9 +123,22 @@ def _doubt(found: object) -> _Verdict:
     return (Mode.OFF, str(found)) if isinstance(found, ConfigError) else None
 
 
+def _refused_or_damaged_events(facts: Facts) -> _Verdict:
+    found = facts.person
+    if isinstance(found, BrokenFile) and found.mentions("events"):
+        return Mode.OFF, str(found)  # whoever spoke about events there may have refused them all
+    if isinstance(found, ModeRecord) and not found.has_events:
+        return Mode.OFF, f"events are refused for all applications, in {facts.names[1]}"
+    return None
+
+
 def _no_events(facts: Facts) -> _Verdict:
     config = facts.config
-    if isinstance(config, Config) and not config.proxy.enabled:
+    if not isinstance(config, Config):
+        return None
+    if config.events_doubt:
+        return Mode.OFF, config.events_doubt
+    if not config.proxy.enabled:
         return Mode.OFF, f"[proxy.telemetry] enabled = false in {facts.names[0]}"
     return None
 
@@ -146,6 +164,8 @@ def _settings(facts: Facts) -> _Verdict:
     config = facts.config
     if not isinstance(config, Config):
         return None
+    if config.telemetry_doubt:
+        return Mode.OFF, config.telemetry_doubt
     if config.telemetry.enabled is False:
         return Mode.OFF, f"[telemetry] enabled = false in {facts.names[0]}"
     if config.telemetry.mode is not None:
@@ -167,7 +187,7 @@ def _not_for_real(facts: Facts) -> _Verdict:
             return None
     if not facts.is_released:
         return Mode.OFF, "a development build"
-    if facts.is_under_test or "PYTEST_VERSION" in facts.environ:
+    if facts.is_under_test or any(name in facts.environ for name in _TEST_VARIABLES):
         return Mode.OFF, "run by a test runner"
     return None
 
@@ -198,6 +218,7 @@ ROWS: tuple[Row, ...] = (
     Row(3, _ALL, _opt_out),
     # What nobody can read comes before what anybody says: a refusal may stand in it.
     Row(4, _OURS, _damaged_person),
+    Row(4, _EVENTS, _refused_or_damaged_events),
     Row(5, _ALL, _damaged_config),
     Row(6, _OURS, _damaged_state),
     Row(0, _EVENTS, _no_events),

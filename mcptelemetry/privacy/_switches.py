@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Union
 
 from ..application import Application, is_released_version
@@ -29,10 +30,34 @@ from ..config import (
 from ..vocabulary import EnvDisabledReason
 from ._rows import Decision, Facts, Stream, decide
 
-__all__ = ["Decision", "Stream", "Switches", "is_disabled_by_env", "is_test_runner", "standing_refusal"]
+__all__ = [
+    "Decision",
+    "StandingSwitches",
+    "Stream",
+    "Switches",
+    "is_disabled_by_env",
+    "is_test_runner",
+    "is_under_test_runner",
+    "standing_refusal",
+]
 
-_TEST_RUNNERS = frozenset({"pytest", "unittest"})
-_TEST_COMMANDS = frozenset({"pytest", "pytest.exe", "py.test", "py.test.exe"})
+_TEST_RUNNERS = frozenset({"pytest", "unittest", "nose2"})
+_TEST_COMMANDS = frozenset({"pytest", "pytest.exe", "py.test", "py.test.exe", "nose2", "nose2.exe"})
+# What stands on the stack while a test runs. Not all of `unittest`: its mocks are used elsewhere too.
+_RUNNER_PACKAGES = frozenset({"pytest", "_pytest", "nose2"})
+_RUNNER_MODULES = frozenset(
+    {
+        "unittest.async_case",
+        "unittest.case",
+        "unittest.loader",
+        "unittest.main",
+        "unittest.runner",
+        "unittest.suite",
+        "django.core.management.commands.test",
+        "django.test.runner",
+        "twisted.trial.runner",
+    }
+)
 _REASON_OF_ROW = {1: EnvDisabledReason.DO_NOT_TRACK, 2: EnvDisabledReason.CI, 3: EnvDisabledReason.APP}
 
 
@@ -54,16 +79,54 @@ def standing_refusal(environ: Mapping[str, str], application: Application | None
     """
     Return why *environ* forbids every transmission, or None; *application* may be unknown.
 
-    These are the rows for whoever sends without files and without a person behind it: a
-    pipeline or an uploader that was built by hand.
+    These are the rows for a pipeline or an uploader that was built by hand; who asks often
+    keeps a `StandingSwitches`.
     """
-    decision = decide(Facts(environ, application), Stream.OPERATOR_EVENTS)
-    return None if decision.may_send else decision.reason
+    return StandingSwitches(environ, application).refusal()
+
+
+class StandingSwitches:
+    """
+    What binds a pipeline or an uploader that was built by hand: no application's files are known.
+
+    Two rows of the environment, and the person's word about events, looked at anew each time.
+    Safe from any thread.
+    """
+
+    def __init__(self, environ: Mapping[str, str], application: Application | None) -> None:
+        prepare_reader()  # here, in the host's thread: the worker's may be forked over
+        path = _path(person_directory(environ), PERSON_FILE)
+        self._person = WatchedFile(path, read_mode)
+        self._said_so_far = Facts(environ, application, names=(CONFIG_FILE, path, STATE_FILE))
+
+    def refusal(self) -> str | None:
+        """Return why nothing may leave now, or None: the gate's question."""
+        decision = decide(self._said_so_far._replace(person=self._person.look()), Stream.OPERATOR_EVENTS)
+        return None if decision.may_send else decision.reason
+
+
+def is_under_test_runner() -> bool:
+    """Return whether this process is a test runner's: `__main__` is one, or one called us from the main thread."""
+    return is_test_runner() or any(_is_of_test_runner(name) for name in _modules_on_main_stack())
+
+
+def _modules_on_main_stack() -> Iterator[str]:
+    """Yield the names of the modules whose functions the main thread is in now."""
+    # Not every interpreter tells; then `__main__` and the environment have to do.
+    frames = sys._current_frames() if hasattr(sys, "_current_frames") else {}
+    frame = frames.get(threading.main_thread().ident or 0)
+    while frame is not None:
+        yield str(frame.f_globals.get("__name__", ""))
+        frame = frame.f_back
+
+
+def _is_of_test_runner(module: str) -> bool:
+    return module.split(".", maxsplit=1)[0] in _RUNNER_PACKAGES or module in _RUNNER_MODULES
 
 
 def is_test_runner(main: object = None) -> bool:
     """
-    Return whether *main*, by default this process's `__main__`, is pytest or unittest.
+    Return whether *main*, by default this process's `__main__`, is a test runner.
 
     It is recognised by the module it was started as (``python -m pytest``) or by the name
     of its file (the command ``pytest``).
@@ -86,8 +149,8 @@ class Switches:
     *environ* is looked at anew each time, and so are the files in *data_dir* and
     *person_dir* (None: derived from *environ*; ``""``: there is none). *version* tells a
     development build from a release. *default* is the author's. *is_under_test* None means
-    to look at `__main__`, once. *clock* gives Unix seconds. Raises `ValueError` for a
-    *default* that is no mode.
+    to look for a test runner, once: in `__main__` and on the main thread's stack.
+    *clock* gives Unix seconds. Raises `ValueError` for a *default* that is no mode.
 
     Safe from any thread.
     """
@@ -126,7 +189,7 @@ class Switches:
             application,
             has_home=bool(has_place and person and (data_dir or application is None)),
             is_released=is_released_version(version),
-            is_under_test=is_test_runner() if is_under_test is None else is_under_test,
+            is_under_test=is_under_test_runner() if is_under_test is None else is_under_test,
             default=Mode(default),
             names=(self.config_path, self.person_path, self.state_path),
         )

@@ -19,7 +19,7 @@ from ..vocabulary import StartupOutcome
 from ._counters import COUNTER_TABLES
 from ._identity import Identity, renew_identity
 from ._sent import SENT_TABLES, SentDocument, read_sent
-from ._values import format_moment, parse_moment, read_value, write_value
+from ._values import format_moment, is_in_calendar, parse_moment, read_value, write_value
 
 if TYPE_CHECKING:
     import sqlite3
@@ -91,7 +91,6 @@ class Memory:
         self.database: Database = Database(path, _MIGRATIONS, busy_secs=busy_secs)
         self._clock = as_clock(clock)
         self._draw_id = draw_id
-        self._trouble: Trouble | None = None  # what became of the last change
 
     @property
     def path(self) -> str:
@@ -107,6 +106,9 @@ class Memory:
 
     def ensure_identity(self) -> Identity | Trouble:
         """Return the installation's identity as of now, having made, dated or rotated it when that is due."""
+        trouble = self._clock_trouble()
+        if trouble is not None:
+            return trouble  # an id must not be dated, or rotated, by such a clock
         picture = self.look()
         if picture.trouble is not None and picture.trouble.kind == "locked":
             return picture.trouble  # waiting once is enough
@@ -205,22 +207,27 @@ class Memory:
 
     def storage_trouble(self) -> Trouble | None:
         """Return why nothing could be stored here now, None when nothing speaks against it; writes nothing."""
-        found = self.look().trouble or self._trouble
+        found = self._clock_trouble() or self.look().trouble or self.database.trouble
         if found is not None or not self.path:
             return found
-        place = self.path
+        # The directory, although the file is there: each change needs a journal beside it.
+        place = os.path.dirname(self.path)
         while not os.path.lexists(place) and os.path.dirname(place) != place:
             place = os.path.dirname(place)
         if not os.access(place, os.W_OK):
             return Trouble("read-only", f"{place}: may not be written")
-        if place != self.path and not os.path.isdir(place):
+        if not os.path.isdir(place):
             return Trouble("unusable", f"{place}: is not a directory")
+        if os.path.lexists(self.path) and not os.access(self.path, os.W_OK):
+            return Trouble("read-only", f"{self.path}: may not be written")
         return None
 
+    def _clock_trouble(self) -> Trouble | None:
+        now = self._clock.time()
+        return None if is_in_calendar(now) else Trouble("clock", f"the clock stands at {now:.0f} s, which no calendar has")
+
     def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | Trouble:
-        result = self.database.change(work)
-        self._trouble = result if isinstance(result, Trouble) else None
-        return result
+        return self.database.change(work)
 
     def _note(self, values: dict[str, str]) -> bool:
         def note(connection: sqlite3.Connection) -> bool:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["format_moment", "parse_moment", "read_value", "write_value"]
+__all__ = ["format_moment", "is_in_calendar", "parse_moment", "read_value", "write_value"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+_LAST_SECS = (_LAST - _EPOCH).total_seconds()
 
 
 def read_value(connection: sqlite3.Connection, name: str) -> str | None:
@@ -31,9 +33,14 @@ def write_value(connection: sqlite3.Connection, name: str, value: str | None) ->
         connection.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))
 
 
+def is_in_calendar(secs: float) -> bool:
+    """Return whether Unix *secs* can be a present time: a clock may stand anywhere."""
+    return 0 <= secs <= _LAST_SECS
+
+
 def format_moment(secs: float) -> str:
-    """Return Unix *secs* as RFC 3339 in UTC, to the second: ``2026-01-31T12:00:00Z``."""
-    return (_EPOCH + timedelta(seconds=int(secs))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return Unix *secs* as RFC 3339 in UTC, to the second: ``2026-01-31T12:00:00Z``; the nearest there is."""
+    return (_EPOCH + timedelta(seconds=int(min(max(0, secs), _LAST_SECS)))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_moment(text: str | None) -> float | None:

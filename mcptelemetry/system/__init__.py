@@ -9,18 +9,22 @@ from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._exit import ExitHook
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
-from ._fork import around_fork
-from ._http import HttpTransport, NetworkSettings, is_loopback_host
+from ._fork import around_fork, begin_anew, notice_fork
+from ._hosts import join_host
+from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
+from ._ownership import ForeignFile
 from ._printable import printable
 from ._signals import SignalChain
 from ._tally import Tally, has_interpreter_lock
-from ._transport import Answer, NoAnswer, Request, Transport
+from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
+from ._urls import is_loopback_host, outline_of_url
 from ._worker import Worker
 
 __all__ = [
+    "BLOCK_BYTES",
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
@@ -30,6 +34,7 @@ __all__ = [
     "Database",
     "ExitHook",
     "FileStamp",
+    "ForeignFile",
     "HttpTransport",
     "NetworkSettings",
     "NoAnswer",
@@ -41,15 +46,20 @@ __all__ = [
     "Trouble",
     "Turn",
     "Turns",
+    "Withheld",
     "Worker",
     "around_fork",
     "as_clock",
+    "begin_anew",
     "draw_backoff_secs",
     "draw_uuid4",
     "has_interpreter_lock",
     "is_loopback_host",
     "is_uuid",
+    "join_host",
     "make_private_directory",
+    "notice_fork",
+    "outline_of_url",
     "package_logger",
     "printable",
     "read_small_file",

@@ -15,7 +15,7 @@ from time import monotonic as read_monotonic
 from time import sleep
 from urllib.parse import unquote, urlsplit
 
-from ._transport import Answer, NoAnswer, Request
+from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Withheld
 
 __all__ = ["AppendTransport"]
 
@@ -36,7 +36,11 @@ class AppendTransport:
             import fcntl  # noqa: F401, PLC0415  absent on Windows
 
     def post(self, request: Request) -> Answer:
-        """Append the body; raise `NoAnswer` when the file cannot take all of it."""
+        """
+        Append the body; raise `NoAnswer` when the file cannot take all of it.
+
+        `Withheld` when it may not be written; what stands there of it by then is taken back.
+        """
         path = _path_of(request.url)
         try:
             descriptor = os.open(path, _OPEN_FLAGS, 0o600)
@@ -48,8 +52,10 @@ class AppendTransport:
                 # A pipe would take half a line, or hold the worker until somebody reads.
                 msg = "it is not a regular file"
                 raise NoAnswer(msg)
-            with _alone_in(descriptor, request.timeout_secs):
-                _write_whole(descriptor, request.body)
+            with _alone_in(descriptor, request.timeout_secs) as is_alone:
+                # Alone, in blocks; beside other writers only one step keeps a line whole.
+                block_bytes = BLOCK_BYTES if is_alone else max(len(request.body), 1)
+                _write_whole(descriptor, request, block_bytes)
         finally:
             os.close(descriptor)
         return Answer(200, {}, b"")
@@ -70,30 +76,40 @@ def _path_of(url: str) -> str:
     return url2pathname(path)
 
 
-def _write_whole(descriptor: int, body: bytes) -> None:
+def _write_whole(descriptor: int, request: Request, block_bytes: int) -> None:
     before = os.fstat(descriptor).st_size
     try:
-        written = os.write(descriptor, body)
-        while written < len(body):
-            written += os.write(descriptor, body[written:])
-    except OSError as error:
+        _write_blocks(descriptor, request, block_bytes)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, before)
+        if not isinstance(error, OSError):
+            raise
         msg = f"cannot write the file: {error.strerror}"
         raise NoAnswer(msg) from None
 
 
+def _write_blocks(descriptor: int, request: Request, block_bytes: int) -> None:
+    for start in range(0, max(len(request.body), 1), block_bytes):
+        if not request.may_send():
+            raise Withheld
+        block = request.body[start : start + block_bytes]
+        written = os.write(descriptor, block)
+        while written < len(block):
+            written += os.write(descriptor, block[written:])
+
+
 @contextlib.contextmanager
-def _alone_in(descriptor: int, timeout_secs: float) -> Iterator[None]:
+def _alone_in(descriptor: int, timeout_secs: float) -> Iterator[bool]:
     """
-    Hold the file against other writers of ours, where the system can lock files.
+    Hold the file against other writers of ours, and say whether the system can lock files at all.
 
     Raises `NoAnswer` when another one holds it for longer than *timeout_secs*.
     """
     try:
         import fcntl  # noqa: PLC0415  absent on Windows
     except ImportError:
-        yield
+        yield False
         return
     ends_at = read_monotonic() + timeout_secs
     while True:
@@ -105,7 +121,9 @@ def _alone_in(descriptor: int, timeout_secs: float) -> Iterator[None]:
                 raise NoAnswer(msg) from None
             sleep(_LOOK_AGAIN_SECS)
         except OSError:
-            break  # a file system without locks: appending is whole as it is
-        else:
+            is_alone = False  # a file system without locks: appending is whole as it is
             break
-    yield  # closing the descriptor lets go of the lock
+        else:
+            is_alone = True
+            break
+    yield is_alone  # closing the descriptor lets go of the lock

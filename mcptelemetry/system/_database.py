@@ -10,13 +10,15 @@ host loses by it is for the caller to say. sqlite3 itself is imported when the f
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
 from ._files import make_private_directory
-from ._fork import around_fork
+from ._fork import around_fork, the_register
 from ._turns import Turns
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ _KIND_OF_TEXT = (
     ("unsupported file format", "corrupt"),
     ("datatype mismatch", "corrupt"),
 )
+# PyPy closes a cursor of which not every row was read with the garbage, and until then nothing
+# can be committed.
+_LETS_GO_LATE = sys.implementation.name != "cpython"
 _IS_THERE_ALREADY = ("already exists", "duplicate column name")
 
 
@@ -73,10 +78,13 @@ class Database:
         self.path = path
         self._migrations = migrations
         self._busy_secs = busy_secs
-        self._sqlite = _import_sqlite()
+        self.trouble: Trouble | None = None
+        """Why the last change could not be made, None when it could."""
+        self._sqlite: Any = None
+        with contextlib.suppress(ImportError, OSError):  # said when something is to be stored
+            self._sqlite = _import_sqlite()
         self._turns = Turns()  # one transaction at a time, and none during a fork
         self._is_cut_off = False
-        self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None  # only with a turn
         self._abandoned: list[object] = []
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
@@ -89,7 +97,9 @@ class Database:
         *work* must not wait for anything. What it raises undoes the transaction and is
         passed on, but for sqlite's own errors, which are `Trouble`.
         """
-        return self._in_turn(lambda: self._change(work))
+        found = self._in_turn(lambda: self._change(work))
+        self.trouble = found if isinstance(found, Trouble) else None
+        return found
 
     def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble, None]:  # noqa: UP007  3.9
         """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
@@ -98,12 +108,16 @@ class Database:
     # -- one transaction --------------------------------------------------------------
 
     def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
-        if self._sqlite is None:
-            return Trouble("unusable", "this Python was built without sqlite3")
         if not self.path:
             return Trouble("no place", "there is no home directory to store anything in")
-        if self._pid != os.getpid():
-            self._renew()  # forked by C code, of which Python is not told
+        if self._sqlite is None:
+            try:
+                self._sqlite = _import_sqlite()
+            except ImportError:
+                return Trouble("unusable", "this Python was built without sqlite3")
+            except OSError as error:  # not one descriptor was free: it is asked again next time
+                return self._trouble(error)
+        the_register.notice_fork()
         if self._is_cut_off:
             return Trouble("forked", "this process was forked while its parent was writing")
         turn = self._turns.take(self._busy_secs)
@@ -112,7 +126,7 @@ class Database:
         try:
             self._close()
             return act()
-        except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError) as error:
+        except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError, OverflowError) as error:
             return self._trouble(error)
         finally:
             self._turns.give_back(turn)
@@ -136,6 +150,8 @@ class Database:
                 self._migrate(connection)
                 result = work(connection)
                 self._require_own(connection)
+                if _LETS_GO_LATE:
+                    gc.collect()
                 connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(Exception):
@@ -243,18 +259,15 @@ class Database:
         # sqlite believes the parent's transaction to be this process's own, and its memory
         # may be locked by a thread that does not exist here: better to store nothing.
         self._is_cut_off = self._turns.renew() or self._is_cut_off
-        self._pid = os.getpid()
         if self._connection is not None:
             # Kept, unused: closing it would undo the parent's transaction on the disk.
             self._abandoned.append(self._connection)
             self._connection = None
 
 
-def _import_sqlite() -> Any:  # noqa: ANN401  a module
-    try:
-        import sqlite3  # noqa: PLC0415  costs more than all the rest; only who stores something pays
-    except ImportError:
-        return None
+def _import_sqlite() -> Any:
+    import sqlite3  # costs more than all the rest; only who stores something pays
+
     return sqlite3
 
 

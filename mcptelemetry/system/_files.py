@@ -12,6 +12,8 @@ import contextlib
 import os
 import stat
 
+from ._ownership import require_own_file
+
 __all__ = ["FileStamp", "make_private_directory", "read_small_file", "stamp_of", "write_atomically"]
 
 # What no platform but one has is harmless to leave out elsewhere.
@@ -48,16 +50,18 @@ def stamp_of(path: str) -> FileStamp | None:
 
 def read_small_file(path: str, *, limit_bytes: int) -> bytes:
     """
-    Return the bytes of the regular file *path*.
+    Return the bytes of the regular file *path*, when nobody but this user and root can have written it.
 
-    Raises `OSError` when it cannot be read, is not a regular file (a pipe put there would
-    hold the host for ever) or is longer than *limit_bytes*.
+    Raises `ForeignFile` when somebody else can, and another `OSError` when it cannot be read,
+    is not a regular file (a pipe put there would hold the host for ever) or is longer than
+    *limit_bytes*.
     """
     descriptor = os.open(path, _READ_FLAGS)  # never waits, whatever is found there
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             msg = "it is not a regular file"
             raise OSError(msg)
+        require_own_file(descriptor, path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(limit_bytes + 1)
     finally:

@@ -21,7 +21,15 @@ from time import sleep
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
-__all__ = ["FORK_WAIT_SECS", "ForkRegister", "WeakKey", "around_fork", "the_register"]
+__all__ = [
+    "FORK_WAIT_SECS",
+    "ForkRegister",
+    "WeakKey",
+    "around_fork",
+    "begin_anew",
+    "notice_fork",
+    "the_register",
+]
 
 FORK_WAIT_SECS = 0.05
 """How long a fork waits, in all, for those who are in the middle of something."""
@@ -82,6 +90,7 @@ class ForkRegister:
         self.under_way: list[None] = []
         """One entry for each fork that has begun here and is not over."""
         self._surfacing: list[FrameType] = []
+        self._pid = os.getpid()
 
     def install(self) -> None:
         """Give the interpreter the three hooks; to be done once."""
@@ -130,7 +139,7 @@ class ForkRegister:
 
     def begin_anew(self) -> None:
         """Have all members begin anew: this is a forked child."""
-        pid = os.getpid()
+        pid = self._pid = os.getpid()
         self.under_way.clear()
         self._forget_surfacing()
         raised = None
@@ -140,6 +149,11 @@ class ForkRegister:
                 return  # forked again meanwhile, by a signal handler: that has done it all
         if raised is not None:
             self._surface(raised)
+
+    def notice_fork(self) -> None:
+        """Have all begin anew when this process was forked by C code, of which Python is not told."""
+        if self._pid != os.getpid():
+            self.begin_anew()
 
     def _wait(self, began_at: float) -> None:
         for weak in tuple(self._sections):
@@ -228,3 +242,13 @@ def around_fork(*, in_child: Callable[[], object], place: str = "state") -> None
     *place* (a key of `RANKS`) says among whom; within a place the order is that of these calls.
     """
     the_register.add(in_child, RANKS[place])
+
+
+def notice_fork() -> None:
+    """Have everything of ours begin anew when this is another process than before, whoever forked it."""
+    the_register.notice_fork()
+
+
+def begin_anew() -> None:
+    """Have everything of ours in this process begin anew, as after a fork."""
+    the_register.begin_anew()

@@ -1,34 +1,41 @@
 """
-HTTP through one kept-alive `requests.Session`, which is imported at the first send.
+HTTP over one kept-alive connection of `requests`, which is imported at the first send.
 
 Nothing of the surroundings gets in unasked: no redirect is followed, no cookie kept, no
-`~/.netrc` read, no trace header added; proxy and certificate settings come from the given
-environment and network settings only.
+`~/.netrc` read, no header added, whoever patched what; proxy and certificate settings come
+from the given environment and network settings only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .._version import VERSION
+from ._clock import Clock, SystemClock
 from ._fork import around_fork
 from ._transport import Answer, NoAnswer, Request
 from ._turns import Turns
+from ._urls import is_loopback_host, outline_of_url
 
 if TYPE_CHECKING:
-    import requests
+    from ._connection import Letter
+    from ._session import Adapter, PreparedLetter
 
-__all__ = ["HttpTransport", "NetworkSettings", "is_loopback_host"]
+__all__ = ["HttpTransport", "NetworkSettings"]
 
 _USER_AGENT = f"mcptelemetry/{VERSION}"
 # Other threads of a busy host make an import slow, and a child has no second chance.
 _FORK_WAITS_FOR_IMPORT_SECS = 20.0
 _NESTED_ERRORS_MAX = 20
+_REST_MAX_SECS = 5.0
+_PROXY_WANTS_CREDENTIALS = 407
+_TUNNEL_FAILED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 
 
 class NetworkSettings(NamedTuple):
@@ -36,6 +43,11 @@ class NetworkSettings(NamedTuple):
 
     https_proxy: str | None = None
     ca_bundle: str | None = None
+
+    def __repr__(self) -> str:
+        # A proxy's URL may hold the password of its user.
+        proxy = None if self.https_proxy is None else outline_of_url(self.https_proxy)
+        return f"NetworkSettings(https_proxy={proxy!r}, ca_bundle={self.ca_bundle!r})"
 
 
 class HttpTransport:
@@ -47,11 +59,17 @@ class HttpTransport:
     """
 
     def __init__(
-        self, *, environ: Mapping[str, str] | None = None, network: NetworkSettings | None = None
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        network: NetworkSettings | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._network = NetworkSettings() if network is None else network
-        self._session: requests.Session | None = None
+        self._clock = SystemClock() if clock is None else clock
+        self._adapter: Adapter | None = None
+        self._answered_at = 0.0  # monotonic
         self._abandoned: list[object] = []
         # Taken while requests is imported, and waited for by every fork: a child that was forked
         # in the middle of an import would wait for ever for a module lock that no thread holds.
@@ -60,61 +78,80 @@ class HttpTransport:
         around_fork(in_child=self.renew, place="transport")
 
     def post(self, request: Request) -> Answer:
-        """Send *request*; raise `NoAnswer` when no status came back."""
-        session = self._session or self._open_session()
+        """Send *request*; raise `NoAnswer` when no status came back, `Withheld` when it may not be sent."""
+        adapter = self._adapter or self._open_adapter()
+        if self._clock.monotonic() - self._answered_at > _REST_MAX_SECS:
+            adapter.close()  # a balancer on the way may have forgotten the connection, and say nothing
         from requests import RequestException  # noqa: PLC0415  loaded by now, and never before
 
-        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
         try:
-            with _without_tracing():
-                response = session.post(
-                    request.url,
-                    data=request.body,
-                    headers=headers,
-                    timeout=request.timeout_secs,
-                    allow_redirects=False,
-                    stream=True,
-                    proxies=self._proxies_for(request.url),
-                    verify=self._certificates(),
-                )
-                with response:
-                    return Answer(
-                        response.status_code,
-                        {name.lower(): value for name, value in response.headers.items()},
-                        _read_at_most(response.raw, request.answer_max_bytes),
-                    )
+            headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
+            proxies = self._proxies_for(request.url)
+
+            def prepare() -> PreparedLetter:
+                return adapter.prepare(request.url, request.body, headers, proxies, request.may_send)
+
+            first = prepare()
+            try:
+                return self._exchange(adapter, first, request, proxies)
+            except (RequestException, OSError) as error:
+                if not (request.is_repeatable and _broke_at_rest(first.letter, error)):
+                    raise
+                adapter.close()
+                return self._exchange(adapter, prepare(), request, proxies)
         except (RequestException, OSError, ValueError) as error:
             raise NoAnswer(_describe(error)) from None
 
     def renew(self) -> None:
-        """Forget the session of the parent, whose sockets and locks this child shares."""
+        """Forget the connection of the parent, whose sockets and locks this child shares."""
         self._is_cut_off = self._imports.renew() or self._is_cut_off
-        if self._session is not None:
+        if self._adapter is not None:
             # Kept, unused: letting go of it would run its clean-up on shared state.
-            self._abandoned.append(self._session)
-            self._session = None
+            self._abandoned.append(self._adapter)
+            self._adapter = None
 
     def close(self) -> None:
-        """Close the session's connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        """Close the connection."""
+        adapter, self._adapter = self._adapter, None
+        if adapter is not None:
+            adapter.close()
 
-    def _open_session(self) -> requests.Session:
+    def _exchange(
+        self, adapter: Adapter, prepared: PreparedLetter, request: Request, proxies: dict[str, str]
+    ) -> Answer:
+        with _without_tracing():
+            response = adapter.send(
+                prepared,
+                timeout=request.timeout_secs,
+                stream=True,
+                proxies=proxies,
+                verify=self._certificates(),
+            )
+            with response:
+                self._answered_at = self._clock.monotonic()
+                if response.status_code == _PROXY_WANTS_CREDENTIALS and proxies:
+                    raise _ProxyRefusal(response.status_code)
+                return Answer(
+                    response.status_code,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    _read_at_most(response.raw, request.answer_max_bytes),
+                )
+
+    def _open_adapter(self) -> Adapter:
         if self._is_cut_off:
             msg = "this process was forked while its parent was importing requests"
             raise NoAnswer(msg)
         turn = self._imports.take(_FORK_WAITS_FOR_IMPORT_SECS)
         try:
-            from ._session import build_session  # noqa: PLC0415  this is where requests comes in
+            from ._session import Adapter  # noqa: PLC0415  this is where requests comes in
 
             # The codec behind every look-up of a name imports itself at its first use.
             "localhost".encode("idna")
         finally:
             if turn is not None:
                 self._imports.give_back(turn)
-        self._session = build_session()
-        return self._session
+        self._adapter = Adapter()
+        return self._adapter
 
     def _certificates(self) -> str | bool:
         names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -126,11 +163,7 @@ class HttpTransport:
         host = parts.hostname or ""
         if is_loopback_host(host):
             return {}  # what is meant for this machine does not take a way round by another
-        # Heavy, and loaded by requests anyway.
-        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in its stubs
-
-        refused = self._first_of("no_proxy")
-        if refused and proxy_bypass_environment(parts.netloc, {"no": refused}):
+        if _is_past_proxies(parts.netloc, host, self._first_of("no_proxy") or ""):
             return {}
         own = self._network.https_proxy if parts.scheme == "https" else None
         proxy = own or self._first_of(f"{parts.scheme}_proxy") or self._first_of("all_proxy")
@@ -138,18 +171,6 @@ class HttpTransport:
 
     def _first_of(self, name: str) -> str | None:
         return self._environ.get(name) or self._environ.get(name.upper()) or None
-
-
-def is_loopback_host(host: str) -> bool:
-    """Return whether *host* (a name or an address, no port) can only be this machine."""
-    import ipaddress  # noqa: PLC0415  not needed to import the package or to record
-
-    if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_at_most(raw: Any, count: int) -> bytes:  # noqa: ANN401  urllib3's response
@@ -170,9 +191,31 @@ def _read_at_most(raw: Any, count: int) -> bytes:  # noqa: ANN401  urllib3's res
     return bytes(parts)
 
 
-def _describe(error: BaseException) -> str:
-    """Return a few words without addresses of objects, URLs or credentials."""
-    # The libraries wrap each other's errors; the system's own, innermost, says it best.
+def _is_past_proxies(netloc: str, host: str, refused: str) -> bool:
+    """Return whether *refused*, the text of NO_PROXY, says that *host* is reached directly."""
+    if not refused:
+        return False
+    # Heavy, and loaded by requests anyway.
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in its stubs
+
+    from requests.utils import address_in_network, is_ipv4_address, is_valid_cidr
+
+    words = [word for word in refused.replace(" ", "").split(",") if word]
+    if is_ipv4_address(host) and any(is_valid_cidr(word) and address_in_network(host, word) for word in words):
+        return True
+    return bool(proxy_bypass_environment(netloc, {"no": refused}))
+
+
+class _ProxyRefusal(OSError):
+    """The proxy itself answered, with that status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the proxy answered {status}")
+        self.status = status
+
+
+def _errors_in(error: BaseException) -> list[BaseException]:
+    """Return *error* and what is wrapped in it: the libraries wrap each other's errors."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting and len(seen) < _NESTED_ERRORS_MAX:
@@ -180,10 +223,43 @@ def _describe(error: BaseException) -> str:
         if isinstance(current, BaseException) and current not in seen:
             seen.append(current)
             waiting += [getattr(current, "reason", None), *current.args, current.__cause__, current.__context__]
+    return seen
+
+
+def _broke_at_rest(letter: Letter, error: BaseException) -> bool:
+    """Return whether a connection that had served before ended without a word about *letter*."""
+    import ssl  # noqa: PLC0415  loaded with requests
+
+    broken = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return (
+        letter.is_on_used_connection
+        and not letter.has_answer_begun
+        and any(isinstance(found, broken) for found in _errors_in(error))
+    )
+
+
+def _describe(error: BaseException) -> str:
+    """Return a few words without addresses of objects, URLs or credentials, and the mend where one is known."""
+    seen = _errors_in(error)
+    for current in seen:
+        if isinstance(current, _ProxyRefusal):
+            return _proxy_trouble(current.status)
+        tunnel = _TUNNEL_FAILED.match(str(current))
+        if tunnel is not None:
+            return _proxy_trouble(int(tunnel.group(1)))
+        if "SOCKS" in str(current) and "dependencies" in str(current):
+            return "install PySocks for a socks5 proxy"
+    # The system's own error, innermost, says it best.
     for current in seen:
         if isinstance(current, OSError) and current.strerror:
             return current.strerror.lower()
     return type(seen[-1]).__name__
+
+
+def _proxy_trouble(status: int) -> str:
+    if status == _PROXY_WANTS_CREDENTIALS:
+        return f"the proxy wants credentials ({status}); write them into its URL"
+    return f"the proxy refused the way ({status})"
 
 
 @contextlib.contextmanager

@@ -1,85 +1,29 @@
 """
-The `requests.Session` we use, with two additions that it lacks.
+The way of a request through `requests`: an adapter of our own, and no session round it.
 
-Reading an answer has one deadline rather than one a packet, so that a server that drips
-its headers cannot hold the worker for ever; and the pool's queue has no lock that a fork
-could leave held in the child. Importing this module imports `requests`.
+A session would look at cookies, redirects, `~/.netrc` and the hooks of others for each
+request, which is most of its cost; the adapter keeps connections, proxies and certificates.
+Its pool has no lock that a fork could leave held in the child. Importing this module
+imports `requests`.
 """
 
 from __future__ import annotations
 
-import io
 import queue
-import socket
-import time
 from collections import deque
-from http.client import HTTPResponse
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests.structures import CaseInsensitiveDict
 
-__all__ = ["build_session"]
+from ._connection import Letter, guard_connection
 
+__all__ = ["Adapter", "PreparedLetter"]
 
-def build_session() -> requests.Session:
-    """Return a session that takes nothing from its surroundings."""
-    session = _Session()
-    session.trust_env = False  # no ~/.netrc, and no proxy that was not handed over
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.clear()
-    adapter = _Adapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-class _Session(requests.Session):
-    """A session that does not look where a redirect leads, not even when told not to follow it."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  requests' signature
-        # Otherwise requests reads the whole body of a redirect, however long, and stumbles
-        # over a target that is no address.
-        return None
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Reads a socket's bytes until a moment that all reads share."""
-
-    def __init__(self, sock: Any, secs: float) -> None:  # noqa: ANN401  plain or TLS socket
-        self._sock = sock
-        self._ends_at = time.monotonic() + secs
-        # The socket counts its readers and closes itself with the last of them.
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401  any writable buffer
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            msg = "the answer took too long"
-            raise socket.timeout(msg)
-        self._sock.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineResponse(HTTPResponse):
-    """An answer whose every read obeys the deadline that began with it."""
-
-    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401  http.client's signature
-        super().__init__(sock, *args, **options)
-        secs = sock.gettimeout()
-        if secs:
-            self.fp.close()
-            self.fp = io.BufferedReader(_DeadlineReader(sock, secs))
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class _LockFreeQueue:
@@ -104,32 +48,72 @@ class _LockFreeQueue:
         return len(self._items)
 
 
-def _with_deadline(connection_class: Any) -> Any:  # noqa: ANN401  one of urllib3's connection classes
-    return type(connection_class.__name__, (connection_class,), {"response_class": _DeadlineResponse})
+class PreparedLetter(requests.PreparedRequest):
+    """A POST as the adapter takes it; what goes over the wire is its *letter*."""
+
+    letter: Letter
 
 
-class _HttpPool(HTTPConnectionPool):
-    QueueCls = _LockFreeQueue  # type: ignore[assignment]  # the four methods that urllib3 calls
-    ConnectionCls = _with_deadline(HTTPConnectionPool.ConnectionCls)
+class Adapter(HTTPAdapter):
+    """An adapter whose pools are ours, with and without a proxy, and which keeps one connection."""
 
-
-class _HttpsPool(HTTPSConnectionPool):
-    QueueCls = _LockFreeQueue  # type: ignore[assignment]  # as above
-    ConnectionCls = _with_deadline(HTTPSConnectionPool.ConnectionCls)
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter whose pools are ours, with and without a proxy."""
+    def __init__(self) -> None:
+        self._prepared_urls: dict[str, str] = {}
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  requests' signature
         super().init_poolmanager(*args, **options)
         self._use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  requests' signature
+        is_known = bool(args) and args[0] in self.proxy_manager
         manager = super().proxy_manager_for(*args, **options)
-        self._use_our_pools(manager)
+        if not is_known:
+            self._use_our_pools(manager)
         return manager
+
+    def prepare(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        proxies: Mapping[str, str],
+        may_send: Callable[[], bool],
+    ) -> PreparedLetter:
+        """Return the request for `send`; a `RequestException` or `ValueError` when it cannot be one."""
+        prepared = PreparedLetter()
+        prepared.method = "POST"
+        prepared.url = self._prepared_urls.get(url)
+        if prepared.url is None:
+            prepared.prepare_url(url, None)
+            self._prepared_urls = {url: str(prepared.url)}
+        proxy = proxies.get(urlsplit(url).scheme)
+        own = dict(_complete(prepared.url or "", body, headers))
+        if proxy and url.lower().startswith("http:"):  # the proxy reads the request itself
+            own.update(self.proxy_headers(proxy))
+        target = self.request_url(prepared, dict(proxies))
+        prepared.letter = Letter.of(body, target, own.items(), may_send)
+        prepared.headers = CaseInsensitiveDict(own)
+        prepared.body = prepared.letter
+        prepared._cookies = requests.cookies.RequestsCookieJar()  # type: ignore[attr-defined]  # not in its stubs
+        return prepared
 
     @staticmethod
     def _use_our_pools(manager: Any) -> None:  # noqa: ANN401  a pool manager of urllib3
-        manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        # Derived from the manager's own: a SOCKS proxy has connections of another kind.
+        manager.pool_classes_by_scheme = {
+            scheme: type(
+                pool.__name__,
+                (pool,),
+                {"QueueCls": _LockFreeQueue, "ConnectionCls": guard_connection(pool.ConnectionCls)},
+            )
+            for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+
+
+def _complete(url: str, body: bytes, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield *headers* with the two that every POST has."""
+    parts = urlsplit(url)
+    yield "Host", parts.netloc.rpartition("@")[2].removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
+    yield from headers.items()
+    yield "Content-Length", str(len(body))

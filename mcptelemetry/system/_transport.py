@@ -7,20 +7,30 @@ of the body the caller wants to see; whether that is good news is not judged her
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from ..errors import TelemetryError
+from ._urls import outline_of_url
 
-__all__ = ["Answer", "NoAnswer", "Request", "Transport"]
+__all__ = ["BLOCK_BYTES", "Answer", "NoAnswer", "Request", "Transport", "Withheld"]
+
+BLOCK_BYTES = 16 * 1024
+"""How much of a body is written before it is asked again whether it may leave."""
+
+
+def _always() -> bool:
+    return True
 
 
 class Request(NamedTuple):
     """
     One POST.
 
-    *timeout_secs* bounds connecting, sending and reading each; at most
-    *answer_max_bytes* of the answer's body are read.
+    *timeout_secs* bounds connecting, sending and reading each; at most *answer_max_bytes* of
+    the answer's body are read. *may_send* is asked when the way stands, before the first byte
+    leaves, and again before each further `BLOCK_BYTES` of the body. Without *is_repeatable*
+    the body is never written twice, not even when a connection at rest turns out to be dead.
     """
 
     url: str
@@ -28,6 +38,15 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     timeout_secs: float
     answer_max_bytes: int = 4096
+    may_send: Callable[[], bool] = _always
+    is_repeatable: bool = True
+
+    def __repr__(self) -> str:
+        # A header may hold a token, a body what a person wrote, a query a key.
+        return (
+            f"Request({outline_of_url(self.url)!r}, {len(self.body)} bytes, headers={sorted(self.headers)}, "
+            f"timeout_secs={self.timeout_secs!r})"
+        )
 
 
 class Answer(NamedTuple):
@@ -42,11 +61,15 @@ class NoAnswer(TelemetryError):
     """No status came back: refused, reset, timed out, not resolved, or not an answer at all."""
 
 
+class Withheld(TelemetryError):
+    """The request's *may_send* said no: nothing left, or nothing more of the body did."""
+
+
 class Transport(Protocol):
     """A way out."""
 
     def post(self, request: Request) -> Answer:
-        """Send *request*; raise `NoAnswer` when no status came back."""
+        """Send *request*; raise `NoAnswer` when no status came back, `Withheld` when it may not be sent."""
 
     def renew(self) -> None:
         """Forget every connection: this is a forked child, and they are its parent's."""

@@ -87,7 +87,10 @@ class Turns:
             if read_monotonic() >= ends_at:
                 self.give_back(turn)
                 return None
-            sleep(pause_secs)
+            is_next = self._is_next(turn)
+            if is_next:
+                self._remove_stale_first()  # by one of all who wait: it looks at every thread's stack
+            sleep(_PAUSE_MIN_SECS if is_next else pause_secs)
             pause_secs = min(pause_secs * 2, _PAUSE_MAX_SECS)
         return turn
 
@@ -107,15 +110,21 @@ class Turns:
         return was_busy
 
     def _is_let_in(self, turn: Turn, *, may_wait_for_forks: bool) -> bool:
-        first = next(iter(tuple(self._queue)), None)
-        if first is not turn:
-            self._remove_stale()
+        if next(iter(tuple(self._queue)), None) is not turn:
             return False
         # In this order, and a fork in the other: one of the two sees the other.
         turn.is_inside = True
         if self._forks_under_way and may_wait_for_forks:
             turn.is_inside = False
         return turn.is_inside
+
+    def _is_next(self, turn: Turn) -> bool:
+        return turn in tuple(self._queue)[:2]
+
+    def _remove_stale_first(self) -> None:
+        first = next(iter(tuple(self._queue)), None)
+        if first is not None and first.is_stale():
+            self._queue.pop(first, None)
 
     def _remove_stale(self) -> None:
         for turn in tuple(self._queue):

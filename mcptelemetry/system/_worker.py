@@ -15,6 +15,8 @@ from collections.abc import Callable
 from time import monotonic as read_monotonic
 
 from ._bell import Bell
+from ._fork import the_register
+from ._hosts import join_host, may_start_thread
 
 __all__ = ["Worker"]
 
@@ -52,14 +54,19 @@ class Worker:
         Start the thread when there is none; return whether one runs now, or will in a moment.
 
         Never raises and never waits: a machine out of threads, which is asked again after a
-        second, or an interpreter that is closing down, only means that nothing is sent.
+        second, an interpreter that is closing down, or a process that is to be forked by C
+        code, only means that nothing is sent.
         """
+        the_register.notice_fork()
         if self.is_running and not self._was_killed():
             return True
         now = read_monotonic()
         if sys.is_finalizing() or (
             self._failed_at is not None and now - self._failed_at < _START_AGAIN_AFTER_SECS
         ):
+            return False
+        join_host()
+        if not may_start_thread():
             return False
         try:
             self._starting = None
@@ -85,7 +92,10 @@ class Worker:
             return False
         bell = Bell()
         self._joiners.append(bell)
-        return bell.wait_for(lambda: not self.is_running, timeout)
+        try:
+            return bell.wait_for(lambda: not self.is_running, timeout)
+        finally:
+            self._joiners = [other for other in self._joiners if other is not bell]
 
     def run_here(self) -> None:
         """Take turns in the caller's thread until the last, unless the thread is at it."""
@@ -125,15 +135,18 @@ class Worker:
         try:
             self.is_running = True
             self._thread_ident = threading.get_ident()
-            while self._turn():
+            # Not when it was forgotten meanwhile: a process that was told that it is another one
+            # (`after_fork`) has its threads all the same.
+            while self._turning is turning and self._turn():
                 pass
         except BaseException:  # noqa: BLE001, S110  printed by nobody: stderr is the host's
             pass
         finally:
-            self._thread_ident = 0
-            self._thread = None
             turning.release()
-            self._on_end()
-            self.is_running = False
-            for bell in tuple(self._joiners):
-                bell.ring()
+            if self._turning is turning:
+                self._thread_ident = 0
+                self._thread = None
+                self._on_end()
+                self.is_running = False
+                for bell in tuple(self._joiners):
+                    bell.ring()

@@ -2,7 +2,8 @@
 A way out that leads nowhere: it remembers every request and answers from a script.
 
 What it hands back obeys the same contract as the real ones: header names in lower case,
-no more of the body than was asked for, `NoAnswer` when no status came back.
+no more of the body than was asked for, `NoAnswer` when no status came back, `Withheld` when
+the request may not be sent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from typing import Union
 
-from ..system import Answer, Request
+from ..system import BLOCK_BYTES, Answer, Request, Withheld
 
 __all__ = ["ScriptedTransport", "Step"]
 
@@ -44,7 +45,15 @@ class ScriptedTransport:
         return f"ScriptedTransport({len(self.requests)} posted, {len(self._steps)} steps left)"
 
     def post(self, request: Request) -> Answer:
-        """Remember *request* and play the next step."""
+        """
+        Remember *request* and play the next step.
+
+        It is asked whether it may be sent as often as a real one: before the first byte and
+        before each further block. When it may not, it is not remembered and no step is played.
+        """
+        for _ in range(0, max(len(request.body), 1), BLOCK_BYTES):
+            if not request.may_send():
+                raise Withheld
         with self._lock:
             self.requests.append(request)
             step = self._steps.pop(0) if self._steps else self._otherwise

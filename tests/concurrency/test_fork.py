@@ -104,3 +104,16 @@ def test_multiprocessing_pool_delivers_at_its_end(run_host):
     with InProcessCollector() as collector:
         run_host("multiprocessing_host.py", collector.events_url, "fork", "pool")
         assert stored(collector) == {**{f"child_{number}": 2 for number in range(8)}, "parent": 1}
+
+
+@pytest.mark.parametrize("scene", ["quiet", "waiting"])
+def test_fork_by_c_code_is_noticed_by_the_process_id(run_host, scene):
+    """Forked without a word to Python, each child delivers its own, with ids of its own, and nothing of the parent's."""
+    with InProcessCollector() as collector:
+        result = run_host("c_fork_host.py", collector.events_url, scene)
+        assert result.facts["statuses"] == [0, 0, 0]
+        assert stored(collector) == {
+            **{f"child_{number}": 4 for number in range(3)},
+            "parent": 2 if scene == "waiting" else 1,
+        }
+        assert len({event.id.split("-")[0] for event in collector.events()}) == 4

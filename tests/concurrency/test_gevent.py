@@ -11,9 +11,9 @@ from mcptelemetry.testing import InProcessCollector
 pytest.importorskip("gevent", reason="gevent belongs to the test extra and is not installed")
 
 
-@pytest.mark.parametrize("scene", ["before", "after"])
+@pytest.mark.parametrize("scene", ["before", "after", "between"])
 def test_gevent_patched_delivers_everything_once(run_host, scene):
-    """With everything patched before or after the import, all is delivered, at the exit too."""
+    """Patched before or after the import, or between making and starting, all is delivered, at the exit too."""
     with InProcessCollector() as collector:
         result = run_host("gevent_host.py", collector.events_url, scene)
         account = result.facts["account"]

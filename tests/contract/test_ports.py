@@ -6,7 +6,16 @@ import contextlib
 
 import pytest
 
-from mcptelemetry.system import Answer, AppendTransport, HttpTransport, NoAnswer, Request, SystemClock
+from mcptelemetry.system import (
+    BLOCK_BYTES,
+    Answer,
+    AppendTransport,
+    HttpTransport,
+    NoAnswer,
+    Request,
+    SystemClock,
+    Withheld,
+)
 from mcptelemetry.testing import FakeClock, ScriptedServer, ScriptedTransport, refusing_url
 
 BODY = b"x" * 100
@@ -74,6 +83,47 @@ def test_transport_goes_on_after_renewal_and_closing(kind, tmp_path):
             step()
             assert transport.post(Request(url, b"{}\n", {}, 5.0)).status in (200, 202)
         transport.close()
+
+
+@KINDS
+@pytest.mark.parametrize(("size", "questions"), [(0, 1), (1, 1), (BLOCK_BYTES, 1), (BLOCK_BYTES + 1, 2), (40_000, 3)])
+def test_transport_asks_before_each_block(kind, size, questions, tmp_path):
+    """Whether the body may leave is asked before its first byte, and again before each further block."""
+    asked = []
+    with answering(kind, tmp_path) as (transport, url):
+        transport.post(Request(url, b"x" * size, {}, 5.0, may_send=lambda: not asked.append(None)))
+        transport.close()
+    assert len(asked) == questions
+
+
+@KINDS
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_transport_writes_nothing_after_a_no(kind, allowed, tmp_path):
+    """When it may not be sent that is an error of its own, and the next post is answered again."""
+    left = iter([True] * allowed)
+    with answering(kind, tmp_path) as (transport, url):
+        with pytest.raises(Withheld):
+            transport.post(Request(url, b"x" * 40_000, {}, 5.0, may_send=lambda: next(left, False)))
+        if kind == "append":
+            assert (tmp_path / "events.jsonl").read_bytes() == b""
+        elif kind == "scripted":
+            assert transport.requests == []
+        assert transport.post(Request(url, b"{}\n", {}, 5.0)).status in (200, 202)
+        transport.close()
+
+
+@KINDS
+def test_transport_lets_an_error_of_the_question_through(kind, tmp_path):
+    """A question that fails is no yes: nothing is sent, and the error is not taken for the network's."""
+
+    def fail():
+        raise LookupError
+
+    with answering(kind, tmp_path) as (transport, url):
+        with pytest.raises(LookupError):
+            transport.post(Request(url, b"{}\n", {}, 5.0, may_send=fail))
+        transport.close()
+    assert not (tmp_path / "events.jsonl").exists() or (tmp_path / "events.jsonl").read_bytes() == b""
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), FakeClock()])

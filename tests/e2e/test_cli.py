@@ -178,9 +178,20 @@ def test_broken_settings_are_shown_and_exit_status_2(tmp_path: Path) -> None:
 def test_unknown_settings_are_a_warning(tmp_path: Path) -> None:
     """A key that nobody knows is named with the nearest one, beside the result."""
     (tmp_path / ".acme-mcp").mkdir()
-    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text("[telemetry]\nenabeld = false\n")
+    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text('[telemetry]\nendpiont = "https://t.acme.dev"\n')
     done = run(tmp_path, "status", "--app", "acme-mcp", "--json")
     assert (done.returncode, json.loads(done.stdout)["mode"]) == (0, "on")
+    assert "'endpoint'" in one_line(done.stderr)
+
+
+def test_misspelt_switch_is_off_and_named_by_status(tmp_path: Path) -> None:
+    """A no with a slip in it is a no, and the status says which word it was and where."""
+    (tmp_path / ".acme-mcp").mkdir()
+    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text("[telemetry]\nenabeld = false\n")
+    done = run(tmp_path, "status", "--app", "acme-mcp", "--json")
+    status = json.loads(done.stdout)
+    assert (done.returncode, status["mode"], status["row"]) == (0, "off", 5)
+    assert status["reason"].startswith("[telemetry] 'enabeld' in ")
     assert "'enabled'" in one_line(done.stderr)
 
 

@@ -66,6 +66,13 @@ def test_wrap_takes_the_endpoint_of_the_named_app(tmp_path: Path) -> None:
     assert events(variable) == [("add", "success")]
 
 
+def test_wrap_takes_no_token_without_its_endpoint(tmp_path: Path) -> None:
+    """A token with no endpoint beside it is wrong use."""
+    done = run(tmp_path, "wrap", "--token-env", "MY_TOKEN", "--", *SERVER)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"--token-env belongs to --endpoint" in done.stderr
+
+
 @pytest.mark.parametrize("variables", [{"DO_NOT_TRACK": "1"}, {"MCPTELEMETRY_TELEMETRY": "off"}])
 def test_wrap_sends_nothing_after_a_no(tmp_path: Path, variables: dict[str, str]) -> None:
     """The server runs all the same, and no event is written."""

@@ -170,6 +170,7 @@ def test_collector_database_of_an_older_version_takes_heartbeats(tmp_path):
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE heartbeats")
         connection.execute("DROP TABLE feedback")
+        connection.execute("ALTER TABLE events DROP COLUMN client")  # which came after them
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     with InProcessCollector(path) as collector:

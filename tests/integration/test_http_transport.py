@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import os
 import threading
@@ -18,9 +19,19 @@ from mcptelemetry.events import (
     TelemetryUploader,
     UploadError,
 )
-from mcptelemetry.system import HttpTransport, NetworkSettings, NoAnswer, Request
+from mcptelemetry.privacy import Gate, Verdict
+from mcptelemetry.system import (
+    BLOCK_BYTES,
+    HttpTransport,
+    NetworkSettings,
+    NoAnswer,
+    Request,
+    SystemClock,
+    Withheld,
+)
 from mcptelemetry.testing import (
     HOSTILE_BEHAVIOURS,
+    FakeClock,
     HostileServer,
     ScriptedServer,
     SocketServer,
@@ -274,6 +285,229 @@ def test_missing_ca_bundle_is_no_answer():
     with pytest.raises(NoAnswer):
         transport.post(Request("https://127.0.0.1:1/events", b"{}", {}, 1.0))
     transport.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "is_direct"),
+    [("192.0.2.0/24", True), ("192.0.2.7", True), ("x.org, 192.0.2.0/24", True), ("192.0.3.0/24", False), ("192.0.2.0/33", False)],
+)
+def test_no_proxy_takes_networks(word, is_direct):
+    """An address in a network of `NO_PROXY` is reached without the proxy, as `requests` reads it."""
+    with connect_proxy() as proxy:
+        transport = HttpTransport(environ={"HTTPS_PROXY": proxy.url, "NO_PROXY": word})
+        with pytest.raises(NoAnswer):
+            transport.post(Request("https://192.0.2.7/events", b"{}", {}, 5.0))
+        transport.close()
+        assert (proxy.connection_count == 0) is is_direct
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("https", "HTTPS_PROXY"), ("http", "HTTP_PROXY")])
+def test_proxy_that_wants_credentials_is_explained(scheme, name):
+    """A 407 is the proxy's answer and no verdict of the endpoint's, with or without a tunnel."""
+
+    def refuse(connection):
+        if connection.read_request() is not None:
+            connection.answer(407)
+
+    with SocketServer(refuse) as proxy:
+        transport = HttpTransport(environ={name: proxy.url})
+        with pytest.raises(NoAnswer, match=r"the proxy wants credentials \(407\)"):
+            transport.post(Request(f"{scheme}://t.acme.dev/events", b"{}", {}, 5.0))
+        transport.close()
+
+
+def test_credentials_for_the_proxy_go_to_the_proxy_alone():
+    """They stand in the URL of the proxy, reach it, and are not repeated when it fails."""
+    with connect_proxy() as proxy:
+        with_credentials = proxy.url.replace("http://", "http://user:hunter2@")
+        transport = HttpTransport(environ={"HTTPS_PROXY": with_credentials, "HTTP_PROXY": with_credentials})
+        with pytest.raises(NoAnswer) as caught:
+            transport.post(Request("https://t.acme.dev/events", b"{}", {}, 5.0))
+        answer = transport.post(Request("http://t.acme.dev/events", b"{}", {}, 5.0))
+        transport.close()
+        assert answer.status == 502
+        assert [request.headers["proxy-authorization"] for request in proxy.requests] == ["Basic dXNlcjpodW50ZXIy"] * 2
+        assert "hunter2" not in str(caught.value)
+        assert proxy.requests[1].path == "http://t.acme.dev/events"
+        assert proxy.requests[1].headers["host"] == "t.acme.dev"
+
+
+def test_missing_part_for_a_socks_proxy_is_named():
+    """Without PySocks, the error says to install it."""
+    if importlib.util.find_spec("socks") is not None:
+        pytest.skip("PySocks is installed here")
+    transport = HttpTransport(environ={"HTTPS_PROXY": "socks5://127.0.0.1:1"})
+    with pytest.raises(NoAnswer, match="install PySocks"):
+        transport.post(Request("https://t.acme.dev/events", b"{}", {}, 1.0))
+    transport.close()
+
+
+# -- connections at rest ---------------------------------------------------------------
+
+
+def leave_after(count, end):
+    """Return a server whose first connection answers *count* requests, reads one more and then ends it so."""
+
+    def serve(connection):
+        served = 0
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            if connection.number == 0 and served == count:
+                end(connection)
+                return
+            connection.answer(202)
+            served += 1
+
+    return SocketServer(serve)
+
+
+ENDS = {"close": lambda connection: None, "reset": lambda connection: connection.reset()}
+
+
+@pytest.mark.parametrize("end", sorted(ENDS))
+def test_body_goes_once_more_when_a_connection_at_rest_was_dead(end):
+    """A balancer that let the connection go costs one more connection, not an outage."""
+    with leave_after(1, ENDS[end]) as server:
+        transport = HttpTransport(environ={})
+        for number in range(3):
+            assert transport.post(Request(server.events_url, b"%d" % number, {}, 5.0)).status == 202
+        transport.close()
+        assert [request.body for request in server.requests] == [b"0", b"1", b"1", b"2"]
+        assert server.connection_count == 2
+
+
+@pytest.mark.parametrize("end", sorted(ENDS))
+def test_body_that_must_not_be_repeated_goes_once(end):
+    """Feedback is never written twice, whatever became of the first time."""
+    with leave_after(1, ENDS[end]) as server:
+        transport = HttpTransport(environ={})
+        transport.post(Request(server.events_url, b"0", {}, 5.0))
+        with pytest.raises(NoAnswer):
+            transport.post(Request(server.events_url, b"1", {}, 5.0, is_repeatable=False))
+        transport.close()
+        assert [request.body for request in server.requests] == [b"0", b"1"]
+
+
+@pytest.mark.parametrize("end", sorted(ENDS))
+def test_fresh_connection_that_breaks_is_no_answer(end):
+    """Only a connection that had served before is forgiven, and only once."""
+    with leave_after(0, ENDS[end]) as server:
+        transport = HttpTransport(environ={})
+        with pytest.raises(NoAnswer):
+            transport.post(Request(server.events_url, b"0", {}, 5.0))
+        transport.close()
+        assert server.connection_count == 1
+
+
+def test_answer_that_broke_off_is_not_asked_for_again():
+    """A connection that ended within an answer had something to say: the body is not repeated at once."""
+
+    def begin(connection):
+        connection.send(b"HTTP/1.1 20")
+        connection.reset()
+
+    with leave_after(1, begin) as server:
+        transport = HttpTransport(environ={})
+        transport.post(Request(server.events_url, b"0", {}, 5.0))
+        with pytest.raises(NoAnswer):
+            transport.post(Request(server.events_url, b"1", {}, 5.0))
+        transport.close()
+        assert [request.body for request in server.requests] == [b"0", b"1"]
+
+
+@pytest.mark.parametrize(("rest_secs", "connections"), [(5.0, 1), (5.01, 2)])
+def test_connection_rests_five_seconds_at_most(rest_secs, connections):
+    """What may have been dropped without a word is not used to find out."""
+    clock = FakeClock()
+    with ScriptedServer() as server:
+        transport = HttpTransport(environ={}, clock=clock)
+        for _ in range(2):
+            transport.post(Request(server.events_url, b"{}", {}, 5.0))
+            clock.advance(rest_secs)
+        transport.close()
+        assert server.connection_count == connections
+
+
+def test_interim_answers_are_read_past():
+    """Whatever is said with 1xx before the answer, the answer is the final one, and the connection stays good."""
+
+    def hint(connection):
+        while connection.read_request() is not None:
+            connection.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+            connection.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+            connection.answer(202, b"yes")
+
+    with SocketServer(hint) as server:
+        transport = HttpTransport(environ={})
+        answers = [transport.post(Request(server.events_url, b"{}", {}, 5.0)) for _ in range(2)]
+        transport.close()
+        assert [(answer.status, answer.body) for answer in answers] == [(202, b"yes")] * 2
+        assert server.connection_count == 1
+
+
+def test_interim_answers_without_end_are_no_answer():
+    """A server that never comes to its answer gives none."""
+
+    def babble(connection):
+        connection.read_request()
+        while True:
+            connection.send(b"HTTP/1.1 102 Processing\r\n\r\n" * 50)
+
+    with SocketServer(babble) as server:
+        transport = HttpTransport(environ={})
+        with pytest.raises(NoAnswer):
+            transport.post(Request(server.events_url, b"{}", {}, 5.0))
+        transport.close()
+
+
+# -- a no on the way -------------------------------------------------------------------
+
+
+def test_no_during_the_body_stops_it_at_a_block():
+    """Once the no is there to be seen no further block is written, and the request never becomes whole."""
+    received = []
+    done = threading.Event()
+
+    def swallow(connection):
+        while True:
+            part = connection.sock.recv(65_536)
+            if not part:
+                break
+            received.append(part)
+        done.set()
+
+    answers = iter([True] * 5)
+    with SocketServer(swallow) as server:
+        transport = HttpTransport(environ={})
+        with pytest.raises(Withheld):
+            transport.post(Request(server.events_url, b"x" * 1_000_000, {}, 5.0, may_send=lambda: next(answers, False)))
+        assert done.wait(10), "the connection was not dropped"
+        transport.close()
+    head, _, body = b"".join(received).partition(b"\r\n\r\n")
+    assert b"Content-Length: 1000000" in head
+    assert body == b"x" * (5 * BLOCK_BYTES)
+
+
+def test_gate_refuses_what_was_forbidden_on_the_way():
+    """The switch is asked again when the connection stands: then nothing leaves, not even a head."""
+    reasons = iter([None, "off", "off"])
+    received = []
+    done = threading.Event()
+
+    def look(connection):
+        received.append(connection.sock.recv(65_536))
+        done.set()
+
+    with SocketServer(look) as server:
+        gate = Gate(HttpTransport(environ={}), refusal=lambda: next(reasons), clock=SystemClock())
+        outcome = gate.post(server.events_url, b"{}", {"Authorization": "Bearer mine"}, 5.0)
+        gate.close()
+        assert done.wait(10)
+    assert (outcome.verdict, outcome.status) == (Verdict.REFUSED, None)
+    assert outcome.message == "the sending was stopped: off"
+    assert received == [b""]
 
 
 # -- hostile servers -------------------------------------------------------------------

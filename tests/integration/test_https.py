@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import io
 import ipaddress
+import socket
 import ssl
+import threading
 
 import pytest
 
-from mcptelemetry.system import HttpTransport, NetworkSettings, NoAnswer, Request
+from mcptelemetry.application import Application
+from mcptelemetry.cli import main
+from mcptelemetry.cli._command import Console
+from mcptelemetry.privacy import Gate, Stream, Switches, Verdict
+from mcptelemetry.system import HttpTransport, NetworkSettings, NoAnswer, Request, SystemClock
 from mcptelemetry.testing import SocketServer
 
 x509 = pytest.importorskip("cryptography.x509")
@@ -32,7 +40,8 @@ def certificate(tmp_path_factory):
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("t.acme.dev")]),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -117,3 +126,91 @@ def test_deadline_holds_over_tls(certificate):
             transport.post(request_to(server, 0.5))
         transport.close()
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("size", [2, 200_000])
+def test_no_said_while_a_handshake_stalls_is_heard(certificate, tmp_path, size):
+    """A body that waits for a slow TLS handshake does not leave any more once `off` has exited."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    is_off, is_done = threading.Event(), threading.Event()
+    said, received = [], []
+
+    def shake_hands_late(connection):
+        connection.sock.recv(1, socket.MSG_PEEK)  # the client has begun its handshake
+        console = Console(out=io.StringIO(), err=io.StringIO(), environ={"HOME": str(tmp_path)})
+        said.append(main(["off"], console))
+        is_off.set()
+        connection.sock = context.wrap_socket(connection.sock, server_side=True)
+        with contextlib.suppress(OSError):
+            received.append(connection.sock.recv(65_536))
+        is_done.set()
+
+    switches = Switches(
+        Application("acme-mcp"), environ={"HOME": str(tmp_path)}, version="1.4.0", is_under_test=False
+    )
+    with SocketServer(shake_hands_late) as server:
+        gate = Gate(
+            HttpTransport(environ={}, network=NetworkSettings(ca_bundle=certificate)),
+            refusal=lambda: switches.refusal(Stream.HEARTBEAT),
+            clock=SystemClock(),
+        )
+        url = server.events_url.replace("http:", "https:")
+        outcome = gate.post(url, b"x" * size, {}, 10.0)
+        gate.close()
+        assert is_off.is_set()
+        assert is_done.wait(10)
+    assert said == [0]
+    assert outcome.verdict is Verdict.REFUSED
+    assert "person.toml" in outcome.message
+    assert b"".join(received) == b""
+
+
+def test_connection_at_rest_that_ended_is_replaced_under_tls_too(certificate):
+    """A connection that ends as the next body comes costs a second one, and the body goes once more."""
+
+    def answer_once_then_leave(connection):
+        connection.read_request()
+        connection.answer(202, b"ok")
+        if connection.number == 0:
+            connection.read_request()
+        else:
+            answer_all(connection)
+
+    with tls_server(certificate, answer_once_then_leave) as server:
+        transport = HttpTransport(environ={}, network=NetworkSettings(ca_bundle=certificate))
+        for _ in range(3):
+            assert transport.post(request_to(server)).status == 202
+        transport.close()
+        assert (len(server.requests), server.connection_count) == (4, 2)
+
+
+@pytest.mark.parametrize("credentials", ["", "user:hunter2@"])
+def test_tunnel_of_a_proxy_carries_each_head_where_it_belongs(certificate, credentials):
+    """The proxy hears its own headers only, the endpoint ours only, and the tunnel is used again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def be_proxy_and_endpoint(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        connection.sock = context.wrap_socket(connection.sock, server_side=True)
+        answer_all(connection)
+
+    with SocketServer(be_proxy_and_endpoint) as proxy:
+        transport = HttpTransport(
+            environ={"HTTPS_PROXY": proxy.url.replace("http://", f"http://{credentials}")},
+            network=NetworkSettings(ca_bundle=certificate),
+        )
+        request = Request("https://t.acme.dev/e?k=1", b"{}", {"Authorization": "Bearer mine"}, 5.0)
+        assert [transport.post(request).status for _ in range(2)] == [202, 202]
+        transport.close()
+        connect, *posts = proxy.requests
+        assert proxy.connection_count == 1
+    assert (connect.method, connect.path) == ("CONNECT", "t.acme.dev:443")
+    assert set(connect.headers) <= {"host", "proxy-authorization"}
+    assert ("proxy-authorization" in connect.headers) is bool(credentials)
+    assert len(posts) == 2
+    for post in posts:
+        assert (post.method, post.path, post.headers["host"]) == ("POST", "/e?k=1", "t.acme.dev")
+        assert set(post.headers) == {"host", "user-agent", "accept-encoding", "authorization", "content-length"}

@@ -11,6 +11,7 @@ import pytest
 
 from mcptelemetry import ConfigError, Telemetry
 from mcptelemetry.collector import SqliteStore, serve
+from mcptelemetry.testing import ScriptedTransport
 
 
 @pytest.fixture
@@ -326,6 +327,30 @@ def test_config_error_is_importable_for_the_command_line():
     assert issubclass(ConfigError, Exception)
 
 
+def test_query_of_an_endpoint_is_shown_and_kept_nowhere(tmp_path):
+    """A key in an endpoint's query goes to that endpoint: not into the notice, the status or a file."""
+    said = []
+    telemetry = Telemetry(
+        "acme-mcp",
+        version="1.4.0",
+        heartbeat_endpoint="https://t.acme.dev/beat?key=hunter2",
+        events_endpoint="https://t.acme.dev/events?key=hunter2",
+        notice=lambda text: said.append(text) or True,
+        environ={"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1"},
+        transport=ScriptedTransport(),
+    )
+    telemetry.start()
+    telemetry.record("get_issues")
+    status = telemetry.status()
+    telemetry.shutdown()
+    assert "https://t.acme.dev/beat" in said[0]
+    assert "https://t.acme.dev/events" in said[0]
+    assert status["heartbeat"]["endpoint"] == "https://t.acme.dev/beat"
+    assert status["events"]["endpoint"] == "https://t.acme.dev/events"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    for shown in (said[0], repr(status), repr(telemetry), *(path.read_bytes().decode("latin-1") for path in files)):
+        assert "hunter2" not in shown
 class Relabelled(Telemetry):
     """An application's own `record`: it sees every call and puts a label on it."""
 

@@ -21,6 +21,8 @@ WORDS = st.sampled_from(["", " ", "0", "1", "true", "TRUE", "false", "on", "off"
 ENVIRONMENTS = st.dictionaries(st.sampled_from(["DO_NOT_TRACK", "CI", OWN, "PYTEST_VERSION"]), WORDS)
 MODES = st.sampled_from(list(Mode))
 RECORDS = st.none() | st.builds(ModeRecord, MODES, st.just("s")) | st.just(ConfigError("damaged"))
+EVENTS_WORDS = st.just("on") | WORDS
+PERSONS = RECORDS | st.builds(ModeRecord, MODES, st.just("s"), events=EVENTS_WORDS)
 CONFIGS: st.SearchStrategy[Union[Config, ConfigError]] = st.just(ConfigError("damaged")) | st.builds(
     Config,
     telemetry=st.builds(TelemetrySettings, enabled=st.none() | st.booleans(), mode=st.none() | MODES),
@@ -31,7 +33,7 @@ FACTS = st.builds(
     ENVIRONMENTS,
     st.just(APP),
     config=CONFIGS,
-    person=RECORDS,
+    person=PERSONS,
     state=RECORDS,
     has_home=st.booleans(),
     is_released=st.booleans(),
@@ -41,6 +43,7 @@ FACTS = st.builds(
 REFUSALS = {
     "do not track": lambda facts: facts._replace(environ={**facts.environ, "DO_NOT_TRACK": "1"}),
     "own no": lambda facts: facts._replace(environ={**facts.environ, OWN: "off"}),
+    "no events": lambda facts: facts._replace(person=ModeRecord(Mode.ON, "s", events="off")),
     "damaged settings": lambda facts: facts._replace(config=ConfigError("damaged")),
     "CI": lambda facts: facts._replace(environ={**facts.environ, "CI": "true"}),
     "person-wide off": lambda facts: facts._replace(person=ModeRecord(Mode.OFF, "")),
@@ -58,16 +61,18 @@ def test_refusal_is_never_outvoted(facts: Facts, name: str) -> None:
     """Whatever else is said, each of these refusals keeps the streams it binds from leaving."""
     refused = REFUSALS[name](facts)
     bound = set(Stream) if name in FOR_ALL else {Stream.HEARTBEAT, Stream.AUTHOR_EVENTS}
+    bound = {Stream.AUTHOR_EVENTS, Stream.OPERATOR_EVENTS} if name == "no events" else bound
     assert not any(decide(refused, stream).may_send for stream in bound)
 
 
 @given(FACTS)
 def test_operator_events_obey_their_own_rows_only(facts: Facts) -> None:
-    """An operator's events leave exactly when rows 1 and 3 and [proxy.telemetry] let them."""
+    """An operator's events leave exactly when rows 1 and 3, the word about events and [proxy.telemetry] let them."""
     expected = (
         standing_refusal(facts.environ, APP) is None
         and isinstance(facts.config, Config)
         and facts.config.proxy.enabled
+        and not (isinstance(facts.person, ModeRecord) and facts.person.events != "on")
     )
     assert decide(facts, Stream.OPERATOR_EVENTS).may_send is expected
 

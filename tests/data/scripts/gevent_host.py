@@ -1,5 +1,7 @@
 """
-A host that patches everything with gevent: ``gevent_host.py URL before|after``.
+A host that patches everything with gevent: ``gevent_host.py URL before|after|between``.
+
+``between``: after the client was made, and before it was started.
 """
 
 from __future__ import annotations
@@ -10,6 +12,21 @@ url, scene = sys.argv[1:3]
 
 if scene == "after":
     import host
+if scene == "between":
+    import tempfile
+
+    import host
+
+    from mcptelemetry import Telemetry
+
+    telemetry = Telemetry(
+        "acme-mcp",
+        "1.0.0",
+        environ={"ACME_MCP_EVENTS_ENDPOINT": url},
+        heartbeat_endpoint="http://127.0.0.1:9",
+        notice=lambda text: True,
+        data_dir=tempfile.mkdtemp(),
+    )
 from gevent import monkey
 
 monkey.patch_all()
@@ -21,7 +38,11 @@ import threading  # noqa: E402
 
 import gevent  # noqa: E402
 
-pipeline, record = host.make_pipeline(url, batch_size=10)
+if scene == "between":
+    telemetry.start()
+    pipeline, record = telemetry.pipeline, telemetry.record
+else:
+    pipeline, record = host.make_pipeline(url, batch_size=10)
 
 
 def work():

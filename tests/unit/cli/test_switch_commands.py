@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,18 @@ def test_off_works_whatever_else_is_broken(tmp_path: Path) -> None:
     assert said(tmp_path / ".mcptelemetry" / "person.toml") == 'mode = "off"'
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_off_works_where_others_may_write_too(tmp_path: Path) -> None:
+    """A directory that anybody may write is not obeyed, and a no is written there all the same."""
+    (tmp_path / ".acme-mcp").mkdir()
+    (tmp_path / ".acme-mcp").chmod(0o777)
+    assert run(tmp_path, "off", "--app", "acme-mcp")[0] == 0
+    assert said(tmp_path / ".acme-mcp" / "telemetry-state.toml") == 'mode = "off"'
+    status, _, err = run(tmp_path, "on", "--app", "acme-mcp")
+    assert status == 1
+    assert "may be written by everybody" in err
+
+
 def test_off_says_when_the_operators_events_go_on(tmp_path: Path) -> None:
     """Events that somebody else is responsible for are not hidden; their endpoint is shown without credentials."""
     settings(tmp_path, '[proxy.telemetry]\nendpoint = "https://ops.acme.dev/events?key=secret"\n')
@@ -162,3 +175,53 @@ def test_mode_commands_refuse_an_impossible_name(tmp_path: Path) -> None:
     status, _, err = run(tmp_path, "off", "--app", "No Name")
     assert status == 2
     assert "'No Name'" in err
+
+
+def test_off_lists_every_stream_that_still_leaves(tmp_path: Path) -> None:
+    """A person-wide no names each operator's stream of this machine, where it goes and what stops it."""
+    settings(tmp_path, '[proxy.telemetry]\nendpoint = "https://ops.acme.dev/events?key=secret"\n')
+    for name, text in [
+        (".silent", '[proxy.telemetry]\nenabled = false\nendpoint = "https://ops.silent.dev/"\n'),
+        (".damaged", "[[["),
+        (".plain", "[telemetry]\nenabled = true\n"),
+        (".Not An Application", '[proxy.telemetry]\nendpoint = "https://x.dev/"\n'),
+    ]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "telemetry.toml").write_text(text)
+    status, _, err = run(tmp_path, "off", OTHER_EVENTS_ENDPOINT="http://127.0.0.1:1/e")
+    assert status == 0
+    path = tmp_path / ".acme-mcp" / "telemetry.toml"
+    assert err.splitlines() == [
+        "note: events of acme-mcp still go to the operator's endpoint https://ops.acme.dev/events; to stop them, "
+        f'run "mcptelemetry off --everything", or set enabled = false in [proxy.telemetry] of {path}',
+        "note: events of other still go to the operator's endpoint http://127.0.0.1:1/e; to stop them, "
+        'run "mcptelemetry off --everything", or unset OTHER_EVENTS_ENDPOINT',
+    ]
+    told = json.loads(run(tmp_path, "off", "--json", OTHER_EVENTS_ENDPOINT="http://127.0.0.1:1/e")[1])
+    assert [(stream["app"], stream["endpoint"]) for stream in told["still_leaves"]] == [
+        ("acme-mcp", "https://ops.acme.dev/events"),
+        ("other", "http://127.0.0.1:1/e"),
+    ]
+
+
+def test_off_with_everything_leaves_no_stream_until_on(tmp_path: Path) -> None:
+    """Off with everything refuses the operators' events too; off and local keep that, on lifts it."""
+    settings(tmp_path, '[proxy.telemetry]\nendpoint = "https://ops.acme.dev/events"\n')
+    status, out, err = run(tmp_path, "off", "--everything")
+    assert (status, err) == (0, "")
+    assert out.startswith("all applications: off, and no events of anybody's, since 2")
+    for word in ("off", "disable", "local"):
+        status, _, err = run(tmp_path, word)
+        assert (status, err) == (0, "")
+        assert 'events = "off"' in (tmp_path / ".mcptelemetry" / "person.toml").read_text()
+    assert run(tmp_path, "on")[0] == 0
+    assert "events of acme-mcp still go" in run(tmp_path, "off")[2]
+
+
+@pytest.mark.parametrize("more", [["--app", "acme-mcp"], ["--app", "acme-mcp", "--data-dir", "/d"]])
+def test_off_with_everything_is_not_said_of_one_application(more: list[str], tmp_path: Path) -> None:
+    """Everything is everything: beside --app it is wrong use, and nothing is written."""
+    status, _, err = run(tmp_path, "off", "--everything", *more)
+    assert status == 2
+    assert "--everything is said for all applications" in err
+    assert list(tmp_path.iterdir()) == []

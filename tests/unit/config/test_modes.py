@@ -179,3 +179,34 @@ def test_mode_that_is_no_mode_is_refused(tmp_path: Path) -> None:
 def test_person_directory_lies_under_home(tmp_path: Path) -> None:
     """The person-wide file is found from HOME alone."""
     assert person_directory({"HOME": str(tmp_path)}) == str(tmp_path / ".mcptelemetry")
+
+
+def test_word_about_events_is_written_kept_and_lifted(tmp_path: Path) -> None:
+    """Off with everything lasts through off and local, begins a time of its own, and ends with on."""
+    path = str(tmp_path / "person.toml")
+    seen = []
+    for mode, refuse in [("off", False), ("off", True), ("off", True), ("off", False), ("local", False), ("on", False)]:
+        seen.append(write_mode(path, mode, clock=clock, refuse_events=refuse))
+        assert read_mode(path) == seen[-1]
+    assert [record.events for record in seen] == ["on", "off", "off", "off", "off", "on"]
+    assert seen[1] == seen[2] == seen[3]
+    assert len({record.since for record in seen}) == 4
+    assert "events" not in (tmp_path / "person.toml").read_text()
+
+
+def test_on_lifts_the_word_about_events_beside_an_on(tmp_path: Path) -> None:
+    """On when already on is no change, but it is one when events were refused beside it."""
+    path = tmp_path / "person.toml"
+    path.write_text('mode = "on"\nsince = "2026-01-31T12:00:00Z"\nevents = "off"\n')
+    assert write_mode(str(path), "on", clock=clock).has_events
+    assert "events" not in path.read_text()
+
+
+@pytest.mark.parametrize("content", ['mode = "on"\nevents = "off', 'Events = "off\n'])
+def test_damage_beside_a_word_about_events_stays_a_no(content: str, tmp_path: Path) -> None:
+    """Saying off over a file that spoke about events, and cannot be read, refuses them."""
+    path = tmp_path / "person.toml"
+    path.write_text(content)
+    assert not write_mode(str(path), "off", clock=clock).has_events
+    path.write_text(content)
+    assert write_mode(str(path), "on", clock=clock).has_events

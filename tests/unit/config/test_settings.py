@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -232,6 +234,66 @@ def test_settings_that_are_empty_are_taken_for_cut_off(content: bytes, tmp_path:
 def test_settings_made_to_exhaust_the_reader_are_refused(text: str, tmp_path: Path) -> None:
     """Depth, digits and length have limits, and each is a ConfigError like any other."""
     trouble(tmp_path, text)
+
+
+DEEP_KEYS = [
+    "{} = 1",
+    "[{}]\nx = 1",
+    "[[{}]]\nx = 1",
+    "x = {{ {} = 1 }}",
+    "[a.b.c.d]\n{} = 1",
+    'x = """ # """\n{} = 1',
+    "# a comment with a \"\"\"\n{} = 1",
+]
+
+
+@pytest.mark.parametrize("key", [".".join("abcdefghi"), ' . '.join(f'"{letter}."' for letter in "abcdefghi"), "a." * 15_000 + "a"])
+@pytest.mark.parametrize("text", DEEP_KEYS)
+def test_settings_with_keys_more_than_eight_deep_are_refused(text: str, key: str, tmp_path: Path) -> None:
+    """Depth is judged in one pass, before a parser spends its time on it."""
+    assert trouble(tmp_path, text.format(key) + "\n") == ": keys are at most 8 deep; write it flatter"
+
+
+@pytest.mark.parametrize(
+    "text", ["x = " + "{a = " * 9 + "1" + "}" * 9, "[a.b.c.d]\ne.f.g.h.i = 1", "x = [[{a.b.c.d.e.f.g.h = 1}]]"]
+)
+def test_settings_that_grow_too_deep_by_nesting_are_refused(text: str, tmp_path: Path) -> None:
+    """A heading, a dotted key and inline tables add up."""
+    assert "8 deep" in trouble(tmp_path, text + "\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join("abcdefgh") + " = 1",
+        'x = "a.b.c.d.e.f.g.h.i.j.k"',
+        "x = 'a.b.c.d.e.f.g.h.i.j.k'",
+        'x = """a.b.c.d.e\n.f.g.h.i.j.k\\"\\"" """',
+        "x = '''a.b.c.d.e.f.g.h.i.j.k'''''",
+        "# a.b.c.d.e.f.g.h.i.j.k",
+        'x = "\\"#" # a.b.c.d.e.f.g.h.i.j.k',
+        "x = " + "[" * 30 + "]" * 30,
+        "x = [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5]",
+    ],
+)
+def test_settings_within_the_depth_are_read(text: str, tmp_path: Path) -> None:
+    """Eight are read, and dots in texts, comments and numbers are none of a key's."""
+    load_config(write(tmp_path, f"{text}\n"))
+
+
+def test_settings_are_at_most_64_kib(tmp_path: Path) -> None:
+    """The last byte that is allowed is read; one more is refused."""
+    load_config(write(tmp_path, "#" * (64 * 1024)))
+    assert "longer than 65536 bytes" in trouble(tmp_path, "#" * (64 * 1024 + 1))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_settings_that_others_may_write_are_refused_with_the_mend(tmp_path: Path) -> None:
+    """What anybody could have written is an error, not a consent."""
+    path = write(tmp_path, "[telemetry]\nenabled = true\n")
+    os.chmod(path, 0o646)
+    with pytest.raises(ConfigError, match="is not obeyed, because it may be written by everybody; let only yourself"):
+        load_config(path)
 
 
 def test_settings_with_unknown_keys_warn_with_the_nearest_known_one(tmp_path: Path) -> None:

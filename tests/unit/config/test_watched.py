@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from mcptelemetry.config import WatchedFile
+import pytest
+
+from mcptelemetry.config import Config, WatchedFile, load_config
 from mcptelemetry.errors import ConfigError
 
 LONG_AGO = 1_000_000_000
@@ -78,3 +81,38 @@ def test_watched_file_gives_errors_as_values_and_keeps_none(tmp_path: Path) -> N
     assert reader.count == 2
     write(tmp_path / "a", "good")
     assert watched.look() == "good"
+
+
+def test_watched_file_that_is_broken_is_not_parsed_again_before_it_changes(tmp_path: Path) -> None:
+    """What is wrong in the file itself is kept like any other reading; what is wrong around it is not."""
+    count = 0
+
+    def read(path: str) -> object:
+        nonlocal count
+        count += 1
+        return load_config(path)
+
+    watched = WatchedFile(str(tmp_path / "telemetry.toml"), read)
+    write(tmp_path / "telemetry.toml", "a." * 10_000 + "a = 1")
+    first = watched.look()
+    assert isinstance(first, ConfigError)
+    assert all(watched.look() is first for _ in range(100))
+    assert count == 1
+    write(tmp_path / "telemetry.toml", "[telemetry]\nenabled = 5", LONG_AGO + 1)
+    assert "true or false" in str(watched.look())
+    assert watched.look() is watched.look()
+    assert count == 2
+    write(tmp_path / "telemetry.toml", "[telemetry]\nenabled = true", LONG_AGO + 2)
+    assert isinstance(watched.look(), Config)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_watched_file_that_is_not_obeyed_is_once_its_directory_is_mended(tmp_path: Path) -> None:
+    """The file itself need not change for the doubt about it to pass."""
+    (tmp_path / "d").mkdir(0o700)
+    write(tmp_path / "d" / "telemetry.toml", "[telemetry]\nenabled = true")
+    (tmp_path / "d").chmod(0o777)
+    watched = WatchedFile(str(tmp_path / "d" / "telemetry.toml"), load_config)
+    assert isinstance(watched.look(), ConfigError)
+    (tmp_path / "d").chmod(0o700)
+    assert isinstance(watched.look(), Config)

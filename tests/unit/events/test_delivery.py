@@ -333,14 +333,32 @@ def test_delivery_stops_in_the_middle_of_a_pass_when_somebody_says_no():
 
     class Saying(ScriptedTransport):
         def post(self, request):
+            answer = super().post(request)
             bench.no = "off"
-            return super().post(request)
+            return answer
 
     bench = Bench(transport=Saying(), batch_size=2)
     bench.record(*"abcde")
     assert bench.send().verdict is Verdict.REFUSED
     assert bench.sent == ["ab"]
     assert bench.fates() == (2, 0, 3, 0, 0)
+
+
+def test_delivery_stops_a_batch_on_its_way_when_somebody_says_no():
+    """A no that comes while the way is made keeps the batch here; it is dropped with the rest, and said."""
+    bench = Bench()
+
+    class Saying(ScriptedTransport):
+        def post(self, request):
+            bench.no = "off"
+            return super().post(request)
+
+    bench = Bench(transport=Saying(), batch_size=2)
+    bench.record(*"abcde")
+    outcome = bench.send()
+    assert (outcome.verdict, outcome.message) == (Verdict.REFUSED, "the sending was stopped: off")
+    assert bench.sent == []
+    assert bench.fates() == (0, 0, 5, 0, 0)
 
 
 @pytest.mark.parametrize(

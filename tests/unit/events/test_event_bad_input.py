@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from mcptelemetry.events import (
@@ -33,6 +35,15 @@ BAD_CONFIGS = [
     ({"endpoint": "file:///e%00.jsonl", "format": "jsonl"}, ValueError, ["endpoint=", "control characters"]),
     ({"endpoint": "file:///tmp/e.jsonl"}, ValueError, ["format='json'", "'jsonl'"]),
     ({"endpoint": "https://h/e", "format": "jsonl"}, ValueError, ["format='jsonl'", "'json'"]),
+    ({"endpoint": "http://127.0.0.1%2eevil.example/"}, ValueError, ["endpoint=", "plainly"]),
+    ({"endpoint": "http://127.0.0.1%25x.evil.example/"}, ValueError, ["endpoint=", "plainly"]),
+    ({"endpoint": "https://127.0.0.1%2eevil.example/"}, ValueError, ["endpoint=", "plainly"]),
+    ({"endpoint": "http://localhost%2eevil.example/"}, ValueError, ["endpoint=", "plainly"]),
+    ({"endpoint": "http://[::1%25lo]/"}, ValueError, ["endpoint=", "plainly"]),
+    ({"endpoint": "http://[::1]evil.example/"}, ValueError, ["endpoint="]),
+    ({"endpoint": "http://evil.example[::1]/"}, ValueError, ["endpoint="]),
+    ({"endpoint": "http://127.0.0.1\\.evil.example/"}, ValueError, ["endpoint=", "plainly"]),
+    ({"endpoint": "http://evil.localhost/e"}, ValueError, ["endpoint='http://evil.localhost/e'", "https://"]),
     ({"endpoint": 5}, TypeError, ["endpoint=5", "URL"]),
     ({"endpoint": b"https://h/e"}, TypeError, ["endpoint=b'https://h/e'", "URL"]),
     ({"batch_size": 0}, ValueError, ["batch_size=0", "from 1"]),
@@ -73,12 +84,35 @@ def test_config_refuses_what_cannot_work(arguments, error, held):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("endpoint", ["https://user:hunter2@t.acme.dev/e", "http://hunter2@127.0.0.1/e"])
+@pytest.mark.parametrize("endpoint", [
+        "https://user:hunter2@t.acme.dev/e",
+        "http://hunter2@127.0.0.1/e",
+        "https://user:hunter2/x@t.acme.dev/e",
+        "https://user:x/hunter2@t.acme.dev/e",
+        "https://user:hunter2?x@t.acme.dev/e",
+        "https://user:12#hunter2@t.acme.dev/e",
+        "https://user:12/hunter2@t.acme.dev/e",
+        "https://us[er:hunter2@t.acme.dev/e",
+        "https:/user:hunter2@t.acme.dev/e",
+        "https://user:@hunter2@t.acme.dev/e",
+    ])
 def test_credentials_in_an_endpoint_are_refused_and_not_repeated(endpoint):
     """A password in the URL is refused, and the message does not hold it."""
     with pytest.raises(ValueError, match="bearer token") as caught:
         PipelineConfig(endpoint=endpoint)
     assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(caught.value.__cause__)
+    assert "hunter2" not in repr(caught.value.__context__)
+
+
+def test_query_of_an_endpoint_stands_in_no_representation():
+    """A key in the query goes to the endpoint, and into no `repr`."""
+    endpoint = "https://t.acme.dev/e?key=hunter2"
+    config = PipelineConfig(endpoint=endpoint)
+    assert config.endpoint == endpoint
+    assert "hunter2" not in repr(config)
+    with contextlib.closing(TelemetryUploader(endpoint, environ={})) as uploader:
+        assert "hunter2" not in repr(uploader)
 
 
 @pytest.mark.parametrize(

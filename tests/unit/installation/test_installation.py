@@ -14,7 +14,8 @@ from mcptelemetry.testing import FakeClock, ScriptedTransport
 
 APP = Application("acme-mcp")
 VARIABLE = "ACME_MCP_EVENTS_ENDPOINT"
-FILE = Config(proxy=ProxySettings(endpoint="https://file.acme.dev"))
+TOKEN = "ACME_MCP_EVENTS_TOKEN"
+FILE = Config(proxy=ProxySettings(endpoint="https://file.acme.dev", token_key="FILE_TOKEN"))
 
 
 def installation(home, text=None, setup=None, **given):
@@ -31,10 +32,10 @@ def installation(home, text=None, setup=None, **given):
     [
         ({}, Config(), None),
         ({VARIABLE: "  "}, Config(), None),
-        ({}, FILE, OperatorsEndpoint("https://file.acme.dev", None)),
-        ({VARIABLE: " https://env.acme.dev "}, Config(), OperatorsEndpoint("https://env.acme.dev", VARIABLE)),
-        ({VARIABLE: "https://env.acme.dev"}, FILE, OperatorsEndpoint("https://env.acme.dev", VARIABLE)),
-        ({VARIABLE: " "}, FILE, OperatorsEndpoint("https://file.acme.dev", None)),
+        ({}, FILE, OperatorsEndpoint("https://file.acme.dev", None, "FILE_TOKEN")),
+        ({VARIABLE: " https://env.acme.dev "}, Config(), OperatorsEndpoint("https://env.acme.dev", VARIABLE, TOKEN)),
+        ({VARIABLE: "https://env.acme.dev"}, FILE, OperatorsEndpoint("https://env.acme.dev", VARIABLE, TOKEN)),
+        ({VARIABLE: " "}, FILE, OperatorsEndpoint("https://file.acme.dev", None, "FILE_TOKEN")),
     ],
 )
 def test_operators_endpoint_in_the_environment_wins_over_the_file(environ, config, found):

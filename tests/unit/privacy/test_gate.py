@@ -37,8 +37,8 @@ ENDINGS = [KeyboardInterrupt(), SystemExit(3), GeneratorExit()]
 class Way:
     """A gate with a scripted transport, a scan and a refusal, and the order in which they were asked."""
 
-    def __init__(self, *steps, found=None, refusal=None, is_searched=True):
-        self.transport = ScriptedTransport(*steps)
+    def __init__(self, *steps, found=None, refusal=None, is_searched=True, transport=None):
+        self.transport = transport or ScriptedTransport(*steps)
         self.clock = FakeClock(time=1_700_000_000.0)
         self.found, self.no = found, refusal
         self.steps = []
@@ -71,6 +71,28 @@ class Way:
         return [request.body for request in self.transport.requests]
 
 
+class Slow(ScriptedTransport):
+    """A transport that takes its time to make a way: *meanwhile* is done before it asks."""
+
+    def __init__(self, meanwhile):
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def post(self, request):
+        self.meanwhile(request)
+        return super().post(request)
+
+
+def on_the_way(says, body=BODY):
+    """Post while, as the way is being made, the switches come to say *says*; return the way and the outcome."""
+
+    def turn(_request):
+        way.no = says
+
+    way = Way(transport=Slow(turn))
+    return way, way.post(body)
+
+
 def answered(status=500, body=b"", headers=None, *, url=URL, **options):
     """Return what an answer of this kind comes to."""
     return Way(Answer(status, headers or {}, body)).post(url=url, **options)
@@ -80,10 +102,10 @@ def answered(status=500, body=b"", headers=None, *, url=URL, **options):
 
 
 def test_gate_searches_then_asks_then_sends():
-    """The body is searched first, the switch is asked last, and only then is something sent, once."""
+    """The body is searched first, the switch asked then and again when the way stands; only then it is sent, once."""
     way = Way(202)
     outcome = way.post()
-    assert way.steps == [("search", BODY, 0), ("ask", 0)]
+    assert way.steps == [("search", BODY, 0), ("ask", 0), ("ask", 0)]
     assert way.sent == [BODY]
     assert outcome == Outcome(Verdict.DELIVERED, 202, None, "HTTP 202 from t.acme.dev")
 
@@ -101,7 +123,8 @@ def test_gate_searches_and_asks_anew_for_every_sending():
     assert way.sent == [b"one", b"four"]
     searched = [step[1] for step in way.steps if step[0] == "search"]
     assert searched == [b"one", b"two", b"three", b"four"]
-    assert [step[0] for step in way.steps].count("ask") == 3
+    # Twice for what left, once for what was refused, never for what is not clean.
+    assert [step[0] for step in way.steps].count("ask") == 2 + 1 + 0 + 2
 
 
 @pytest.mark.parametrize("found", ["it holds a credential (env:GITHUB_TOKEN)", ""])
@@ -148,7 +171,7 @@ def test_gate_without_a_search_still_asks():
     """Who gives no search has none made, and is asked for a refusal all the same."""
     way = Way(is_searched=False)
     assert way.post().verdict is Verdict.DELIVERED
-    assert way.steps == [("ask", 0)]
+    assert way.steps == [("ask", 0), ("ask", 0)]
     way.no = "CI"
     assert way.post().verdict is Verdict.REFUSED
     assert len(way.sent) == 1
@@ -172,6 +195,61 @@ def test_gate_lets_the_end_of_the_process_through_unsent(ending):
         assert way.sent == []
 
 
+# -- while it is on its way -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refusal", ["DO_NOT_TRACK", ""])
+def test_gate_sends_nothing_that_is_refused_while_the_way_is_made(refusal):
+    """A no that comes while names are looked up and a connection is made, however worded, is obeyed."""
+    way, outcome = on_the_way(refusal)
+    assert outcome == Outcome(Verdict.REFUSED, None, None, f"the sending was stopped: {refusal}")
+    assert way.sent == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_gate_sends_nothing_when_the_switch_cannot_be_asked_again(fault):
+    """A second look that raises may have been a no as well; the outcome names the kind of error alone."""
+    way, outcome = on_the_way(fault)
+    expected = f"the sending was stopped: the switches could not be read ({type(fault).__name__})"
+    assert outcome == Outcome(Verdict.REFUSED, None, None, expected)
+    assert way.sent == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=repr)
+def test_gate_lets_the_end_of_the_process_through_at_the_second_look(ending):
+    """An exit or an interrupt while asking again is nobody's verdict; nothing leaves."""
+    way = Way(transport=Slow(lambda _request: setattr(way, "no", ending)))
+    with pytest.raises(type(ending)):
+        way.post()
+    assert way.sent == []
+
+
+@pytest.mark.parametrize(("length", "blocks"), [(0, 1), (1, 1), (16_384, 1), (16_385, 2), (50_000, 4)])
+def test_gate_is_asked_before_each_block(length, blocks):
+    """Once before the way is made, then before the first byte and before each further 16 KiB."""
+    way = Way(is_searched=False)
+    assert way.post(b"x" * length).verdict is Verdict.DELIVERED
+    assert way.steps == [("ask", 0)] * (1 + blocks)
+
+
+@pytest.mark.parametrize("no", ["off", "", ValueError("value 17")], ids=repr)
+def test_gate_takes_a_no_on_the_way_for_final(no):
+    """What was refused once in a transmission stays so, whatever the switches say a moment later."""
+    answers = []
+
+    def change_minds(request):
+        for way.no in (None, no, None):
+            answers.append(request.may_send())
+
+    way = Way(transport=Slow(change_minds))
+    assert way.post().verdict is Verdict.REFUSED
+    assert answers == [True, False, False]
+    assert way.sent == []
+    assert way.post(b"{}").verdict is Verdict.REFUSED
+    way.transport.meanwhile = lambda _request: None
+    assert way.post(b"{}").verdict is Verdict.DELIVERED  # the next transmission is asked for by itself
+
+
 # -- what the transport is given, and what it does --------------------------------------
 
 
@@ -185,6 +263,14 @@ def test_gate_hands_the_request_through_unchanged():
     assert request.headers is HEADERS
     assert request.timeout_secs == 7.5
     assert request.answer_max_bytes == 4096
+    assert request.is_repeatable is True
+
+
+def test_gate_says_what_must_not_be_written_twice():
+    """A body that may go once only is marked so for the transport."""
+    way = Way()
+    way.post(is_repeatable=False)
+    assert way.transport.requests[0].is_repeatable is False
 
 
 def test_gate_leaves_the_token_to_the_headers():

@@ -21,7 +21,7 @@ import pytest
 from mcptelemetry.application import Application
 from mcptelemetry.config import CONFIG_FILE, STATE_FILE, Mode, write_mode
 from mcptelemetry.privacy._rows import ROWS, Facts, Stream, decide
-from mcptelemetry.privacy._switches import Switches, is_disabled_by_env, is_test_runner, standing_refusal
+from mcptelemetry.privacy._switches import StandingSwitches, Switches, is_disabled_by_env, is_test_runner, standing_refusal
 from mcptelemetry.vocabulary import EnvDisabledReason
 
 APP = Application("acme-mcp")
@@ -131,6 +131,17 @@ CASES = (
     Case("person-wide in latin-1", "off off on 4", person=b'mode = "on" # \xe9\n'),
     Case("person-wide is a directory", "off off on 4", person=DIRECTORY),
     Case("person-wide is a link to nothing", "off off on 4", person=DANGLING),
+    Case("all events refused", "off off off 4", person=mode("off") + 'events = "off"\n'),
+    Case("all events refused beside a yes", "on off off 8", person=mode("on") + 'events = "off"\n'),
+    Case("all events refused beside a yes of the application", "on off off 6", person=mode("on") + 'events = "off"\n', state=mode("on")),
+    Case("events on say nothing", "off off on 4", person=mode("off") + 'events = "on"\n'),
+    Case("events with an unknown word", "off off off 4", person=mode("off") + 'events = "some"\n'),
+    Case("events in capitals are not known", "on off off 8", person=mode("on") + 'events = "ON"\n'),
+    Case("events of another type", "on off off 8", person=mode("on") + "events = true\n"),
+    Case("events misspelt", "on off off 8", person=mode("on") + 'Event = "on"\n'),
+    Case("a misspelt mode", "off off on 4", person='mode = "on"\nMode = "off"\n'),
+    Case("a mode file that says disabled", "off off off 4", person='mode = "on"\ndisabled = true\n'),
+    Case("damage beside a word about events", "off off off 4", person='mode = "off"\nEvents = "off\n'),
     # Row 5
     Case("settings enabled = false", "off off on 5", toml=OFF),
     Case("settings enabled = true say nothing", "on on on 8", toml=ON),
@@ -148,7 +159,12 @@ CASES = (
     Case("settings enabled as text", "off off off 5", toml='[telemetry]\nenabled = "true"\n'),
     Case("settings enabled as a number", "off off off 5", toml="[telemetry]\nenabled = 1\n"),
     Case("settings mode as a bool", "off off off 5", toml="[telemetry]\nmode = true\n"),
-    Case("settings with an unknown key", "on on on 8", toml="[telemetry]\nenable = true\n"),
+    Case("settings with an unknown key", "on on on 8", toml="[telemetry]\ncolour = true\n"),
+    Case("settings with a misspelt yes", "off off on 5", toml="[telemetry]\nenable = true\n"),
+    Case("settings with a misspelt table of events", "on off off 8", toml="[proxy.telemtry]\nspool = true\n"),
+    Case("settings with a misspelt switch of events", "on off off 8", toml="[proxy.telemetry]\nenable = true\n"),
+    Case("settings with the switch of events a table too high", "on off off 8", toml="[proxy]\nenabled = false\n"),
+    Case("settings with a switch in a table of events", "on off off 8", toml="[events]\nenabled = false\n"),
     Case("settings about something else", "on on on 8", toml='[network]\nca_bundle = "/ca.pem"\n'),
     Case("settings malformed", "off off off 5", toml="[telemetry\n"),
     Case("settings cut after the heading", "off off off 5", toml="[telemetry]\n"),
@@ -184,6 +200,10 @@ CASES = (
     Case("a development build with a yes", "on on on 8", {OWN: "1"}, version="dev"),
     Case("PYTEST_VERSION", "off off on 7", {"PYTEST_VERSION": "8.3.0"}),
     Case("PYTEST_VERSION with a yes", "on on on 8", {"PYTEST_VERSION": "8.3.0", OWN: "yes"}),
+    Case("PYTEST_CURRENT_TEST", "off off on 7", {"PYTEST_CURRENT_TEST": "tests/test_a.py::test_b (call)"}),
+    Case("PYTEST_XDIST_WORKER", "off off on 7", {"PYTEST_XDIST_WORKER": "gw0"}),
+    Case("PYTEST_XDIST_WORKER with a yes", "on on on 8", {"PYTEST_XDIST_WORKER": "gw0", OWN: "1"}),
+    Case("print is a no", "off off off 3", {OWN: "print"}),
     Case("a test runner", "off off on 7", is_under_test=True),
     Case("a test runner with a yes and the author's off", "off off on 8", {OWN: "1"}, is_under_test=True, default="off"),
     # Row 8
@@ -519,6 +539,129 @@ def test_generation_changes_with_each_mode_and_with_nothing_else(tmp_path: Path)
     assert asked.generation() == seen[-1]
 
 
+def test_generation_changes_when_a_hand_changes_a_word(tmp_path: Path) -> None:
+    """A mode or the word about events that is edited without a new `since` begins a generation too."""
+    asked = switches(tmp_path)
+    seen = [asked.generation()]
+    for path, text in [
+        (asked.state_path, 'mode = "on"\n'),
+        (asked.state_path, 'mode = "local"\n'),
+        (asked.state_path, mode("on")),
+        (asked.state_path, mode("local")),
+        (asked.person_path, mode("on")),
+        (asked.person_path, mode("on") + 'events = "off"\n'),
+        (asked.person_path, mode("off") + 'events = "off"\n'),
+        (asked.config_path, toml_mode("local")),
+        (asked.config_path, toml_mode("on")),
+        (asked.config_path, OFF),
+    ]:
+        put(Path(path), text)
+        seen.append(asked.generation())
+    assert None not in seen
+    assert len(set(seen)) == len(seen)
+
+
+def test_generation_stays_when_the_settings_change_but_no_word_does(tmp_path: Path) -> None:
+    """Another endpoint, or a comment, is no other consent."""
+    asked = switches(tmp_path)
+    seen = set()
+    for text in (ON, f"# a comment\n{ON}", f'{ON}endpoint = "https://t.acme.dev"\n', PROXY_OFF):
+        put(Path(asked.config_path), text)
+        seen.add(asked.generation())
+    assert seen == {"|"}
+
+
+def test_generation_is_not_known_while_the_settings_are_damaged(tmp_path: Path) -> None:
+    """Settings that cannot be read may hold a mode."""
+    asked = switches(tmp_path)
+    put(Path(asked.config_path), "[telemetry")
+    assert asked.generation() is None
+
+
+# What a person is likeliest to write when they mean no, and whom it silences:
+# the heartbeat, the author's and the operator's events.
+MISSPELT = [
+    ("[Telemetry]\nenabled = false", "off off on"),
+    ("[TELEMETRY]\nenabled = false", "off off on"),
+    ("[telemetri]\nenabled = false", "off off on"),
+    ("[telemtry]\nenabled = false", "off off on"),
+    ("[telmetry]\nenabled = false", "off off on"),
+    ("[telementry]\nenabled = false", "off off on"),
+    ("[tele-metry]\nenabled = false", "off off on"),
+    ("[telemetery]\nenabled = true", "off off on"),
+    ("[telemetry]\nEnabled = false", "off off on"),
+    ("[telemetry]\nENABLED = false", "off off on"),
+    ("[telemetry]\nenable = false", "off off on"),
+    ("[telemetry]\nenabeld = false", "off off on"),
+    ("[telemetry]\nenbaled = false", "off off on"),
+    ("[telemetry]\nenabled_ = false", "off off on"),
+    ("[telemetry]\nis_enabled = false", "off off on"),
+    ("[telemetry]\ndisabled = true", "off off on"),
+    ("[telemetry]\ndisable = true", "off off on"),
+    ("[telemetry]\nDisabled = true", "off off on"),
+    ("[telemetry]\nopt_out = true", "off off on"),
+    ("[telemetry]\nopt-out = true", "off off on"),
+    ("[telemetry]\noptout = true", "off off on"),
+    ("[telemetry]\noptOut = true", "off off on"),
+    ("[telemetry]\nMode = 'off'", "off off on"),
+    ("[telemetry]\nmodes = 'off'", "off off on"),
+    ("[telemetry]\ndo_not_track = true", "off off on"),
+    ("[heartbeat]\nenabled = false", "off off on"),
+    ("[heartbeat]\ndisabled = true", "off off on"),
+    ("[telemetry.heartbeat]\nenabled = false", "off off on"),
+    ("enabled = false", "off off off"),
+    ("enable = false", "off off off"),
+    ("mode = 'off'", "off off off"),
+    ("disabled = true", "off off off"),
+    ("opt_out = true", "off off off"),
+    ("optout = true", "off off off"),
+    ("telemetry_enabled = false", "off off off"),
+    ("telemetri = false", "off off on"),
+    ("[proxy.telemetry]\nenable = false", "on off off"),
+    ("[proxy.telemetry]\ndisabled = true", "on off off"),
+    ("[proxy.telemetry]\nmode = 'off'", "on off off"),
+    ("[proxy.Telemetry]\nenabled = false", "on off off"),
+    ("[Proxy.telemetry]\nEnabled = false", "on off off"),
+    ("[proxy]\nenabled = false", "on off off"),
+    ("[events]\nenabled = false", "on off off"),
+    ("[telemetry.events]\nenabled = false", "on off off"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISSPELT)
+def test_switches_read_a_misspelt_switch_as_off_and_name_it(text: str, expected: str, tmp_path: Path) -> None:
+    """What nearly is a switch is a no whatever its value, and the reason says where it stands."""
+    put(tmp_path / ".acme-mcp" / "telemetry.toml", text + "\n")
+    asked = switches(tmp_path)
+    decisions = [asked.decide(stream) for stream in (Stream.HEARTBEAT, Stream.AUTHOR_EVENTS, Stream.OPERATOR_EVENTS)]
+    assert " ".join(str(decision.mode) for decision in decisions) == expected
+    name = text.partition("=")[0].split("\n")[-1].strip()
+    table = text.partition("]")[0].strip("[").split(".")[-1]
+    for decision in decisions:
+        assert decision.may_send or "misspelt switch" in decision.reason
+        assert decision.may_send or name in decision.reason or table in decision.reason
+        assert decision.may_send or asked.config_path in decision.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[telemetry]\ncolour = 1\nendpoints = 'x'\ntimeout = 5",
+        "[proxy.telemetry]\nheader = 1\nmetric = true\nnode_id = 7",
+        "[proxy.routing]\nmode = 'x'\nenabled = true\ndisabled = false",
+        "[proxy.routing.tools]\nenable = true",
+        "[logging]\nenabled = true\n[tools]\nmode = 'x'",
+        "[network]\nmodel = 'x'",
+        "name = 'x'\nversion = '1'\nnotes = 'disabled = true'",
+    ],
+)
+def test_switches_take_no_other_key_for_a_switch(text: str, tmp_path: Path) -> None:
+    """What is merely not known is a warning: an honest installation is not silenced by it."""
+    put(tmp_path / ".acme-mcp" / "telemetry.toml", text + "\n")
+    asked = switches(tmp_path)
+    assert all(asked.decide(stream).may_send for stream in Stream)
+
+
 @pytest.mark.parametrize("name", ["state_path", "person_path"])
 def test_generation_is_not_known_while_a_mode_file_is_damaged(name: str, tmp_path: Path) -> None:
     """A mode file that cannot be read gives no generation, so that nothing is taken for old."""
@@ -702,6 +845,81 @@ def test_is_test_runner_recognises_a_real_one(runner: str, tmp_path: Path) -> No
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+RUN_TESTS = {
+    "pytest.main": "import pytest; raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', 'test_inside.py']))",
+    "unittest.main": "import unittest; unittest.main('test_inside')",
+    "a runner as Django has one": (
+        "import unittest\nsuite = unittest.defaultTestLoader.loadTestsFromName('test_inside')\n"
+        "raise SystemExit(not unittest.TextTestRunner().run(suite).wasSuccessful())"
+    ),
+}
+INSIDE = """
+import threading, unittest
+from mcptelemetry.privacy._switches import Stream, Switches, is_test_runner
+from mcptelemetry.application import Application
+
+def ask(found):
+    found.append(Switches(Application("acme-mcp"), environ={"HOME": "/"}, version="1.0").decide(Stream.HEARTBEAT))
+
+class TestInside(unittest.TestCase):
+    def test_it(self):
+        found = []
+        ask(found)
+        thread = threading.Thread(target=ask, args=(found,))
+        thread.start()
+        thread.join(30)
+        self.assertFalse(is_test_runner())
+        self.assertEqual([(d.row, d.may_send) for d in found], [(7, False)] * 2)
+"""
+
+
+@pytest.mark.parametrize("way", sorted(RUN_TESTS))
+def test_switches_find_a_test_runner_on_the_main_threads_stack(way: str, tmp_path: Path) -> None:
+    """A script that runs tests is a test run, from whichever thread the switches are made; no variable says so."""
+    (tmp_path / "test_inside.py").write_text(INSIDE)
+    (tmp_path / "manage.py").write_text(RUN_TESTS[way])
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-B", "manage.py"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{root}{os.pathsep}{tmp_path}", "HOME": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_switches_take_no_mock_for_a_test_runner(tmp_path: Path) -> None:
+    """A program that uses `unittest.mock` on its way is no test run."""
+    root = Path(__file__).resolve().parents[3]
+    code = (
+        "from unittest import mock\nfrom mcptelemetry.privacy._switches import is_under_test_runner\n"
+        "@mock.patch('os.sep', '/')\ndef ask(): return is_under_test_runner()\nraise SystemExit(ask())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=False)
+    assert done.returncode == 0
+
+
+def test_pipeline_built_by_hand_obeys_the_person_wide_word_about_events(tmp_path: Path) -> None:
+    """`off --everything` reaches pipelines that know no application, and a person-wide on lifts it."""
+    environ = {"HOME": str(tmp_path)}
+    asked = StandingSwitches(environ, None)
+    path = tmp_path / ".mcptelemetry" / "person.toml"
+    assert asked.refusal() is None
+    write_mode(str(path), "off", clock=lambda: 1.0)
+    assert asked.refusal() is None
+    write_mode(str(path), "off", clock=lambda: 2.0, refuse_events=True)
+    assert str(path) in (asked.refusal() or "")
+    assert str(path) in (standing_refusal(environ, APP) or "")
+    write_mode(str(path), "local", clock=lambda: 3.0)
+    assert str(path) in (asked.refusal() or "")
+    write_mode(str(path), "on", clock=lambda: 4.0)
+    assert asked.refusal() is None
+    put(path, 'events = "off')
+    assert str(path) in (asked.refusal() or "")
 
 
 def test_is_test_runner_is_not_fooled_by_a_plain_script() -> None:

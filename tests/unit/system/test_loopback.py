@@ -7,9 +7,9 @@ import pytest
 from mcptelemetry.system import is_loopback_host
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.255.0.9", "::1", "localhost", "LocalHost", "localhost.", "a.localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.255.0.9", "::1", "0:0:0:0:0:0:0:1", "localhost", "LocalHost"])
 def test_loopback_is_recognised(host):
-    """Addresses and names that stand for this machine are known, in any case."""
+    """The addresses of this machine and its one name are known, in any case."""
     assert is_loopback_host(host)
 
 
@@ -28,6 +28,18 @@ def test_loopback_is_recognised(host):
         "2130706433",
         "0x7f000001",
         "::2",
+        # Names that a name server is asked for, and what one reader decodes and the next one drops.
+        "localhost.",
+        "a.localhost",
+        "127.0.0.1%2eevil.example",
+        "127.0.0.1%25x.evil.example",
+        "localhost%2eevil.example",
+        "::1%lo",
+        "::ffff:127.0.0.1",
+        "127.0.0.1.",
+        "１２７.0.0.1",
+        "ⓛocalhost",
+        " 127.0.0.1",
     ],
 )
 def test_other_hosts_are_not_loopback(host):

@@ -1,0 +1,199 @@
+"""
+The last step before the bytes leave: what one request says, and nobody else's word in it.
+
+Tracing libraries add headers that name the host's release by patching `requests`, `urllib3`
+and `http.client`. So the head is not taken from what came down through them: it is written
+here from the `Letter`, which travels down as the body. Before the first byte, and before
+each further block, the letter's question is asked once more. Importing this module imports
+`urllib3`'s parts.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import socket
+import time
+from collections.abc import Callable, Iterable
+from http.client import HTTPResponse, RemoteDisconnected
+from typing import Any
+
+from ._transport import BLOCK_BYTES, Withheld
+
+__all__ = ["Letter", "guard_connection"]
+
+_ILLEGAL = re.compile(r"[\r\n\0]")
+_LINE_MAX_BYTES = 65_536
+_INTERIM_ANSWERS_MAX = 100
+_STATUS_FINAL_FROM = 200
+
+
+class Letter(bytes):
+    """
+    The body of one request, with all that its head may say and the question whether it may leave.
+
+    It passes through `requests` and `urllib3` as the bytes it is. Afterwards *is_on_used_connection*
+    says whether the connection had served before, and *has_answer_begun* whether anything came back.
+    """
+
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    may_send: Callable[[], bool]
+    is_on_used_connection: bool
+    has_answer_begun: bool
+
+    @classmethod
+    def of(
+        cls, body: bytes, target: str, headers: Iterable[tuple[str, str]], may_send: Callable[[], bool]
+    ) -> Letter:
+        """Return the letter; `ValueError` for a header that would be two."""
+        letter = cls(body)
+        letter.target = target
+        letter.headers = tuple(headers)
+        letter.may_send = may_send
+        letter.is_on_used_connection = letter.has_answer_begun = False
+        if any(_ILLEGAL.search(word) for word in (target, *(word for pair in letter.headers for word in pair))):
+            msg = "a header holds a line break"
+            raise ValueError(msg)
+        return letter
+
+    def __bool__(self) -> bool:
+        return True  # an empty body has a head all the same
+
+    @property
+    def head(self) -> bytes:
+        """The request line and the headers, as they go over the wire."""
+        lines = [f"POST {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+
+    def note_answer(self) -> None:
+        """Remember that something came back."""
+        self.has_answer_begun = True
+
+
+def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urllib3's connection classes
+    """Return *connection_class* with a head, a question and a deadline of ours."""
+
+    class Guarded(connection_class):  # type: ignore[misc]  # urllib3's class is Any to us
+        _answers_count = 0
+        _is_tunnelling = False
+
+        def connect(self) -> None:
+            self._answers_count = 0
+            super().connect()
+
+        def _tunnel(self) -> None:
+            # What is said to a proxy has no headers but the proxy's own. Its answer is closed here:
+            # Python 3.9 leaves that to the garbage collector, and the socket with it.
+            answers: list[_DeadlineResponse] = []
+
+            def answer(*args: Any, **options: Any) -> _DeadlineResponse:  # noqa: ANN401  http.client's signature
+                answers.append(_DeadlineResponse(*args, **options))
+                return answers[-1]
+
+            self.response_class = answer
+            self._is_tunnelling = True
+            try:
+                super()._tunnel()
+            finally:
+                self._is_tunnelling = False
+                for one in answers:
+                    one.close()
+
+        def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002  http.client's signature
+            # The head as it was composed above us is let go: some of it may be a stranger's.
+            del self._buffer[:]
+            if message_body is not None:
+                self.send(message_body)
+
+        def send(self, data: Any) -> None:  # noqa: ANN401  http.client's signature
+            if self._is_tunnelling:
+                self.sock.sendall(data)
+            elif isinstance(data, Letter):
+                self._send_letter(data)
+            else:
+                msg = "what was to be sent is not what was handed over"
+                raise ValueError(msg)
+
+        def _send_letter(self, letter: Letter) -> None:
+            letter.is_on_used_connection = self._answers_count > 0
+            answer_class: Any = functools.partial(_DeadlineResponse, note_answer=letter.note_answer)
+            self.response_class = answer_class
+            if self.sock is None:
+                self.connect()
+            sock: Any = self.sock
+            secs = sock.gettimeout()
+            ends_at = None if secs is None else time.monotonic() + secs
+            view = memoryview(letter)
+            for start in range(0, max(len(view), 1), BLOCK_BYTES):
+                if not letter.may_send():
+                    raise Withheld
+                block = bytes(view[start : start + BLOCK_BYTES])
+                if ends_at is not None:
+                    sock.settimeout(_left_until(ends_at))  # one deadline for all blocks
+                sock.sendall(letter.head + block if start == 0 else block)
+            sock.settimeout(secs)
+
+        def getresponse(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  urllib3's signature
+            response = super().getresponse(*args, **options)
+            self._answers_count += 1
+            return response
+
+    Guarded.__name__ = connection_class.__name__
+    return Guarded
+
+
+def _left_until(ends_at: float) -> float:
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        msg = "the other side took too long"
+        raise socket.timeout(msg)
+    return left
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket's bytes until a moment that all reads share."""
+
+    def __init__(self, sock: Any, secs: float, note_answer: Callable[[], None] | None) -> None:  # noqa: ANN401  plain or TLS socket
+        self._sock = sock
+        self._ends_at = time.monotonic() + secs
+        self._note_answer = note_answer
+        # The socket counts its readers and closes itself with the last of them.
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401  any writable buffer
+        self._sock.settimeout(_left_until(self._ends_at))
+        count: int | None = self._raw.readinto(buffer)
+        if count and self._note_answer is not None:
+            self._note_answer()
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(HTTPResponse):
+    """An answer whose every read obeys the deadline that began with it, and that begins with a final status."""
+
+    def __init__(self, sock: Any, *args: Any, note_answer: Callable[[], None] | None = None, **options: Any) -> None:  # noqa: ANN401  http.client's signature
+        super().__init__(sock, *args, **options)
+        secs = sock.gettimeout()
+        if secs:
+            self.fp.close()
+            self.fp = io.BufferedReader(_DeadlineReader(sock, secs, note_answer))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Return the status line of the answer itself, past every 1xx that came before it."""
+        for _ in range(_INTERIM_ANSWERS_MAX):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in the stubs
+            if status >= _STATUS_FINAL_FROM:
+                return version, status, reason
+            while self.fp.readline(_LINE_MAX_BYTES) not in (b"\r\n", b"\n", b""):
+                pass
+        msg = "no end of interim answers"
+        raise RemoteDisconnected(msg)

@@ -1,0 +1,83 @@
+"""
+Servers that fork by C code, or whose processes end without the interpreter's exit functions.
+
+Their own hooks are used when their modules are loaded; none is ever imported here. uWSGI forks
+its workers without a word to Python, with whatever lock a thread holds then: in its master no
+thread is started. celery's children end at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ._exit import the_register as the_exits
+from ._fork import the_register as the_forks
+
+__all__ = ["join_host", "may_start_thread"]
+
+_CELERY_UID = "mcptelemetry"
+
+
+def may_start_thread() -> bool:
+    """Return False in a process that C code will fork; what is needed there starts in its children."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None:
+        return True
+    try:
+        # No worker yet, and neither a mule nor a spooler, which have a master that is not they.
+        return not (uwsgi.worker_id() == 0 and uwsgi.masterpid() in (0, os.getpid()))
+    except Exception:  # noqa: BLE001  something else of that name
+        return True
+
+
+def join_host() -> None:
+    """Use the hooks of the servers that are loaded; may be called as often as one likes."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is not None and hasattr(uwsgi, "worker_id"):
+        _join_uwsgi(uwsgi)
+        if not may_start_thread():
+            # Once and here: in a worker without `--enable-threads` ours runs in the last second
+            # only, and that is too short for an import of requests beside all others.
+            from . import _session  # noqa: F401  for its own imports
+    signals = sys.modules.get("celery.signals")
+    if signals is not None and hasattr(signals, "worker_process_shutdown"):
+        _join_celery(signals)
+
+
+class _PostFork:
+    """What uWSGI calls in each worker: whatever was there before, and then ours."""
+
+    def __init__(self, before: Callable[[], object] | None) -> None:
+        self._before = before
+
+    def __call__(self) -> None:
+        if self._before is not None:
+            self._before()
+        the_forks.notice_fork()
+
+
+def _join_uwsgi(uwsgi: Any) -> None:
+    before = getattr(uwsgi, "post_fork_hook", None)
+    if isinstance(before, _PostFork):
+        return
+    uwsgi.post_fork_hook = _PostFork(before)
+
+
+def _join_celery(signals: Any) -> None:
+    # It knows a receiver by its uid, and takes each in once.
+    for signal, receiver in (
+        (signals.worker_process_init, _begin_celery_child),
+        (signals.worker_process_shutdown, _end_celery_child),
+    ):
+        signal.connect(receiver, weak=False, dispatch_uid=_CELERY_UID)
+
+
+def _begin_celery_child(**_facts: object) -> None:
+    the_forks.notice_fork()
+
+
+def _end_celery_child(**_facts: object) -> None:
+    the_exits.run()

@@ -1,0 +1,43 @@
+"""A disk that has trouble and then has none: nothing raises, `status()` says so, and the counts arrive."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is arranged with what Linux has")
+
+# What status() says while it lasts.
+WORDS_OF_SCENE = {
+    "read-only": "readonly",
+    "full": "I/O error",
+    "descriptors": "Too many open files",
+    "clock": "no calendar",
+}
+
+
+@pytest.mark.parametrize("scene", WORDS_OF_SCENE)
+def test_storage_trouble_is_said_and_passes(run_host, scene):
+    """While it lasts `status()` names it; once it is over all six calls are stored, and nothing is said."""
+    facts = run_host("storage_trouble_host.py", scene).facts
+    assert facts["during"]["degraded"]
+    assert WORDS_OF_SCENE[scene] in facts["during"]["trouble"]
+    assert facts["after"] == {"degraded": False, "trouble": None, "set_aside": None}
+    assert facts["counted"] == 6
+
+
+def test_storage_trouble_of_a_directory_is_said_before_anything_failed(run_host):
+    """A process that has not tried to store anything says that the directory cannot be written."""
+    facts = run_host("storage_trouble_host.py", "read-only").facts
+    assert "may not be written" in facts["elsewhere"]["trouble"]
+
+
+@pytest.mark.parametrize("scene", ["version-0", "version-1"])
+def test_storage_that_lost_its_version_is_read_and_mended(run_host, scene):
+    """A database without the number of its version is read as it is, loses nothing, and gets its number back."""
+    facts = run_host("storage_trouble_host.py", scene).facts
+    assert facts["identity"] is True
+    assert facts["is_stored"] is True
+    assert (facts["counted"], facts["version"]) == (6, 3)
+    assert facts["after"] == {"degraded": False, "trouble": None, "set_aside": None}

@@ -1,0 +1,156 @@
+"""
+A host whose disk has trouble, and then has none: ``storage_trouble_host.py SCENE``.
+
+Reports what `status()` said of storage during the trouble and after it, and what was counted
+in the end. Nothing may raise on the way.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import tempfile
+
+scene = sys.argv[1]
+
+if scene == "read-only" and os.getuid() == 0 and len(sys.argv) == 2:
+    # Root can write everywhere, unless it lets go of what makes it so and begins again.
+    import ctypes
+
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+    os.execv(sys.executable, [sys.executable, __file__, scene, "again"])
+
+import resource  # noqa: E402
+
+import host  # noqa: E402
+
+from mcptelemetry import Telemetry  # noqa: E402
+
+directory = tempfile.mkdtemp()
+database = os.path.join(directory, "telemetry.db")
+facts = {}
+
+
+def make(**options):
+    telemetry = Telemetry(
+        "acme-mcp",
+        "1.0.0",
+        environ={},
+        heartbeat_endpoint="http://127.0.0.1:9",
+        tools=("search",),
+        notice=lambda text: True,
+        data_dir=directory,
+        **options,
+    )
+    telemetry.start()
+    return telemetry
+
+
+def count(telemetry, calls):
+    for _ in range(calls):
+        telemetry.record("search")
+    return telemetry._counting.flush(5)
+
+
+def note(word, telemetry):
+    facts[word] = telemetry.status()["storage"]
+
+
+def counted():
+    connection = sqlite3.connect(database)
+    try:
+        found = connection.execute("SELECT sum(count) FROM usage_counters WHERE name = 'search'").fetchone()[0]
+        return found, connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def set_version(number):
+    connection = sqlite3.connect(database)
+    connection.execute(f"PRAGMA user_version={number}")
+    connection.commit()
+    connection.close()
+
+
+def read_only():
+    """The directory can be read and not written."""
+    telemetry = make()
+    count(telemetry, 2)
+    note("before", telemetry)
+    os.chmod(directory, 0o500)
+    facts["is_stored"] = count(telemetry, 3)
+    note("during", telemetry)
+    note("elsewhere", make())  # who has not tried yet
+    os.chmod(directory, 0o700)
+    count(telemetry, 1)
+    note("after", telemetry)
+
+
+def version(number):
+    """The database lost the number of its version."""
+    telemetry = make()
+    count(telemetry, 2)
+    note("before", telemetry)
+    set_version(number)
+    note("elsewhere", make())
+    facts["identity"] = telemetry.status()["identity"] is not None if "identity" in telemetry.status() else None
+    facts["is_stored"] = count(telemetry, 4)
+    note("after", telemetry)
+
+
+def full():
+    """No file can grow."""
+    telemetry = make()
+    note("before", telemetry)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    facts["is_stored"] = count(telemetry, 5)
+    note("during", telemetry)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    count(telemetry, 1)
+    note("after", telemetry)
+
+
+def descriptors():
+    """Not one descriptor is free, from the first line on."""
+    held = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+    telemetry = make()
+    facts["is_stored"] = count(telemetry, 5)
+    note("during", telemetry)
+    for descriptor in held:
+        os.close(descriptor)
+    facts["mode"] = telemetry.status()["mode"]
+    count(telemetry, 1)
+    note("after", telemetry)
+
+
+def clock():
+    """The clock stands in the year 318857."""
+    times = [1e13]
+    telemetry = make(clock=lambda: times[0])
+    facts["is_stored"] = count(telemetry, 5)
+    note("during", telemetry)
+    facts["sent"] = telemetry.status() is not None
+    times[0] = 1_800_000_000.0
+    count(telemetry, 1)
+    note("after", telemetry)
+
+
+{
+    "read-only": read_only,
+    "version-0": lambda: version(0),
+    "version-1": lambda: version(1),
+    "full": full,
+    "descriptors": descriptors,
+    "clock": clock,
+}[scene]()
+facts["counted"], facts["version"] = counted()
+host.report(**facts)
