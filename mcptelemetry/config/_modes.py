@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..application import home_directory
 from ..errors import ConfigError
 from ..system import write_atomically
 from ..vocabulary import Word
 from ._document import read_document
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
 
@@ -26,7 +28,6 @@ PERSON_FILE = "person.toml"
 STATE_FILE = "telemetry-state.toml"
 """The name of an application's mode file, in its data directory."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SINCE_MAX_CHARACTERS = 64
 
 
@@ -77,6 +78,8 @@ def read_mode(path: str) -> ModeRecord | None:
     document = read_document(path) if path else None
     if document is None:
         return None
+    from datetime import datetime  # the TOML reader has loaded it
+
     since = document.tables.get("since", "")
     if isinstance(since, datetime):  # written by hand, without quotes
         since = since.isoformat()
@@ -127,7 +130,10 @@ def write_mode(path: str, mode: Mode | ModeWord, *, clock: Callable[[], float]) 
 
 def _since(now_secs: float, before: ModeRecord | None) -> str:
     """Return the moment as text, later than the one *before* even when the clock stands or was set back."""
-    moment = _EPOCH + timedelta(microseconds=round(now_secs * 1_000_000))
+    from datetime import datetime, timedelta, timezone
+
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    moment = epoch + timedelta(microseconds=round(now_secs * 1_000_000))
     last = _moment_of(before.since) if before is not None else None
     if last is not None and last >= moment:
         moment = last + timedelta(microseconds=1)
@@ -136,6 +142,8 @@ def _since(now_secs: float, before: ModeRecord | None) -> str:
 
 def _moment_of(since: str) -> datetime | None:
     """Return the moment that *since* names, None when it names none that can be counted on from."""
+    from datetime import datetime, timezone
+
     try:
         moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
         in_reach = moment.tzinfo is not None and moment.year < 9999  # the last year there is
