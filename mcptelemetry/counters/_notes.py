@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..system import Tally, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
 from ..wire import sanitize_client_name
-from ._activation import ActivationNews, ActivationState, ActivationStore
+
+if TYPE_CHECKING:
+    from ._activation import ActivationNews, ActivationState, ActivationStore
 
 __all__ = ["ActivationNotes"]
 
@@ -100,6 +103,8 @@ class ActivationNotes:
 
     def load(self) -> ActivationState:
         """Return what is stored; what was noted a moment ago is not yet in it. Touches the disk."""
+        from ._activation import ActivationState
+
         return ActivationState() if self._store is None else self._store.load()
 
     def is_installer_pending(self) -> bool:
@@ -118,6 +123,8 @@ class ActivationNotes:
         tokens = min(COUNT_MAX, sum(self._taken_tokens()))
         if not (flags or clients or calls or tokens or outcome):
             return None
+        from ._activation import ActivationNews  # whoever stores has loaded it
+
         news = ActivationNews(
             flags.get("first_connected_server", False),
             flags.get("first_mcp_client", False),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Union
 
-__all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values"]
+__all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values", "read_hostname"]
 
 # A name shorter than this is searched as a whole word: people are called tim, ci and pro.
 _WHOLE_WORD_BELOW = 8
@@ -95,3 +96,8 @@ def _holds_credential(name: str, value: str) -> bool:
     if name in _CREDENTIAL_VARIABLES:
         return len(value) >= _CREDENTIAL_LEAST
     return name.upper().endswith(_CREDENTIAL_SUFFIXES) and len(value) >= _SUFFIXED_LEAST
+
+
+def read_hostname() -> str:
+    """Return what this machine calls itself."""
+    return socket.gethostname()
