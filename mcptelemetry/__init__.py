@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from ._names import ROOM_OF_NAME as _ROOM_OF_NAME
 from ._version import VERSION as __version__  # noqa: N811  the usual name
 
+# Packagers follow this half too, as they cannot follow `__getattr__` below: so every room is in
+# a frozen application.
 if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .application import Application as Application
     from .cli import add_telemetry_commands as add_telemetry_commands

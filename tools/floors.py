@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 # Which floor each room of the package stands on; a room may import the floors below it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("_names", "_version", "vocabulary", "errors", "application", "wire", "system"),
+    ("_late", "_names", "_version", "vocabulary", "errors", "application", "wire", "system"),
     ("config", "state", "environment", "matching"),
     ("privacy",),
     ("installation",),  # it answers for the switches, and so stands above them
@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 # Rooms of one floor are peers and must not know each other, but for the ground floor's own order.
-GROUND_ORDER = ("_names", "_version", "vocabulary", "errors", "application", "system", "wire")
+GROUND_ORDER = ("_late", "_names", "_version", "vocabulary", "errors", "application", "system", "wire")
 # The receiving side is another wing: it can be used on another machine.
 COLLECTOR_MAY_IMPORT = {"_version", "vocabulary", "errors", "application", "wire", "system", "collector"}
 

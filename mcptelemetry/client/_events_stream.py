@@ -7,16 +7,15 @@ and never outlive a change of the mode.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
-from ..events import TelemetryPipeline, find_target
 from ..installation import AsOf, Installation
 from ..privacy import Stream
 from ..system import outline_of_url
 
 if TYPE_CHECKING:
+    from ..events import TelemetryPipeline
     from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
@@ -31,6 +30,8 @@ class EventsStream:
     """
 
     def __init__(self, installation: Installation) -> None:
+        from ..events import find_target
+
         self._installation = installation
         self._switches = installation.switches
         self._as_of = AsOf(self._switches.generation)
@@ -45,6 +46,8 @@ class EventsStream:
         self.stream = Stream.OPERATOR_EVENTS if is_operators else Stream.AUTHOR_EVENTS
         self.pipeline: TelemetryPipeline | None = None
         if self.target is not None and self._switches.decide(self.stream).may_send:
+            from ..events import TelemetryPipeline  # only who sends events pays for it
+
             self.pipeline = TelemetryPipeline(
                 self.target.settings,
                 app=installation.application.name,
@@ -79,6 +82,8 @@ class EventsStream:
         if problem is not None or self.target is None:
             reason = str(problem or "no endpoint is configured")
             return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
+        from dataclasses import asdict
+
         decision = self._switches.decide(self.stream)
         return {
             "mode": decision.mode.value,
@@ -87,7 +92,7 @@ class EventsStream:
             "owner": "operator" if self.target.is_operators else "author",
             "stats": None
             if self.pipeline is None
-            else cast("EventsAccount", dataclasses.asdict(self.pipeline.stats())),
+            else cast("EventsAccount", asdict(self.pipeline.stats())),
         }
 
     def _refusal(self) -> str | None:

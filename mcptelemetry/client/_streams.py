@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load_config
 from ..counters import ActivationNotes, CounterRegistry, Counting
-from ..environment import detect_launch_source
 from ..errors import StorageError, UploadError
-from ..events import TelemetryPipeline
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
-from ..state import SentDocument
-from ..system import SignalChain, SystemClock, Trouble, begin_anew, notice_fork, printable
+from ..system import SystemClock, Trouble, begin_anew, notice_fork, printable
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
-from ._status import describe_status
 
 if TYPE_CHECKING:
+    from ..events import TelemetryPipeline
     from ..feedback import FeedbackRequest, FeedbackResponse, FeedbackService
     from ..heartbeat import Flags, HeartbeatService, RuntimeStats
+    from ..state import SentDocument
     from ..status import Status
+    from ..system import SignalChain
 
 __all__ = ["Streams"]
 
@@ -82,6 +81,8 @@ class Streams:
 
         Shows the first-run notice when it is due. Off, it does nothing at all.
         """
+        from ..environment import detect_launch_source
+
         notice = self.first_run_notice()
         if notice is not None and self._remember_setup():
             maybe_print_first_run_notice(notice)
@@ -128,6 +129,8 @@ class Streams:
         nothing when nothing may be sent.
         """
         if (self.pipeline is not None or self._counting.is_kept) and self._signals is None:
+            from ..system import SignalChain
+
             self._signals = SignalChain(self._flush_on_signal)
             self._signals.install()
 
@@ -265,5 +268,7 @@ class Streams:
         say the same of their streams with endpoint and owner, *storage* whether this machine
         can remember anything. Changes nothing.
         """
+        from ._status import describe_status
+
         notice_fork()
         return describe_status(self._installation, self._events)

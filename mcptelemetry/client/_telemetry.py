@@ -7,7 +7,6 @@ thread, socket or file behind it: every method is there and does nothing.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -18,9 +17,8 @@ from ..config import Mode, ModeWord, check_endpoint
 from ..counters import Counting
 from ..events import Recorder
 from ..installation import Installation, Setup, path_in
-from ..instrument import Invocation, McpMiddleware, instrument_callable, tool_name_of
+from ..instrument import Invocation, instrument_callable, tool_name_of
 from ..privacy import NoticeSink
-from ..state import DATABASE_FILE, Memory
 from ..system import Clock, Transport
 from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
@@ -28,6 +26,7 @@ from ._streams import Streams
 
 if TYPE_CHECKING:
     from ..heartbeat import RuntimeStats
+    from ..instrument import McpMiddleware
     from ..matching import RoutingDecision
 
 __all__ = ["Telemetry"]
@@ -147,6 +146,10 @@ class Telemetry(Streams):
         not known is left out, and the version is taken for a release. Raises `ValueError`
         when *app* is no application name.
         """
+        from dataclasses import replace
+
+        from ..state import DATABASE_FILE, Memory
+
         application = Application(app)
         home = application.data_directory(os.environ if environ is None else environ)
         database = path_in(home if data_dir is None else data_dir, DATABASE_FILE)
@@ -159,7 +162,7 @@ class Telemetry(Streams):
         except (TypeError, ValueError):  # written by another release, or damaged
             telemetry = cls(app, shown, data_dir=data_dir, environ=environ)
         installation = telemetry._installation
-        installation.setup = dataclasses.replace(installation.setup, version=version or "")
+        installation.setup = replace(installation.setup, version=version or "")
         return telemetry
 
     def __enter__(self) -> Telemetry:
@@ -285,6 +288,8 @@ class Telemetry(Streams):
     def middleware(self) -> McpMiddleware:
         """A whole MCP server in one line: ``server.middleware.append(telemetry.middleware)``."""
         if self._middleware is None:
+            from ..instrument import McpMiddleware
+
             counting = self._counting
             told: dict[str, Any] = {"is_declared": counting.registry.is_builtin_tool}
             if counting.is_kept:

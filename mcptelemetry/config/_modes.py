@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..application import home_directory
 from ..errors import ConfigError
@@ -21,6 +20,9 @@ from ..vocabulary import Word
 from ._document import BrokenFile, read_document
 from ._misspelt import is_misspelt
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 __all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
 
 PERSON_FILE = "person.toml"
@@ -28,7 +30,6 @@ PERSON_FILE = "person.toml"
 STATE_FILE = "telemetry-state.toml"
 """The name of an application's mode file, in its data directory."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SINCE_MAX_CHARACTERS = 64
 _EVENTS_ON, _EVENTS_OFF = "on", "off"
 _EVENTS_MAX_CHARACTERS = 16
@@ -104,6 +105,8 @@ def read_mode(path: str) -> ModeRecord | None:
     document = read_document(path) if path else None
     if document is None:
         return None
+    from datetime import datetime  # the TOML reader has loaded it
+
     since = document.tables.get("since", "")
     if isinstance(since, datetime):  # written by hand, without quotes
         since = since.isoformat()
@@ -178,7 +181,10 @@ def write_mode(
 
 def _since(now_secs: float, before: ModeRecord | None) -> str:
     """Return the moment as text, later than the one *before* even when the clock stands or was set back."""
-    moment = _EPOCH + timedelta(microseconds=round(now_secs * 1_000_000))
+    from datetime import datetime, timedelta, timezone
+
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    moment = epoch + timedelta(microseconds=round(now_secs * 1_000_000))
     last = _moment_of(before.since) if before is not None else None
     if last is not None and last >= moment:
         moment = last + timedelta(microseconds=1)
@@ -187,6 +193,8 @@ def _since(now_secs: float, before: ModeRecord | None) -> str:
 
 def _moment_of(since: str) -> datetime | None:
     """Return the moment that *since* names, None when it names none that can be counted on from."""
+    from datetime import datetime, timezone
+
     try:
         moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
         in_reach = moment.tzinfo is not None and moment.year < 9999  # the last year there is

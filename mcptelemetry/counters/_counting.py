@@ -8,8 +8,8 @@ an endpoint for one, or with telemetry off, no file is touched and no thread sta
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from ..installation import Installation
 from ..vocabulary import (
     ErrorType,
     ErrorTypeWord,
@@ -19,11 +19,12 @@ from ..vocabulary import (
     TelemetryStatus,
     TelemetryStatusWord,
 )
-from ._activation import ActivationStore
-from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._worker import Chore, CountingWorker
+
+if TYPE_CHECKING:
+    from ..installation import Installation
+    from ._worker import Chore, CountingWorker
 
 __all__ = ["Counting"]
 
@@ -49,6 +50,11 @@ class Counting:
 
     def keep(self, installation: Installation, *, chores: Sequence[Chore] = ()) -> None:
         """Store what is counted in the memory of *installation* from `start()` on; the same thread does *chores*."""
+        # Only who stores pays for it; here, and not in the worker, whose import might be forked over.
+        from ._activation import ActivationStore
+        from ._flusher import CounterFlusher
+        from ._worker import CountingWorker
+
         memory, clock = installation.open_memory(), installation.clock
         self.activation = ActivationNotes(ActivationStore.on(memory.database, clock), installation.blocked_values)
         flusher = CounterFlusher(

@@ -15,10 +15,10 @@ from ..installation import AsOf
 from ..state import Memory, write_value
 from ..system import Trouble, Turns, around_fork
 from ._activation import ActivationNews, add_news
+from ._keys import CounterKey, Counts, Kind
 from ._ledger import add_counts
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._snapshot import CounterKey, Counts, Kind
 from ._window import enter_generation
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ..vocabulary import (
     TOOL_NAME_PATTERN,
     UNMATCHED,
 )
-from ._snapshot import CounterKey, Counts, Kind
+from ._keys import CounterKey, Counts, Kind
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from ..privacy import BlockedValue, keep_client_name
 from ..system import Tally, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
 from ..wire import sanitize_client_name
-from ._activation import ActivationNews, ActivationState, ActivationStore
+
+if TYPE_CHECKING:
+    from ..privacy import BlockedValue
+    from ._activation import ActivationNews, ActivationState, ActivationStore
 
 __all__ = ["ActivationNotes"]
 
@@ -105,6 +108,8 @@ class ActivationNotes:
 
     def load(self) -> ActivationState:
         """Return what is stored; what was noted a moment ago is not yet in it. Touches the disk."""
+        from ._activation import ActivationState
+
         return ActivationState() if self._store is None else self._store.load()
 
     def is_installer_pending(self) -> bool:
@@ -123,6 +128,8 @@ class ActivationNotes:
         tokens = min(COUNT_MAX, sum(self._taken_tokens()))
         if not (flags or clients or calls or tokens or outcome):
             return None
+        from ._activation import ActivationNews  # whoever stores has loaded it
+
         news = ActivationNews(
             flags.get("first_connected_server", False),
             flags.get("first_mcp_client", False),
@@ -157,6 +164,8 @@ class ActivationNotes:
     def _kept(self, clients: Iterable[str]) -> tuple[str, ...]:
         """Return the names under which *clients* are stored, each once."""
         # Here and not when they are noted: the names of this machine may have to be looked up.
+        from ..privacy import keep_client_name  # whoever stores has loaded it
+
         names = tuple(clients)
         blocked: tuple[BlockedValue, ...] | None = ()
         try:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..privacy import find_token
 from ..system import Tally, around_fork
 from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
+from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
-from ._snapshot import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind, RegistrySnapshot
 from ._templates import KnownTemplates, check_routes
+
+if TYPE_CHECKING:
+    from ._snapshot import RegistrySnapshot
 
 __all__ = ["MCPPROXY_TOOLS", "CounterRegistry"]
 
@@ -221,6 +224,8 @@ class CounterRegistry:
 
     def snapshot(self) -> RegistrySnapshot:
         """Return what has been counted and not settled yet; nothing changes."""
+        from ._snapshot import RegistrySnapshot  # whoever builds a heartbeat has loaded it
+
         return RegistrySnapshot.of(self.counts())
 
     def counts(self) -> Counts:

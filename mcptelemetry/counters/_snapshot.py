@@ -9,39 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..vocabulary import Surface
 from ._buckets import bucket_upstream_calls
+from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 
-__all__ = ["CounterKey", "Counts", "DoctorCounts", "Kind", "RegistrySnapshot"]
+__all__ = ["DoctorCounts", "RegistrySnapshot"]
 
-
-class CounterKey(NamedTuple):
-    """What one counter counts: its *kind* (`Kind`), a *name*, and a *detail* or ``""``."""
-
-    kind: str
-    name: str
-    detail: str = ""
-
-
-Counts = dict[CounterKey, int]
-"""Counters that are not zero."""
-
-
-class Kind:
-    """The kinds of counters, as they are stored."""
-
-    SURFACE = "surface"
-    BUILTIN = "builtin"
-    UPSTREAM = "upstream"
-    REST = "rest"
-    ERROR = "error"
-    DOCTOR = "doctor"
-
-
-UPSTREAM_KEY = CounterKey(Kind.UPSTREAM, "calls")
-PASSED, FAILED = "pass", "fail"
 _SURFACES: tuple[str, ...] = tuple(surface.value for surface in Surface)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ._snapshot import Counts, RegistrySnapshot
+from ._keys import Counts
+from ._snapshot import RegistrySnapshot
 
 __all__ = ["FrozenWindow", "WindowState"]
 

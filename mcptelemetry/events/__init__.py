@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._late import late_names
 from ..errors import UploadError
 from ..vocabulary import TelemetryStatus
-from ..wire import TelemetryBatch, TelemetryEvent
-from ._account import PipelineStats
-from ._buffer import BufferCounts, TelemetryBuffer
-from ._config import PipelineConfig
-from ._pipeline import TelemetryPipeline
+from ..wire import TelemetryEvent
 from ._recorder import Recorder
-from ._target import EventsTarget, find_target
-from ._uploader import TelemetryAuth, TelemetryUploader
+
+if TYPE_CHECKING:
+    from ..wire import TelemetryBatch
+    from ._account import PipelineStats
+    from ._buffer import BufferCounts, TelemetryBuffer
+    from ._config import PipelineConfig
+    from ._pipeline import TelemetryPipeline
+    from ._target import EventsTarget, find_target
+    from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
     "BufferCounts",
@@ -29,3 +35,17 @@ __all__ = [
     "UploadError",
     "find_target",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        globals(),
+        {
+            ".wire": ("TelemetryBatch",),
+            "_account": ("PipelineStats",),
+            "_buffer": ("BufferCounts", "TelemetryBuffer"),
+            "_config": ("PipelineConfig",),
+            "_pipeline": ("TelemetryPipeline",),
+            "_target": ("EventsTarget", "find_target"),
+            "_uploader": ("TelemetryAuth", "TelemetryUploader"),
+        },
+    )

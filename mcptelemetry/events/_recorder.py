@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import floor, isfinite
 from time import time as read_machine_time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..system import Tally
 from ..vocabulary import COUNT_MAX, ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ..wire import OTHER_CLIENT, EventShape, check_shape, is_known_client
-from ._buffer import TelemetryBuffer
+
+if TYPE_CHECKING:
+    from ._buffer import TelemetryBuffer
 
 __all__ = ["CallCounter", "Recorder"]
 

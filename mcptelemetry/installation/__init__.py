@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._late import late_names
 from ._as_of import AsOf
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._installation import Installation, path_in
 from ._setup import Setup
-from ._surroundings import Surroundings, SurroundingsReader
+
+if TYPE_CHECKING:
+    from ._surroundings import Surroundings, SurroundingsReader
 
 __all__ = [
     "AsOf",
@@ -18,3 +23,11 @@ __all__ = [
     "find_operators_endpoint",
     "path_in",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        globals(),
+        {
+            "_surroundings": ("Surroundings", "SurroundingsReader"),
+        },
+    )

@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Callable, Mapping
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from ..application import Application, home_directory
 from ..config import Config, Mode, load_config
 from ..errors import ConfigError
-from ..privacy import (
-    BlockedValue,
-    Stream,
-    Switches,
-    collect_blocked_values,
-    first_heartbeat_at,
-    has_been_noticed,
-)
-from ..state import DATABASE_FILE, Memory
+from ..privacy import Stream, Switches, first_heartbeat_at, has_been_noticed
 from ..system import Clock, HttpTransport, Transport, as_clock, outline_of_url, printable
 from ..vocabulary import AUTOSTART_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._setup import Setup
+
+if TYPE_CHECKING:
+    from ..privacy import BlockedValue
+    from ..state import Memory
 
 __all__ = ["Installation", "path_in"]
 
@@ -80,6 +75,8 @@ class Installation:
     def open_memory(self) -> Memory:
         """Return the installation's memory, the one that there is in this process; making it touches no file."""
         if self._memory is None:
+            from ..state import DATABASE_FILE, Memory
+
             path = path_in(self.data_dir, DATABASE_FILE)
             self._memory = Memory(path, clock=self.clock, busy_secs=_BUSY_SECS)
         return self._memory
@@ -130,7 +127,10 @@ class Installation:
 
     def blocked_values(self) -> tuple[BlockedValue, ...]:
         """Return what must never leave this machine, as it is now."""
-        return collect_blocked_values(socket.gethostname(), home_directory(self.environ), self.environ)
+        # Whoever searches a document with them has loaded it already, and not in a worker.
+        from ..privacy import collect_blocked_values, read_hostname
+
+        return collect_blocked_values(read_hostname(), home_directory(self.environ), self.environ)
 
     def _load_config(self) -> Config:
         try:

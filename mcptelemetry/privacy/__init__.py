@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ._blocked_values import BlockedValue, collect_blocked_values
-from ._client_names import keep_client_name
-from ._credentials import find_token, refuse_token
-from ._event_names import NameJudge
-from ._gate import Gate, Outcome, Verdict
+from typing import TYPE_CHECKING
+
+from .._late import late_names
 from ._notice import (
     FirstRunNotice,
     HasNotice,
@@ -16,9 +14,16 @@ from ._notice import (
     maybe_print_first_run_notice,
 )
 from ._rows import Decision, Facts, Stream
-from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
-from ._spellings import ANONYMITY_BLOCKED_PREFIXES
 from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
+from ._tokens import find_token, refuse_token
+
+if TYPE_CHECKING:
+    from ._blocked_values import BlockedValue, collect_blocked_values, read_hostname
+    from ._client_names import keep_client_name
+    from ._event_names import NameJudge
+    from ._gate import Gate, Outcome, Verdict
+    from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
+    from ._spellings import ANONYMITY_BLOCKED_PREFIXES
 
 __all__ = [
     "ANONYMITY_BLOCKED_PREFIXES",
@@ -44,8 +49,22 @@ __all__ = [
     "is_disabled_by_env",
     "keep_client_name",
     "maybe_print_first_run_notice",
+    "read_hostname",
     "refuse_token",
     "scan_for_pii",
     "scan_text_for_pii",
     "standing_refusal",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        globals(),
+        {
+            "_blocked_values": ("BlockedValue", "collect_blocked_values", "read_hostname"),
+            "_client_names": ("keep_client_name",),
+            "_event_names": ("NameJudge",),
+            "_gate": ("Gate", "Outcome", "Verdict"),
+            "_scanner": ("AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_text_for_pii"),
+            "_spellings": ("ANONYMITY_BLOCKED_PREFIXES",),
+        },
+    )

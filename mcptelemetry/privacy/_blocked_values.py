@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Union
@@ -29,7 +30,7 @@ from ..vocabulary import (
 )
 from ..wire import ARCH_WORDS, CLIENT_SPELLINGS, OAUTH_PROVIDERS, OS_WORDS, PROTOCOLS, ROUTING_MODES
 
-__all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values"]
+__all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values", "read_hostname"]
 
 # A name shorter than this is searched as a whole word: people are called tim, ci and pro.
 _WHOLE_WORD_BELOW = 8
@@ -166,3 +167,8 @@ def _passwords_in(value: str) -> tuple[str, ...]:
     if not colon or password == user or _PORT_AND_PATH.match(password):
         return ()
     return tuple(dict.fromkeys((password, unquote(password))))
+
+
+def read_hostname() -> str:
+    """Return what this machine calls itself."""
+    return socket.gethostname()

@@ -12,9 +12,8 @@ from typing import Union
 
 from ..wire import find_token_shape
 from ._blocked_values import BlockedValue, as_blocked_values
-from ._spellings import Layers, TooManyLayersError
 
-__all__ = ["find_credential", "find_token", "refuse_token"]
+__all__ = ["find_credential"]
 
 
 def find_credential(text: str, blocked: Iterable[Union[BlockedValue, str]]) -> BlockedValue | None:
@@ -30,32 +29,3 @@ def find_credential(text: str, blocked: Iterable[Union[BlockedValue, str]]) -> B
             return value
     name = find_token_shape(text)
     return None if name is None else BlockedValue(f"token:{name}", name)
-
-
-def find_token(text: str) -> str | None:
-    """
-    Return what kind of well-known token stands in *text*, None when there is none.
-
-    *text* is searched as it stands and with its escapes taken away, as often as can be.
-    """
-    layers = Layers(text)
-    kind = next(filter(None, map(find_token_shape, layers)), None)
-    if kind is None:
-        layers.check_end()
-    return kind
-
-
-def refuse_token(argument: str, text: str) -> None:
-    """
-    Raise `ValueError` when *text*, which the author gives as *argument*, holds a well-known token.
-
-    What is declared in code leaves with every document, so it is looked at once, where it is
-    given. The error names the argument and the kind of token, never the text.
-    """
-    try:
-        kind = find_token(text)
-    except TooManyLayersError:
-        kind = "hidden in escapes"
-    if kind is not None:
-        msg = f"{argument} holds a token ({kind}; it is not shown): what is declared here is sent, so leave it out"
-        raise ValueError(msg)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Optional, Protocol, TextIO, Union
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, TextIO, Union
 
-from ..application import Application
-from ..state import Memory, NoticeMark
 from ..vocabulary import DAY_SECS
+
+if TYPE_CHECKING:
+    from ..application import Application
+    from ..state import Memory, NoticeMark
 
 __all__ = [
     "FirstRunNotice",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ._append import AppendTransport
+from typing import TYPE_CHECKING
+
+from .._late import late_names
 from ._backoff import Backoff, draw_backoff_secs
 from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
@@ -16,12 +18,15 @@ from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._printable import printable
-from ._signals import SignalChain
 from ._tally import Tally, has_interpreter_lock
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
 from ._urls import is_loopback_host, outline_of_url
 from ._worker import Worker
+
+if TYPE_CHECKING:
+    from ._append import AppendTransport
+    from ._signals import SignalChain
 
 __all__ = [
     "BLOCK_BYTES",
@@ -66,3 +71,12 @@ __all__ = [
     "stamp_of",
     "write_atomically",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        globals(),
+        {
+            "_append": ("AppendTransport",),
+            "_signals": ("SignalChain",),
+        },
+    )

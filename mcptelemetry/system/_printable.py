@@ -7,7 +7,6 @@ errors; control, bidirectional, zero-width and half characters are shown there a
 
 from __future__ import annotations
 
-import json
 import re
 
 __all__ = ["printable"]
@@ -16,6 +15,8 @@ __all__ = ["printable"]
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+# Not by the encoder of JSON itself: whoever only records does not load it.
+_SHORT_ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -30,5 +31,5 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def _escape(character: str) -> str:
-    # DEL is the one control character that JSON leaves as it is.
-    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return _SHORT_ESCAPES.get(character) or "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

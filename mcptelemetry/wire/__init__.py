@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ._batch import TelemetryBatch, wrap_events
+from typing import TYPE_CHECKING
+
+from .._late import late_names
 from ._clients import CLIENT_SPELLINGS, OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
-from ._encoding import EventEncoder, EventRow
 from ._event import EVENT_FIELDS, TelemetryEvent
 from ._event_shape import (
     NAME_KEPT_MAX_CHARACTERS,
@@ -14,15 +15,6 @@ from ._event_shape import (
     cut_names,
     free_names,
 )
-from ._feedback import (
-    FEEDBACK,
-    FEEDBACK_CATEGORIES,
-    FEEDBACK_CHARACTERS_MAX,
-    FEEDBACK_CHARACTERS_MIN,
-    check_feedback,
-    encode_feedback,
-)
-from ._field_texts import render_fields, render_fields_markdown, render_privacy_paragraph
 from ._fields import (
     ARCH_WORDS,
     FEATURE_FLAGS,
@@ -38,14 +30,26 @@ from ._fields import (
     SCHEMA_VERSION,
     ZERO_ID,
     Field,
-    check,
-    strip_unknown,
 )
-from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
-from ._json_schema import heartbeat_json_schema
 from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
 from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
-from ._walk import Place, Problem, walk
+
+if TYPE_CHECKING:
+    from ._batch import TelemetryBatch, wrap_events
+    from ._check import check, strip_unknown
+    from ._encoding import EventEncoder, EventRow
+    from ._feedback import (
+        FEEDBACK,
+        FEEDBACK_CATEGORIES,
+        FEEDBACK_CHARACTERS_MAX,
+        FEEDBACK_CHARACTERS_MIN,
+        check_feedback,
+        encode_feedback,
+    )
+    from ._field_texts import render_fields, render_fields_markdown, render_privacy_paragraph
+    from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
+    from ._json_schema import heartbeat_json_schema
+    from ._walk import Place, Problem, walk
 
 __all__ = [
     "ARCH_WORDS",
@@ -109,3 +113,25 @@ __all__ = [
     "walk",
     "wrap_events",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        globals(),
+        {
+            "_batch": ("TelemetryBatch", "wrap_events"),
+            "_check": ("check", "strip_unknown"),
+            "_encoding": ("EventEncoder", "EventRow"),
+            "_feedback": (
+                "FEEDBACK",
+                "FEEDBACK_CATEGORIES",
+                "FEEDBACK_CHARACTERS_MAX",
+                "FEEDBACK_CHARACTERS_MIN",
+                "check_feedback",
+                "encode_feedback",
+            ),
+            "_field_texts": ("render_fields", "render_fields_markdown", "render_privacy_paragraph"),
+            "_heartbeat": ("HeartbeatPayload", "cap_counts", "cap_entries"),
+            "_json_schema": ("heartbeat_json_schema",),
+            "_walk": ("Place", "Problem", "walk"),
+        },
+    )

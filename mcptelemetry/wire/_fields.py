@@ -9,7 +9,7 @@ the contract file, `docs/TELEMETRY.md` and the paragraph that an author can past
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..vocabulary import (
     APP_NAME_PATTERN,
@@ -47,7 +47,6 @@ from ._shapes import (
     Text,
     Words,
 )
-from ._walk import find_problem, without_unknown
 
 __all__ = [
     "ARCH_WORDS",
@@ -64,8 +63,6 @@ __all__ = [
     "SCHEMA_VERSION",
     "ZERO_ID",
     "Field",
-    "check",
-    "strip_unknown",
 ]
 
 SCHEMA_VERSION = 3
@@ -204,21 +201,3 @@ FIELD_SHAPES: Mapping[str, Shape] = {field.name: field.shape for field in FIELDS
 
 HEARTBEAT = Object(FIELD_SHAPES, optional=[field.name for field in FIELDS if field.is_omitted_when_empty])
 """The whole document as one shape."""
-
-
-def check(document: object) -> None:
-    """
-    Return when *document* is a heartbeat of this schema version, in every place.
-
-    Raises `ValueError` naming the first field that is unknown, missing or does not hold what
-    the table allows; never its value.
-    """
-    problem = find_problem(HEARTBEAT, document)
-    if problem is not None:
-        raise ValueError(problem)
-
-
-def strip_unknown(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a later version's *document* as one of this version, and the names that were left out."""
-    stripped, unknown = without_unknown(HEARTBEAT, dict(document))
-    return {**stripped, "schema_version": SCHEMA_VERSION}, unknown

@@ -16,6 +16,43 @@ ROOT = Path(__file__).resolve().parents[2]
 FORBIDDEN = {"requests", "ssl", "sqlite3", "http.server", "argparse", "subprocess", "tomllib", "tomli", "tomli_w"}
 
 
+# What only a worker, a command or a person's look needs: not loaded by `from mcptelemetry import Telemetry`.
+LATE_OF_THE_LIBRARY = {"datetime", "hashlib", "json", "queue", "random", "selectors", "signal", "socket"}
+LATE_ROOMS = {"cli", "collector", "environment", "feedback", "heartbeat", "matching", "state", "status", "testing", "wrap"}
+LATE_MODULES = {
+    "client._status",
+    "counters._activation",
+    "counters._flusher",
+    "counters._ledger",
+    "counters._snapshot",
+    "counters._window",
+    "counters._worker",
+    "events._buffer",
+    "events._delivery",
+    "events._pipeline",
+    "events._uploader",
+    "installation._surroundings",
+    "instrument._middleware",
+    "instrument._wsgi",
+    "privacy._blocked_values",
+    "privacy._client_names",
+    "privacy._credentials",
+    "privacy._event_names",
+    "privacy._gate",
+    "privacy._scanner",
+    "privacy._spellings",
+    "system._append",
+    "system._session",
+    "system._signals",
+    "wire._batch",
+    "wire._check",
+    "wire._encoding",
+    "wire._feedback",
+    "wire._heartbeat",
+    "wire._walk",
+}
+
+
 def load_floors():
     spec = importlib.util.spec_from_file_location("floors", ROOT / "tools" / "floors.py")
     module = importlib.util.module_from_spec(spec)
@@ -79,6 +116,71 @@ def test_import_loads_none_of_the_heavy_modules(source):
     """`import mcptelemetry` and the front door's names load no module that can wait."""
     assert modules_after("") & FORBIDDEN == set()
     assert modules_after(source) & FORBIDDEN == set()
+
+
+def test_the_front_door_loads_only_what_recording_is_made_of():
+    """`from mcptelemetry import Telemetry` loads no module that only a worker, a command or a look needs."""
+    loaded = modules_after("from mcptelemetry import Telemetry")
+    assert (loaded - modules_after("")) & LATE_OF_THE_LIBRARY == set()
+    inside = {name.partition(".")[2] for name in loaded if name.startswith("mcptelemetry.")}
+    assert {name.split(".")[0] for name in inside} & LATE_ROOMS == set()
+    assert inside & LATE_MODULES == set()
+    for name in LATE_MODULES:  # a module that was renamed would never be loaded
+        assert importlib.util.find_spec(f"mcptelemetry.{name}") is not None
+
+
+def late_doors():
+    """Return each door with names that are loaded late: its room, its tree and those names by module."""
+    for path in sorted((ROOT / "mcptelemetry").glob("*/__init__.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "late_names"]
+        if calls:
+            table = ast.literal_eval(calls[0].args[1])
+            yield path.parent.name, tree, {module: set(names) for module, names in table.items()}
+
+
+@pytest.mark.parametrize(("room", "tree", "table"), list(late_doors()), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_late_name_is_imported_where_packagers_and_type_checkers_look(room, tree, table):
+    """What a door loads late is what it imports under `TYPE_CHECKING`, and every name of it can be had."""
+    (typed,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    shown = {"." * (node.level - 1) + node.module: {alias.name for alias in node.names} for node in typed.body}
+    assert shown == table
+    door = importlib.import_module(f"mcptelemetry.{room}")
+    for name in door.__all__:
+        assert getattr(door, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = door.no_such_name
+
+
+def test_a_worker_loads_nothing_that_a_fork_could_cut_in_two(tmp_path):
+    """After `start()`, delivering events, storing counts and sending a heartbeat load no module but sqlite3's."""
+    source = f"""
+from mcptelemetry import Answer, Telemetry
+now, sent = [1_700_000_000.0], []
+class Transport:  # the doubles would load what is to be looked for
+    def post(self, request):
+        sent.append(request.url)
+        return Answer(202, {{}}, b"")
+    def renew(self): ...
+    def close(self): ...
+telemetry = Telemetry(
+    "acme-mcp", "1.0.0", tools=["search"], notice=lambda text: True, clock=lambda: now[0], transport=Transport(),
+    heartbeat_endpoint="https://t.invalid", events_endpoint="https://t.invalid/events", environ={{"HOME": {str(tmp_path)!r}}},
+)
+telemetry.start()
+now[0] += 100_000
+print(*sys.modules, sep="\\n", file=sys.stderr)
+telemetry.record("search", status="error", error_type="timeout", client="cursor")
+assert telemetry.flush(30) == 1
+telemetry.heartbeat.send_now()
+assert sent == ["https://t.invalid/events", "https://t.invalid/heartbeat"], sent
+telemetry.shutdown()
+"""
+    program = f"import sys\n{source}\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    new = set(done.stdout.split()) - set(done.stderr.split())
+    # Importing sqlite3 is waited for by every fork, see `system`.
+    assert {name for name in new if name.split(".")[0].strip("_") != "sqlite3"} == set()
 
 
 def test_recording_loads_nothing():
