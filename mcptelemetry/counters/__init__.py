@@ -10,8 +10,9 @@ from ..wire import sanitize_client_name
 from ._buckets import bucket_tokens, bucket_upstream_calls
 from ._counting import Counting
 from ._keys import CounterKey, Counts
+from ._names import MCPPROXY_TOOLS
 from ._notes import ActivationNotes
-from ._registry import MCPPROXY_TOOLS, CounterRegistry
+from ._registry import CounterRegistry
 
 if TYPE_CHECKING:
     from ._activation import (

@@ -10,15 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..vocabulary import (
-    ErrorType,
-    ErrorTypeWord,
-    StartupOutcome,
-    StartupOutcomeWord,
-    Surface,
-    TelemetryStatus,
-    TelemetryStatusWord,
-)
+from ..vocabulary import StartupOutcome, StartupOutcomeWord, Surface
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
 
@@ -108,19 +100,3 @@ class Counting:
         except ValueError:
             known = StartupOutcome.OTHER_ERROR
         self.activation.note_startup_outcome(known)
-
-    def record_call_only(  # the signature of every `record`
-        self,
-        tool: str,
-        routing_decision: str = "local_only",  # noqa: ARG002  events only
-        *,
-        upstream: str | None = None,
-        routing_detail: str | None = None,  # noqa: ARG002  likewise
-        status: TelemetryStatus | TelemetryStatusWord = TelemetryStatus.SUCCESS,  # noqa: ARG002  likewise
-        error_type: ErrorType | ErrorTypeWord | None = None,  # noqa: ARG002  likewise
-        latency_ms: int = 0,  # noqa: ARG002  likewise
-        was_fallback: bool = False,  # noqa: ARG002  likewise
-    ) -> None:
-        """Count one call, and make no event of it: `record()` where there is no endpoint for events."""
-        if isinstance(tool, str):
-            self.registry.record_call(tool, upstream)

@@ -14,7 +14,20 @@ from typing import NamedTuple
 from ..privacy import refuse_token
 from ..vocabulary import IDENTIFIER_PATTERN, TOOL_NAME_PATTERN
 
-__all__ = ["IDENTIFIER", "TOOL_NAME", "check_names"]
+__all__ = ["IDENTIFIER", "MCPPROXY_TOOLS", "TOOL_NAME", "check_names"]
+
+MCPPROXY_TOOLS = frozenset(
+    {
+        "call_tool_destructive",
+        "call_tool_read",
+        "call_tool_write",
+        "code_execution",
+        "quarantine_security",
+        "retrieve_tools",
+        "upstream_servers",
+    }
+)
+"""The built-in tools of mcpproxy: ``CounterRegistry(MCPPROXY_TOOLS)``."""
 
 
 class NameShape(NamedTuple):

@@ -22,20 +22,7 @@ from ._templates import KnownTemplates, check_routes
 if TYPE_CHECKING:
     from ._snapshot import RegistrySnapshot
 
-__all__ = ["MCPPROXY_TOOLS", "CounterRegistry"]
-
-MCPPROXY_TOOLS = frozenset(
-    {
-        "call_tool_destructive",
-        "call_tool_read",
-        "call_tool_write",
-        "code_execution",
-        "quarantine_security",
-        "retrieve_tools",
-        "upstream_servers",
-    }
-)
-"""The built-in tools of mcpproxy: ``CounterRegistry(MCPPROXY_TOOLS)``."""
+__all__ = ["CounterRegistry"]
 
 _DOCTOR_CHECKS_MAX = 200
 
@@ -73,7 +60,8 @@ class CounterRegistry:
         }
         self._routes = None if routes is None else check_routes(routes)
         self._summon: Callable[[], object] | None = None
-        self._is_unattended = False
+        self.is_unattended: bool = False
+        """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
         self._begin()
         around_fork(in_child=self.renew)
 
@@ -97,8 +85,10 @@ class CounterRegistry:
             surface.value: self._numbers(CounterKey(Kind.SURFACE, surface.value)) for surface in Surface
         }
         self._of_request: dict[tuple[str, str, str], _Numbers] = {}
+        self.epoch: object = object()
+        """Another one whenever the numbers of some call are others: as long as it is the same, keep them."""
         # Last: until here a count summons nobody.
-        self._is_unattended = self._summon is not None
+        self.is_unattended = self._summon is not None
 
     def attend(self, summon: Callable[[], object] | None) -> None:
         """Have *summon* called by the next count, and by the first one in a forked child; None ends it."""
@@ -107,11 +97,19 @@ class CounterRegistry:
 
     def leave(self) -> None:
         """Say that nobody attends from now on: the next count summons somebody."""
-        self._is_unattended = self._summon is not None
+        self.is_unattended = self._summon is not None
 
     def stay(self) -> None:
         """Say that somebody attends from now on, and looks from time to time."""
-        self._is_unattended = False
+        self.is_unattended = False
+
+    def wake(self) -> None:
+        """Summon whoever attends; for whoever counted while `is_unattended`."""
+        try:
+            if self._summon is not None:
+                self._summon()
+        except Exception:  # noqa: BLE001  counting never hurts the host
+            return
 
     def declare_tool(self, name: str) -> bool:
         """Add a built-in tool; return whether *name* can be a tool's name."""
@@ -120,6 +118,7 @@ class CounterRegistry:
         name = str(name)
         self._tools[name] = None
         self._of_tool.setdefault(name, self._numbers(CounterKey(Kind.BUILTIN, name)))
+        self.epoch = object()  # after it is there: whoever sees this one sees the tool
         return True
 
     def is_builtin_tool(self, name: str) -> bool:
@@ -135,8 +134,8 @@ class CounterRegistry:
         except Exception:  # noqa: BLE001  recording never hurts the host
             numbers = None
         next(self._of_surface["unknown"] if numbers is None else numbers)
-        if self._is_unattended:
-            self._wake()
+        if self.is_unattended:
+            self.wake()
 
     def record_builtin_tool(self, name: str) -> None:
         """Count one call of the built-in tool *name*; a name that was not declared is dropped."""
@@ -147,24 +146,28 @@ class CounterRegistry:
         if numbers is None:
             return
         next(numbers)
-        if self._is_unattended:
-            self._wake()
+        if self.is_unattended:
+            self.wake()
 
     def record_upstream_tool(self) -> None:
         """Count one call of some upstream's tool; which one is not accepted."""
         next(self._upstream)
-        if self._is_unattended:
-            self._wake()
+        if self.is_unattended:
+            self.wake()
 
     def record_call(self, tool: str, upstream: str | None = None) -> None:
         """Count one call: a built-in tool's when *tool* is one and there is no *upstream*, else an upstream's."""
+        next(self.numbers_of_call(tool, upstream))
+        if self.is_unattended:
+            self.wake()
+
+    def numbers_of_call(self, tool: str, upstream: str | None = None) -> Iterator[int]:
+        """Return what `record_call()` takes one number of, to be kept until there is another `epoch`."""
         try:
             numbers = self._of_tool.get(tool) if upstream is None else None
         except Exception:  # noqa: BLE001  recording never hurts the host
             numbers = None
-        next(self._upstream if numbers is None else numbers)
-        if self._is_unattended:
-            self._wake()
+        return self._upstream if numbers is None else numbers
 
     def record_rest_request(self, method: str, template: str, status_class: str) -> None:
         """
@@ -183,8 +186,8 @@ class CounterRegistry:
         if numbers is None:
             return
         next(numbers)
-        if self._is_unattended:
-            self._wake()
+        if self.is_unattended:
+            self.wake()
 
     def record_error(self, category: str) -> None:
         """Count one error of *category*; one that is not known is dropped."""
@@ -195,8 +198,8 @@ class CounterRegistry:
         if numbers is None:
             return
         next(numbers)
-        if self._is_unattended:
-            self._wake()
+        if self.is_unattended:
+            self.wake()
 
     def record_doctor_run(self, results: Iterable[Any]) -> None:
         """
@@ -289,12 +292,5 @@ class CounterRegistry:
                     return
                 self._doctor_checks[str(name)] = None
         next(self._numbers(CounterKey(Kind.DOCTOR, str(name), PASSED if passed else FAILED)))
-        if self._is_unattended:
-            self._wake()
-
-    def _wake(self) -> None:
-        try:
-            if self._summon is not None:
-                self._summon()
-        except Exception:  # noqa: BLE001  counting never hurts the host
-            return
+        if self.is_unattended:
+            self.wake()

@@ -7,7 +7,7 @@ a tool's second call costs one look-up instead of eight checks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import floor, isfinite
 from time import time as read_machine_time
 from typing import TYPE_CHECKING, Protocol
@@ -24,12 +24,29 @@ __all__ = ["CallCounter", "Recorder"]
 _KEPT_SHAPES_MAX = 1024
 _OWN_CLIENTS_MAX = 64
 
+# What is remembered of a call's arguments: the shape, the numbers of its calls, and the counter's
+# epoch in which these are good; None before they are learnt.
+_Known = tuple[EventShape, Iterator[int], object]
+_NO_NUMBERS: Iterator[int] = iter(())
+
 
 class CallCounter(Protocol):
-    """What counts calls by tool; `CounterRegistry` is one. Safe wherever recording is."""
+    """
+    What counts calls by tool; `CounterRegistry` is one. Safe wherever recording is.
 
-    def record_call(self, tool: str, upstream: str | None = None) -> None:
-        """Count one call of *tool*."""
+    A call is counted by taking one of its numbers, and by `wake()` when nobody attends: one
+    look-up then serves both streams, where a method that counts would need its own.
+    """
+
+    epoch: object
+    is_unattended: bool
+
+    def numbers_of_call(self, tool: str, upstream: str | None = None) -> Iterator[int]:
+        """Return the numbers of the calls of *tool*, good as long as *epoch* is the same object."""
+        ...
+
+    def wake(self) -> None:
+        """Summon whoever attends."""
 
 
 class Recorder:
@@ -52,8 +69,8 @@ class Recorder:
         self._second = (0.0, 0.0, 0)
         self._is_off = buffer is None and counter is None
         # By the arguments that made them. Apart by `was_fallback`: 1 is equal to True.
-        self._shapes: dict[tuple[object, ...], EventShape] = {}
-        self._fallback_shapes: dict[tuple[object, ...], EventShape] = {}
+        self._shapes: dict[tuple[object, ...], _Known] = {}
+        self._fallback_shapes: dict[tuple[object, ...], _Known] = {}
         self._own_clients: dict[str, None] = {}  # names from outside the closed table, as they came
         self._invalid = Tally()  # where there is no buffer that counts them
 
@@ -81,9 +98,11 @@ class Recorder:
         given = (tool, routing_decision, routing_detail, upstream, status, error_type, client)
         try:
             try:
-                shape = (self._shapes if was_fallback is False else self._shapes_of(was_fallback))[given]
+                shape, numbers, epoch = (
+                    self._shapes if was_fallback is False else self._shapes_of(was_fallback)
+                )[given]
             except KeyError:
-                shape = self._learn(given, was_fallback)
+                shape, numbers, epoch = self._learn(given, was_fallback)
             if type(latency_ms) is not int:
                 latency_ms = _rounded(latency_ms)
             buffer = self._buffer
@@ -100,7 +119,13 @@ class Recorder:
                     return
             counter = self._counter
             if counter is not None:
-                counter.record_call(tool, upstream)
+                if epoch is not counter.epoch:  # a tool was declared meanwhile, or this is a forked child
+                    epoch = counter.epoch  # first: numbers that are others a moment later are asked for again
+                    numbers = counter.numbers_of_call(tool, upstream)
+                    self._shapes_of(was_fallback)[given] = (shape, numbers, epoch)
+                next(numbers)
+                if counter.is_unattended:
+                    counter.wake()
         except Exception:  # noqa: BLE001  recording never hurts the host
             self._complain((*given, was_fallback), latency_ms)
 
@@ -117,12 +142,12 @@ class Recorder:
         self._second = (float(seconds), float(seconds + 1), seconds)
         return seconds
 
-    def _shapes_of(self, was_fallback: object) -> dict[tuple[object, ...], EventShape]:
+    def _shapes_of(self, was_fallback: object) -> dict[tuple[object, ...], _Known]:
         if was_fallback is True:
             return self._fallback_shapes
         return self._shapes if was_fallback is False else {}
 
-    def _learn(self, given: tuple[object, ...], was_fallback: object) -> EventShape:
+    def _learn(self, given: tuple[object, ...], was_fallback: object) -> _Known:
         shape = check_shape(*(*given, was_fallback))
         client = shape[6]
         if client is not None and not is_known_client(client) and not self._may_tell(client):
@@ -131,8 +156,8 @@ class Recorder:
         if len(shapes) >= _KEPT_SHAPES_MAX:
             # A host that makes up names without end must not make us remember them all.
             shapes.clear()
-        shapes[given] = shape
-        return shape
+        known = shapes[given] = (shape, _NO_NUMBERS, None)
+        return known
 
     def _may_tell(self, client: str) -> bool:
         """Return whether *client* is among the first so many that came: strangers' words have an end."""

@@ -64,7 +64,7 @@ def test_generate_names_a_stale_file(checkout, name):
     ("file", "old", "new"),
     [
         ("mcptelemetry/errors.py", "retryable: bool = False", "retryable: bool = True"),
-        ("mcptelemetry/vocabulary.py", 'TRAY = "tray"\n    UNKNOWN', 'TRAY = "dock"\n    UNKNOWN'),
+        ("mcptelemetry/vocabulary/_words.py", 'TRAY = "tray"\n    UNKNOWN', 'TRAY = "dock"\n    UNKNOWN'),
         ("mcptelemetry/matching/_report.py", "def is_empty(self) -> bool", "def is_empty(self) -> object"),
         ("mcptelemetry/client/_streams.py", "timeout: float | None = None) -> int", "timeout: float | None = 1) -> int"),
         ("mcptelemetry/collector/_server.py", "self.url: str", "self.address: str"),

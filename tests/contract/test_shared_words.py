@@ -10,7 +10,7 @@ import pytest
 
 from mcptelemetry import vocabulary
 
-PACKAGE = Path(vocabulary.__file__).parent
+PACKAGE = Path(vocabulary.__file__).parent.parent
 # Common words, which stand for other things elsewhere.
 ORDINARY = {"OTHER", "OTHER_METHOD", "MAX_MCP_CLIENTS_SEEN", "MILESTONES_MAX", "NAME_CHARACTERS_MAX"}
 SHARED = {
@@ -34,7 +34,7 @@ def constants_of(path):
 CONSTANTS = {
     path.relative_to(PACKAGE).as_posix(): constants_of(path)
     for path in PACKAGE.rglob("*.py")
-    if path.name != "vocabulary.py"
+    if path.parent.name != "vocabulary"
 }
 
 

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from mcptelemetry.counters import CounterRegistry
 from mcptelemetry.events import Recorder, TelemetryBuffer, TelemetryEvent
 from mcptelemetry.testing import FakeClock
 from mcptelemetry.vocabulary import ErrorType, RoutingReason, TelemetryStatus
@@ -210,9 +211,11 @@ class Calls:
 
     def __init__(self):
         self.calls = []
+        self.epoch = object()
+        self.is_unattended = False
 
-    def record_call(self, tool, upstream=None):
-        self.calls.append((tool, upstream))
+    def numbers_of_call(self, tool, upstream=None):
+        return iter(lambda: self.calls.append((tool, upstream)), 0)
 
 
 def test_recorder_tells_buffer_and_counter(buffer, clock):
@@ -258,9 +261,72 @@ def test_recorder_counts_nothing_of_our_own_traffic(buffer, clock):
 def test_recorder_survives_a_counter_that_fails(buffer, clock):
     """A counter that raises hurts nobody."""
 
-    class Broken:
-        def record_call(self, _tool, _upstream=None):
+    class Broken(Calls):
+        def numbers_of_call(self, _tool, _upstream=None):
             raise OSError
 
-    Recorder(buffer, clock.time, Broken()).record("t")
-    assert len(buffer) == 1
+    recorder = Recorder(buffer, clock.time, Broken())
+    recorder.record("t")
+    recorder.record("t")
+    assert len(buffer) == 2
+
+
+def test_recorder_counts_a_tool_from_its_declaration_on_as_its_own(buffer, clock):
+    """A name that was an upstream's until a moment ago is counted by name once it is declared."""
+    registry = CounterRegistry(["search"])
+    recorder = Recorder(buffer, clock.time, registry)
+    for _ in range(2):
+        recorder.record("later")
+        recorder.record("later", upstream="cloud")
+    registry.declare_tool("later")
+    for _ in range(3):
+        recorder.record("later", latency_ms=4)
+        recorder.record("later", upstream="cloud")
+    counted = registry.snapshot()
+    assert (counted.builtin_tool_calls, counted.upstream_tool_call_count) == ({"later": 3}, 7)
+
+
+def test_recorder_counts_in_a_forked_child_from_nothing(buffer, clock):
+    """What a counter that began anew is told afterwards is in it, once each."""
+    registry = CounterRegistry(["search"])
+    recorder = Recorder(buffer, clock.time, registry)
+    recorder.record("search")
+    recorder.record("search", was_fallback=True)
+    registry.renew()
+    assert registry.counts() == {}
+    recorder.record("search")
+    recorder.record("search", was_fallback=True)
+    recorder.record("search", upstream="cloud")
+    counted = registry.snapshot()
+    assert (counted.builtin_tool_calls, counted.upstream_tool_call_count) == ({"search": 2}, 1)
+
+
+def test_recorder_counts_on_after_counters_were_settled_or_reset(buffer, clock):
+    """What was acknowledged is subtracted; the next calls are counted from there."""
+    registry = CounterRegistry(["search"])
+    recorder = Recorder(buffer, clock.time, registry)
+    recorder.record("search")
+    registry.settle(registry.snapshot())
+    recorder.record("search")
+    registry.reset()
+    recorder.record("search")
+    assert registry.snapshot().builtin_tool_calls == {"search": 1}
+
+
+def test_recorder_wakes_whoever_is_to_store_what_it_counted(clock):
+    """The first count that nobody attends summons somebody, after it was counted."""
+    registry = CounterRegistry(["search"])
+    recorder = Recorder(None, clock.time, registry)
+    recorder.record("search")
+    seen = []
+
+    def come():
+        seen.append(sum(registry.counts().values()))
+        registry.stay()
+
+    registry.attend(come)
+    recorder.record("search")
+    recorder.record("search")
+    registry.leave()
+    recorder.record("search")
+    assert seen == [2, 4]
