@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..system import printable
 from ._store import Outcome, SqliteStore
 from ._table import render_table
 
@@ -137,7 +138,7 @@ def _render_calls(document: Mapping[str, Any]) -> str:
     if not rows:
         if not apps:
             return "Nothing has been collected yet."
-        return f"Nothing has been collected for {app}; there are events of {', '.join(apps)}."
+        return printable(f"Nothing has been collected for {app}; there are events of {', '.join(apps)}.")
     entries = [*rows, {"tool": "all", "routing_decision": "", **document["totals"]}]
     table = render_table(
         _CALLS_HEADING,
@@ -159,7 +160,7 @@ def _render_calls(document: Mapping[str, Any]) -> str:
     )
     if app is not None:
         return table
-    return f"{table}\n\nfrom {', '.join(f'{name} ({count})' for name, count in apps.items())}"
+    return f"{table}\n\nfrom {printable(', '.join(f'{name} ({count})' for name, count in apps.items()))}"
 
 
 def _most_first(entry: tuple[str, int]) -> tuple[int, str]:

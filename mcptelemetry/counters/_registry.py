@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..privacy import find_token
 from ..system import Tally, around_fork
 from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
@@ -112,7 +113,7 @@ class CounterRegistry:
 
     def declare_tool(self, name: str) -> bool:
         """Add a built-in tool; return whether *name* can be a tool's name."""
-        if not isinstance(name, str) or not TOOL_NAME.holds(name):
+        if not isinstance(name, str) or not TOOL_NAME.holds(name) or find_token(name) is not None:
             return False
         name = str(name)
         self._tools[name] = None

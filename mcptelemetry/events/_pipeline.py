@@ -75,6 +75,7 @@ class TelemetryPipeline:
         uniform: draws the length of a back-off between two numbers of seconds.
         refusal: returns why nothing may leave now, or None; asked before each send. None: the
             environment is asked.
+        is_authors: as for `TelemetryUploader`.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -92,6 +93,7 @@ class TelemetryPipeline:
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
         refusal: Callable[[], str | None] | None = None,
+        is_authors: bool = False,
     ) -> None:
         if app is not None:
             Application(app)
@@ -115,6 +117,7 @@ class TelemetryPipeline:
             transport=transport,
             network=network,
             refusal=refusal,
+            is_authors=is_authors,
             compression=config.compression,
         )
         self._uploader: TelemetryUploader | None = None

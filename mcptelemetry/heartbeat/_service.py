@@ -23,7 +23,7 @@ from ..privacy import (
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Trouble, Turns, Worker, around_fork
+from ..system import Bell, Trouble, Turns, Worker, around_fork, printable
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -220,9 +220,9 @@ class HeartbeatService:
             self._windows.postpone(window, retry_after_secs=DAY_SECS)
             self._memory.note_error(outcome.message)
             self._counting.registry.record_anonymity_violation()
-            _logger.error("the heartbeat was not sent: %s", outcome.message)
+            _logger.error("the heartbeat was not sent: %s", printable(outcome.message))
         elif outcome.verdict is Verdict.REFUSED:
-            _logger.debug("the heartbeat was not sent: %s", outcome.message)  # its lease will run out
+            _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
             self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
             self._memory.note_error(outcome.message)
@@ -244,7 +244,7 @@ class HeartbeatService:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
         if not self._has_told_trouble:
             self._has_told_trouble = True
-            _logger.log(level, "%s", text)
+            _logger.log(level, "%s", printable(text))
 
     def _search(self, body: bytes) -> str | None:
         """Return why *body* must not leave: the gate's question about every document."""

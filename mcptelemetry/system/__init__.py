@@ -17,6 +17,7 @@ from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
+from ._printable import printable
 from ._tally import Tally, has_interpreter_lock
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
@@ -65,6 +66,7 @@ __all__ = [
     "notice_fork",
     "outline_of_url",
     "package_logger",
+    "printable",
     "read_small_file",
     "stamp_of",
     "write_atomically",
