@@ -143,11 +143,10 @@ class CounterRegistry:
             numbers = self._of_tool.get(name)
         except Exception:  # noqa: BLE001  recording never hurts the host
             return
-        if numbers is None:
-            return
-        next(numbers)
-        if self.is_unattended:
-            self.wake()
+        if numbers is not None:
+            next(numbers)
+            if self.is_unattended:
+                self.wake()
 
     def record_upstream_tool(self) -> None:
         """Count one call of some upstream's tool; which one is not accepted."""
@@ -169,6 +168,17 @@ class CounterRegistry:
             numbers = None
         return self._upstream if numbers is None else numbers
 
+    def record_error(self, category: str) -> None:
+        """Count one error of *category*; one that is not known is dropped."""
+        try:
+            numbers = self._of_error.get(category)
+        except Exception:  # noqa: BLE001  recording never hurts the host
+            return
+        if numbers is not None:
+            next(numbers)
+            if self.is_unattended:
+                self.wake()
+
     def record_rest_request(self, method: str, template: str, status_class: str) -> None:
         """
         Count one request of an HTTP interface, such as ``("GET", "/api/v1/servers", "2xx")``.
@@ -183,23 +193,10 @@ class CounterRegistry:
                 numbers = self._learn_request(method, template, status_class)
         except Exception:  # noqa: BLE001  recording never hurts the host
             return
-        if numbers is None:
-            return
-        next(numbers)
-        if self.is_unattended:
-            self.wake()
-
-    def record_error(self, category: str) -> None:
-        """Count one error of *category*; one that is not known is dropped."""
-        try:
-            numbers = self._of_error.get(category)
-        except Exception:  # noqa: BLE001  recording never hurts the host
-            return
-        if numbers is None:
-            return
-        next(numbers)
-        if self.is_unattended:
-            self.wake()
+        if numbers is not None:
+            next(numbers)
+            if self.is_unattended:
+                self.wake()
 
     def record_doctor_run(self, results: Iterable[Any]) -> None:
         """

@@ -12,7 +12,6 @@ import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from ..collector import EVENTS_PATH, SqliteStore, read_feedbacks, read_heartbeat
 from ..system import Tally
 from ..wire import TelemetryEvent
 from ._sockets import Connection, SocketServer
+from ._until_stopped import UntilStopped
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,7 +29,7 @@ __all__ = ["InProcessCollector"]
 _ANSWER_SECS = 30.0
 
 
-class InProcessCollector:
+class InProcessCollector(UntilStopped):
     """
     A collector on a free port of this machine; a context manager.
 
@@ -61,14 +61,6 @@ class InProcessCollector:
 
     def __repr__(self) -> str:
         return f"InProcessCollector({self.url!r})"
-
-    def __enter__(self) -> InProcessCollector:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
