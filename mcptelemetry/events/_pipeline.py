@@ -20,12 +20,12 @@ from ..application import Application
 from ..errors import UploadError
 from ..privacy import Outcome
 from ..system import (
-    Bell,
     Clock,
     ExitHook,
     NetworkSettings,
     SystemClock,
     Transport,
+    WakeEvent,
     Worker,
     around_fork,
     as_clock,
@@ -52,7 +52,7 @@ class _Flush:
     """Somebody waiting in `flush()`; *error* is why not everything went."""
 
     def __init__(self) -> None:
-        self.bell = Bell()
+        self.wake_event = WakeEvent()
         self.is_done = False
         self.error: UploadError | None = None
 
@@ -168,7 +168,7 @@ class TelemetryPipeline:
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        self._exit_hook = ExitHook(self._finish_at_exit, ring=self._ring_at_exit)
+        self._exit_hook = ExitHook(self._finish_at_exit, wake=self._wake_at_exit)
         self.buffer.attend(self._summon)
         if not self.buffer.is_empty():
             self._summon()
@@ -259,7 +259,7 @@ class TelemetryPipeline:
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:
             # A full buffer does not override the back-off, and must not make us spin.
-            self.buffer.wait_for_ring(secs)
+            self.buffer.wait_for_wake(secs)
         else:
             self.buffer.wait(secs)
 
@@ -288,7 +288,7 @@ class TelemetryPipeline:
         for flush in flushes:
             flush.error = error
             flush.is_done = True
-            flush.bell.ring()
+            flush.wake_event.set()
         self._forget(flushes)
 
     def _await(self, flush: _Flush, timeout: float | None) -> bool:
@@ -299,11 +299,11 @@ class TelemetryPipeline:
         while not flush.is_done:
             if not self._worker.ensure_running():
                 return False
-            self.buffer.ring()
+            self.buffer.wake()
             left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_time())
             if left <= 0:
                 break
-            flush.bell.wait(left)
+            flush.wake_event.wait(left)
         return True
 
     def _forget(self, flushes: Iterable[_Flush]) -> None:
@@ -317,10 +317,10 @@ class TelemetryPipeline:
             self._exit_hook.renew()
         self._worker.ensure_running()
 
-    def _ring_at_exit(self) -> None:
+    def _wake_at_exit(self) -> None:
         if not self._is_closed and self._exit_hook is not None:
             self._stops_at = self._clock.monotonic() + self._exit_hook.secs_left()
-            self.buffer.ring()
+            self.buffer.wake()
 
     def _finish_at_exit(self) -> None:
         if not self._is_closed and self._exit_hook is not None:
@@ -332,7 +332,7 @@ class TelemetryPipeline:
             if self._worker.is_running or (
                 not self.buffer.is_empty() and may_start_thread and self._worker.ensure_running()
             ):
-                self.buffer.ring()
+                self.buffer.wake()
                 self._worker.join(timeout)
             elif not self.buffer.is_empty() and self._is_quick_to_try:
                 self._worker.run_here()
@@ -342,7 +342,7 @@ class TelemetryPipeline:
             self._exit_hook.cancel()
         for flush in tuple(self._flushes):
             flush.is_done = True
-            flush.bell.ring()
+            flush.wake_event.set()
 
     @property
     def _is_quick_to_try(self) -> bool:

@@ -23,7 +23,7 @@ from ..privacy import (
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Trouble, Turns, Worker, around_fork, printable
+from ..system import Trouble, Turns, WakeEvent, Worker, around_fork, printable
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -86,7 +86,7 @@ class HeartbeatService:
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
-        self._bell = Bell()
+        self._wake_event = WakeEvent()
         self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
         self._has_told_trouble = False
@@ -118,7 +118,7 @@ class HeartbeatService:
     def stop(self, timeout: float = 1.0) -> None:
         """End the thread, in at most *timeout* seconds; nothing is sent for it. May be called again."""
         self._is_stopped = True
-        self._bell.ring()
+        self._wake_event.set()
         if self._worker.is_running:
             self._worker.join(timeout)
 
@@ -260,7 +260,7 @@ class HeartbeatService:
 
     def _turn_and_wait(self) -> bool:
         if not self._is_stopped:
-            self._bell.wait(self.turn())
+            self._wake_event.wait(self.turn())
         if self._is_stopped:
             self._gate.close()
             return False

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from .._late import late_names
 from ._backoff import Backoff, draw_backoff_secs
-from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._exit import ExitHook
@@ -22,6 +21,7 @@ from ._tally import Tally, has_interpreter_lock
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
 from ._urls import is_loopback_host, outline_of_url
+from ._wake_event import WakeEvent
 from ._worker import Worker
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ __all__ = [
     "Answer",
     "AppendTransport",
     "Backoff",
-    "Bell",
     "Clock",
     "Database",
     "ExitHook",
@@ -51,6 +50,7 @@ __all__ = [
     "Trouble",
     "Turn",
     "Turns",
+    "WakeEvent",
     "Withheld",
     "Worker",
     "around_fork",
