@@ -53,7 +53,7 @@ class _Section:
     render: Callable[[Mapping[str, Any]], str]
 
 
-class _Tally:
+class _CallTotals:
     """Calls, errors by type, and how often each latency occurred."""
 
     def __init__(self) -> None:
@@ -81,19 +81,19 @@ class _Tally:
 
 def _compile_calls(counts: Mapping[Outcome, int], app: str | None) -> Mapping[str, Any]:
     apps: Counter[str] = Counter()
-    totals = _Tally()
-    tallies: dict[tuple[str, str], _Tally] = {}
+    totals = _CallTotals()
+    totals_of: dict[tuple[str, str], _CallTotals] = {}
     for outcome, count in counts.items():
         name = outcome.app or _UNNAMED
         apps[name] += count
         if app is not None and name != app:
             continue
         totals.add(outcome, count)
-        tallies.setdefault((outcome.tool, outcome.routing_decision), _Tally()).add(outcome, count)
+        totals_of.setdefault((outcome.tool, outcome.routing_decision), _CallTotals()).add(outcome, count)
     rows = [
-        {"tool": tool, "routing_decision": decision, **tally.to_dict()}
-        for (tool, decision), tally in sorted(
-            tallies.items(), key=lambda entry: (-entry[1].calls, entry[0])
+        {"tool": tool, "routing_decision": decision, **sums.to_dict()}
+        for (tool, decision), sums in sorted(
+            totals_of.items(), key=lambda entry: (-entry[1].calls, entry[0])
         )
     ]
     return {

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..system import Tally, around_fork
+from ..system import AtomicCounter, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
 from ..wire import sanitize_client_name
 
@@ -48,7 +48,7 @@ class ActivationNotes:
         """Begin anew without notes: this is a forked child, or the notes are to be dropped."""
         self._flags: dict[str, bool] = {}
         self._clients: dict[str, None] = {}
-        self._calls = Tally()
+        self._calls = AtomicCounter()
         self._calls_stored = 0
         self._tokens: deque[int] = deque()
         self._startup_outcome: StartupOutcome | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from ..system import Tally
+from ..system import AtomicCounter
 from ._buffer import TelemetryBuffer
 
 __all__ = ["Account", "PipelineStats"]
@@ -48,8 +48,8 @@ class Account:
         # which is taken in one step: an interruption in a Python method of its own, as a
         # condition has it, could leave it held for ever.
         self._lock = threading.RLock()
-        self._delivered = Tally()  # guarded by _lock, as is all that stats() shows
-        self._rejected = Tally()
+        self._delivered = AtomicCounter()  # guarded by _lock, as is all that stats() shows
+        self._rejected = AtomicCounter()
         self._requeued = 0
         self._last_error: str | None = None
         self._last_success_at: float | None = None

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from ..system import Tally, WakeEvent, around_fork, has_interpreter_lock, notice_fork
+from ..system import AtomicCounter, WakeEvent, around_fork, has_interpreter_lock, notice_fork
 from ..wire import EventShape, TelemetryEvent
 from ._own_traffic import OwnTraffic
 from ._row_queue import SLACK, BufferCounts, RowQueue
@@ -52,7 +52,7 @@ class TelemetryBuffer(RowQueue):
     def renew(self) -> None:
         """Begin anew, empty, with another id prefix: this is a forked child."""
         self._begin()
-        self._invalid = Tally(is_locked=self._is_locked)
+        self._invalid = AtomicCounter(is_locked=self._is_locked)
         self._complaint: str | None = None
         self._is_complaint_taken = False
         # Guarded by _moving: the threshold of each who waits, and whom to wake.

@@ -16,7 +16,7 @@ from itertools import repeat, starmap
 from operator import itemgetter, lt
 from typing import NamedTuple
 
-from ..system import Tally
+from ..system import AtomicCounter
 from ..wire import EventRow
 
 __all__ = ["SLACK", "BufferCounts", "RowQueue"]
@@ -64,13 +64,13 @@ class RowQueue:
         self._append = self._waiting.append
         # For ids only: a number whose record was interrupted before it came into the queue is
         # missed by nobody.
-        self._numbers = Tally(is_locked=False).numbers
+        self._numbers = AtomicCounter(is_locked=False).numbers
         # Plain ones: what counts in them either is one step for all, or holds _moving.
-        self._dropped = Tally(is_locked=False)  # let go one by one
-        self._sweeps = Tally(is_locked=False)  # let go by the slack
-        self._drained = Tally(is_locked=False)  # guarded by _moving: taken with drain()
-        self._returned = Tally(is_locked=False)  # guarded by _moving: given back after that
-        self._settled = Tally(is_locked=False)  # guarded by _moving: lent, and gone on
+        self._dropped = AtomicCounter(is_locked=False)  # let go one by one
+        self._sweeps = AtomicCounter(is_locked=False)  # let go by the slack
+        self._drained = AtomicCounter(is_locked=False)  # guarded by _moving: taken with drain()
+        self._returned = AtomicCounter(is_locked=False)  # guarded by _moving: given back after that
+        self._settled = AtomicCounter(is_locked=False)  # guarded by _moving: lent, and gone on
         self._lent: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
 
     def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
@@ -79,7 +79,7 @@ class RowQueue:
             self._lent.extend(self._pop(max))
             return list(self._lent)
 
-    def settle(self, count: int, into: Tally) -> None:
+    def settle(self, count: int, into: AtomicCounter) -> None:
         """Close the account of the first *count* lent rows, which have gone on: *into* counts them."""
         with self._moving:
             rows = starmap(self._lent.popleft, repeat((), count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
+from ._atomic_counter import AtomicCounter, has_interpreter_lock
 from ._backoff import Backoff, draw_backoff_secs
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
@@ -17,7 +18,6 @@ from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._printable import printable
-from ._tally import Tally, has_interpreter_lock
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
 from ._urls import is_loopback_host, outline_of_url
@@ -33,6 +33,7 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "AtomicCounter",
     "Backoff",
     "Clock",
     "Database",
@@ -45,7 +46,6 @@ __all__ = [
     "Request",
     "SignalChain",
     "SystemClock",
-    "Tally",
     "Transport",
     "Trouble",
     "Turn",

@@ -234,7 +234,7 @@ def run_script(script, timeout=90):
 PREAMBLE = """
 import gc, json, signal, sys, threading, time
 from mcptelemetry.events import PipelineConfig, Recorder, TelemetryPipeline
-from mcptelemetry.system import Tally
+from mcptelemetry.system import AtomicCounter
 from mcptelemetry.testing import ScriptedTransport
 transport = ScriptedTransport()
 pipeline = TelemetryPipeline(
@@ -260,7 +260,7 @@ def test_record_in_a_signal_handler_is_exact():
         PREAMBLE
         + textwrap.dedent(
             """
-            handled = Tally()  # a handler may interrupt itself
+            handled = AtomicCounter()  # a handler may interrupt itself
             def handle(number, frame):
                 handled.add_one()
                 record("in_handler")
@@ -291,7 +291,7 @@ def test_record_in_a_destructor_is_exact():
         + textwrap.dedent(
             """
             gc.set_threshold(1)
-            destroyed = Tally()
+            destroyed = AtomicCounter()
             class Cycle:
                 def __init__(self):
                     self.me = self

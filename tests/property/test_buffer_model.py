@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mcptelemetry.events import TelemetryBuffer, TelemetryEvent
-from mcptelemetry.system import Tally
+from mcptelemetry.system import AtomicCounter
 
 counts = st.integers(0, 12)
 
@@ -23,7 +23,7 @@ class BufferAgainstList(RuleBasedStateMachine):
         self.waiting = []  # the numbers of the events that wait, oldest first
         self.lent = []
         self.drained = []
-        self.gone_on = Tally()
+        self.gone_on = AtomicCounter()
         self.recorded = 0
         self.taken = 0
         self.dropped = 0

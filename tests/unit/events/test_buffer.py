@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mcptelemetry.events import TelemetryBuffer, TelemetryEvent
-from mcptelemetry.system import Tally, has_interpreter_lock
+from mcptelemetry.system import AtomicCounter, has_interpreter_lock
 
 
 def fill(buffer, count, start=0):
@@ -59,7 +59,7 @@ def test_closed_buffer_lets_everything_go():
 
 def test_settled_rows_are_counted_for_whoever_asked():
     """What has gone on is in one account, by the row."""
-    buffer, delivered = TelemetryBuffer(10), Tally()
+    buffer, delivered = TelemetryBuffer(10), AtomicCounter()
     fill(buffer, 5)
     buffer.lend(5)
     buffer.settle(3, delivered)
