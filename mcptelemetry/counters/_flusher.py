@@ -104,7 +104,7 @@ class CounterFlusher:
             if is_stored:
                 self._registry.settle_counts(counts)
             elif noted is not None:
-                self._notes.put_back(noted)
+                self._notes.requeue(noted)
         return is_stored
 
 

@@ -141,7 +141,7 @@ class ActivationNotes:
         )
         return news, outcome
 
-    def put_back(self, taken: tuple[ActivationNews, StartupOutcome | None]) -> None:
+    def requeue(self, taken: tuple[ActivationNews, StartupOutcome | None]) -> None:
         """Note once more what could not be stored; what was said since stays the last word."""
         news, outcome = taken
         said = {

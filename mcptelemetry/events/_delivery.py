@@ -1,7 +1,7 @@
 """
 From waiting events to settled ones: one pass of the worker.
 
-Batches are lent by the buffer, encoded, sent, and settled by what came of it: the table
+Batches are checked out by the buffer, encoded, sent, and settled by what came of it: the table
 of verdicts is followed here, with its two refinements (a batch that is too large goes in
 smaller parts, one that names a credential goes without the guilty).
 """
@@ -58,17 +58,17 @@ class Delivery:
         self._schedule.begin_attempt()
         left = len(self._buffer)
         while left > 0:
-            rows = self._buffer.lend(min(self._schedule.batch_size, left))
+            rows = self._buffer.check_out(min(self._schedule.batch_size, left))
             if not rows:
                 return None
             left -= len(rows)
-            outcome = self._send_lent(rows)
+            outcome = self._send_checked_out(rows)
             if outcome is not None:
                 return outcome
         return None
 
-    def _send_lent(self, rows: list[EventRow]) -> Outcome | None:
-        """Send lent *rows*, in smaller parts when they are too large; as `send_waiting()`."""
+    def _send_checked_out(self, rows: list[EventRow]) -> Outcome | None:
+        """Send checked out *rows*, in smaller parts when they are too large; as `send_waiting()`."""
         size = len(rows)
         while rows:
             part = rows[:size]
@@ -88,7 +88,7 @@ class Delivery:
             if verdict is Verdict.UNCLEAN:
                 clean = self._count_alike(part, is_guilty=False)
                 if 0 < clean < len(part):
-                    ended_by = self._send_lent(part[:clean])
+                    ended_by = self._send_checked_out(part[:clean])
                     if ended_by is not None:
                         return ended_by
                     del rows[:clean]

@@ -110,8 +110,8 @@ def test_nothing_is_ever_dropped_where_all_have_room(often, is_locked):
         if number == 7:
             for _ in range(3000):
                 pictures.append(buffer.counts())
-                buffer.lend(5)
-                buffer.put_back()
+                buffer.check_out(5)
+                buffer.requeue()
         else:
             for latency_ms in range(EACH):
                 buffer.record(TelemetryEvent("t", "local_only", latency_ms=latency_ms))
@@ -135,16 +135,16 @@ def test_counts_are_one_picture_while_threads_record(often, is_locked):
                 pictures.append(buffer.counts())
         elif number == 1:
             for _ in range(3000):
-                buffer.lend(5)
-                buffer.put_back()
+                buffer.check_out(5)
+                buffer.requeue()
         else:
             for latency_ms in range(3000):
                 buffer.record(TelemetryEvent("t", "local_only", latency_ms=latency_ms))
 
     run_together(work)
-    for recorded, dropped, taken, lent, waiting in pictures:
-        assert recorded == dropped + taken + lent + waiting
-        assert min(dropped, taken, lent) >= 0
+    for recorded, dropped, taken, checked_out, waiting in pictures:
+        assert recorded == dropped + taken + checked_out + waiting
+        assert min(dropped, taken, checked_out) >= 0
         assert waiting <= 50
     assert buffer.counts().recorded == 6 * 3000
 
