@@ -60,7 +60,7 @@ class TelemetryBuffer(RowQueue):
         self._is_woken = False
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
-        self.mute(0)
+        self.suppress(0)
         self._pid = os.getpid()
         self._prefixes: dict[int, str] = {}
 
@@ -77,8 +77,8 @@ class TelemetryBuffer(RowQueue):
         self.leave()
 
     def leave(self) -> None:
-        """Say that nobody attends or is muted from now on: the next record summons somebody."""
-        self.mute(0)
+        """Say that nobody attends or is suppressed from now on: the next record summons somebody."""
+        self.suppress(0)
         with self._moving:
             self._is_left = self._summon is not None
             self._look_up_from_now_on()
@@ -173,7 +173,7 @@ class TelemetryBuffer(RowQueue):
             self._is_left = False
             self._look_up_from_now_on()
             self._drop_oldest_beyond(0)
-        self.mute(0)
+        self.suppress(0)
 
     def set_flush_threshold(self, n: int) -> None:
         """Have `wait()` return once *n* events wait (at least 1)."""
@@ -199,7 +199,7 @@ class TelemetryBuffer(RowQueue):
         self._is_woken = True
         self._wake()
 
-    def mute(self, thread_ident: int) -> None:
+    def suppress(self, thread_ident: int) -> None:
         """Ignore what the thread *thread_ident* records from now on; 0 ends it."""
         self._own_traffic.suppress(thread_ident)
         self._is_careful = self._is_locked or thread_ident != 0

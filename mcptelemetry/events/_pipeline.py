@@ -221,7 +221,7 @@ class TelemetryPipeline:
         """
         # What the host's own hooks and log handlers record about our doings would come
         # round for ever.
-        self.buffer.mute(threading.get_ident())
+        self.buffer.suppress(threading.get_ident())
         try:
             return self._take_turn()
         except Exception as error:
@@ -230,7 +230,7 @@ class TelemetryPipeline:
             self._outages.tell("failed", f"events are kept: sending them failed with {type(error).__name__}")
             raise
         finally:
-            self.buffer.mute(0)
+            self.buffer.suppress(0)
 
     def _take_turn(self) -> float | None:
         # They stay on the list until they are answered: this thread may be killed.

@@ -83,14 +83,14 @@ def test_our_own_thread_is_not_recorded_but_a_destructor_in_it_is():
         def __del__(self):
             fill(buffer, 1, 1)
 
-    buffer.mute(threading.get_ident())
+    buffer.suppress(threading.get_ident())
     fill(buffer, 1, 0)
     kept = Destroyed()
     del kept
     other = threading.Thread(target=fill, args=(buffer, 1, 2))
     other.start()
     other.join(30)
-    buffer.mute(0)
+    buffer.suppress(0)
     fill(buffer, 1, 3)
     assert waiting(buffer) == [1, 2, 3]
 
