@@ -41,10 +41,10 @@ class ActivationNotes:
         self._store = store
         self._blocked_values = blocked_values
         self._summon: Callable[[], object] | None = None
-        self.renew()
-        around_fork(in_child=self.renew)
+        self.after_fork()
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew without notes: this is a forked child, or the notes are to be dropped."""
         self._flags: dict[str, bool] = {}
         self._clients: dict[str, None] = {}

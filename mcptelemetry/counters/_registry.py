@@ -63,9 +63,9 @@ class CounterRegistry:
         self.is_unattended: bool = False
         """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
         self._begin()
-        around_fork(in_child=self.renew)
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew with nothing counted: this is a forked child."""
         self._begin()
 

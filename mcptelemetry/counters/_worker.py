@@ -72,7 +72,7 @@ class CountingWorker:
         self._is_closed = False
         self._early_hook: ExitHook | None = None
         self._begin()
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
         # At the end of the process everybody is woken first, so that all have the same second.
         self._late_hook = ExitHook(self._finish_at_exit)
 
@@ -167,9 +167,9 @@ class CountingWorker:
     def _summon(self) -> None:
         if self._is_closed:
             return
-        self._late_hook.renew()
+        self._late_hook.register_in_child()
         if self._early_hook is not None:
-            self._early_hook.renew()
+            self._early_hook.register_in_child()
         self._worker.ensure_running()
 
     def _leave(self) -> None:
@@ -198,7 +198,7 @@ class CountingWorker:
         if self._early_hook is not None:
             self._early_hook.cancel()
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a forked child, as registry and notes have by now."""
-        self._worker.renew()
+        self._worker.after_fork()
         self._begin()

@@ -46,10 +46,10 @@ class TelemetryBuffer(RowQueue):
         self._own_traffic = OwnTraffic()
         self._threshold = capacity
         self._summon: Callable[[], object] | None = None
-        self.renew()
-        around_fork(in_child=self.renew)
+        self.after_fork()
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew, empty, with another id prefix: this is a forked child."""
         self._begin()
         self._invalid = AtomicCounter(is_locked=self._is_locked)
@@ -267,5 +267,5 @@ class TelemetryBuffer(RowQueue):
         shape, latency_ms, seconds, own_id, _ = self._waiting[-1]
         notice_fork()
         if self._pid != os.getpid():
-            self.renew()
+            self.after_fork()
         self._append((shape, latency_ms, seconds, own_id, next(self._numbers)))

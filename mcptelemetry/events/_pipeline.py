@@ -126,7 +126,7 @@ class TelemetryPipeline:
         self._is_closed = False
         self._begin()
         # Here and not in start(): a server may build it, fork its workers, and start it there.
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
@@ -314,7 +314,7 @@ class TelemetryPipeline:
 
     def _summon(self) -> None:
         if self._exit_hook is not None:
-            self._exit_hook.renew()
+            self._exit_hook.register_in_child()
         self._worker.ensure_running()
 
     def _wake_at_exit(self) -> None:
@@ -350,11 +350,11 @@ class TelemetryPipeline:
         parts = urlsplit(self.config.endpoint or "")
         return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a forked child, as the buffer has by now: what was recorded is the parent's."""
-        self._worker.renew()
+        self._worker.after_fork()
         if self._uploader is not None:
-            self._uploader.renew()
+            self._uploader.after_fork()
         self._begin()
         if self._is_closed:
             self.buffer.close()

@@ -156,9 +156,9 @@ class TelemetryUploader:
         """Return why an event of *shape* must not leave, None when nothing speaks against it."""
         return self._names.find_guilt((shape,))
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
-        self._gate.renew()
+        self._gate.after_fork()
 
     def close(self) -> None:
         """Close the connection; a later upload opens another."""

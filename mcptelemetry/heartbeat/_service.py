@@ -82,7 +82,7 @@ class HeartbeatService:
         )
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
@@ -266,7 +266,7 @@ class HeartbeatService:
             return False
         return True
 
-    def _renew(self) -> None:
-        self._worker.renew()
-        self._gate.renew()
+    def _after_fork(self) -> None:
+        self._worker.after_fork()
+        self._gate.after_fork()
         self._begin()

@@ -143,9 +143,9 @@ class Gate:
             return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
         return self._judge(url, answer, secret, answer_max_bytes)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
-        self._transport.renew()
+        self._transport.after_fork()
 
     def close(self) -> None:
         """Close the connections."""

@@ -84,7 +84,7 @@ class ExitRegister:
                 except BaseException:  # noqa: BLE001
                     self._ends_at = read_monotonic()  # Ctrl-C: somebody does not want to wait
 
-    def renew(self) -> None:
+    def register_in_child(self) -> None:
         """
         Put this on the exit list of a `multiprocessing` child, when this is one.
 
@@ -119,9 +119,9 @@ class ExitHook:
         """Return how long the end of the process may still wait."""
         return self._register.secs_left()
 
-    def renew(self) -> None:
-        """See `ExitRegister.renew`."""
-        self._register.renew()
+    def register_in_child(self) -> None:
+        """See `ExitRegister.register_in_child`."""
+        self._register.register_in_child()
 
     def cancel(self) -> None:
         """Forget the methods."""

@@ -37,9 +37,9 @@ class Worker:
         self._turn = turn
         self._name = name
         self._on_end = on_end
-        self.renew()
+        self.after_fork()
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the thread: in a forked child it does not exist, and its locks may be held."""
         self._turning = threading.Lock()  # held by the thread: there is one at most
         self._starting: threading.Thread | None = None

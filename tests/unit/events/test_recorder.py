@@ -292,7 +292,7 @@ def test_recorder_counts_in_a_forked_child_from_nothing(buffer, clock):
     recorder = Recorder(buffer, clock.time, registry)
     recorder.record("search")
     recorder.record("search", was_fallback=True)
-    registry.renew()
+    registry.after_fork()
     assert registry.counts() == {}
     recorder.record("search")
     recorder.record("search", was_fallback=True)
