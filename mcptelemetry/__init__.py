@@ -143,8 +143,8 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .system import Database as Database
     from .system import NetworkSettings as NetworkSettings
     from .system import Request as Request
+    from .system import StorageFailure as StorageFailure
     from .system import Transport as Transport
-    from .system import Trouble as Trouble
     from .vocabulary import CompressionWord as CompressionWord
     from .vocabulary import EnvDisabledReason as EnvDisabledReason
     from .vocabulary import EnvKind as EnvKind

@@ -149,7 +149,7 @@ ROOM_OF_NAME = {
             "Request",
             "AtomicCounter",
             "Transport",
-            "Trouble",
+            "StorageFailure",
         ),
         "vocabulary": (
             "CompressionWord",

@@ -89,15 +89,15 @@ def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
     store = ActivationStore.on(installation.open_memory().database, installation.clock)
     state = store.load()
-    return None if store.trouble is not None else cast("ActivationStatus", state.to_dict())
+    return None if store.failure is not None else cast("ActivationStatus", state.to_dict())
 
 
 def _storage(memory: Memory) -> StorageStatus:
-    trouble = memory.storage_trouble()
+    failure = memory.storage_failure()
     aside = memory.path + CORRUPT_SUFFIX
     return {
-        "degraded": trouble is not None,
-        "trouble": None if trouble is None else trouble.text,
+        "degraded": failure is not None,
+        "failure": None if failure is None else failure.text,
         "set_aside": aside if memory.path and os.path.lexists(aside) else None,
     }
 

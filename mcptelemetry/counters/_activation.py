@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from ..errors import StorageError
 from ..privacy import keep_client_name
 from ..state import Memory
-from ..system import Clock, Database, Trouble, as_clock
+from ..system import Clock, Database, StorageFailure, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
 from ..wire import sanitize_client_name
 from ._buckets import bucket_tokens
@@ -80,7 +80,7 @@ class ActivationStore:
 
     Each method is one transaction and touches the disk: on a host's own thread use
     `Telemetry.activation`. Safe from any thread and process. Never raises for what the disk
-    does; the attribute *trouble* says then why nothing was read or written.
+    does; the attribute *failure* says then why nothing was read or written.
 
     Args:
         path: the file ``telemetry.db`` in the application's data directory; made by the first write.
@@ -100,7 +100,7 @@ class ActivationStore:
     def _use(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock.time
-        self.trouble: StorageError | None = None
+        self.failure: StorageError | None = None
 
     def load(self) -> ActivationState:
         """Return what is stored; what is missing or damaged reads as zero."""
@@ -152,12 +152,12 @@ class ActivationStore:
 
     def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
         found = self._database.change(work)
-        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
+        self.failure = StorageError(found.text) if isinstance(found, StorageFailure) else None
 
     def _read(self, work: Callable[[sqlite3.Connection], _Result], missing: _Result) -> _Result:
         found = self._database.read(work)
-        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
-        return missing if found is None or isinstance(found, Trouble) else found
+        self.failure = StorageError(found.text) if isinstance(found, StorageFailure) else None
+        return missing if found is None or isinstance(found, StorageFailure) else found
 
 
 # -- inside a transaction --------------------------------------------------------------

@@ -23,7 +23,7 @@ from ..privacy import (
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import Trouble, Turns, WakeEvent, Worker, around_fork, printable
+from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork, printable
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -89,7 +89,7 @@ class HeartbeatService:
         self._wake_event = WakeEvent()
         self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
-        self._has_told_trouble = False
+        self._has_told_failure = False
         self._is_prepared = False
         self._accepted_count = 0  # guarded by _sending
 
@@ -180,7 +180,7 @@ class HeartbeatService:
     def _prepare(self) -> None:
         """Draw the ids well before they leave, so that previews show them while the notice's delay passes."""
         if not self._is_prepared and self._url is not None and not self._is_refused():
-            has_identity = not isinstance(self._memory.ensure_identity(), Trouble)
+            has_identity = not isinstance(self._memory.ensure_identity(), StorageFailure)
             self._is_prepared = has_identity and self._windows.prepare()
 
     def _refusal(self) -> str | None:
@@ -197,7 +197,7 @@ class HeartbeatService:
         window = self._windows.begin()
         if window is None or self._url is None:
             return False
-        if isinstance(self._memory.ensure_identity(), Trouble):
+        if isinstance(self._memory.ensure_identity(), StorageFailure):
             self._windows.postpone(window)
             return False
         payload = self._builder.build(window)
@@ -208,7 +208,7 @@ class HeartbeatService:
 
     def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: Outcome) -> None:
         if outcome.verdict is Verdict.DELIVERED:
-            self._has_told_trouble = False
+            self._has_told_failure = False
             self._accepted_count += 1
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
         elif outcome.verdict.is_retryable:
@@ -242,8 +242,8 @@ class HeartbeatService:
 
     def _tell(self, level: int, text: str) -> None:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
-        if not self._has_told_trouble:
-            self._has_told_trouble = True
+        if not self._has_told_failure:
+            self._has_told_failure = True
             _logger.log(level, "%s", printable(text))
 
     def _search(self, body: bytes) -> str | None:

@@ -8,7 +8,7 @@ from .._late import late_names
 from ._atomic_counter import AtomicCounter, has_interpreter_lock
 from ._backoff import Backoff, draw_backoff_secs
 from ._clock import Clock, SystemClock, as_clock
-from ._database import CORRUPT_SUFFIX, Database, Trouble
+from ._database import CORRUPT_SUFFIX, Database, StorageFailure
 from ._exit import ExitHook
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import around_fork, begin_anew, notice_fork
@@ -45,9 +45,9 @@ __all__ = [
     "NoAnswer",
     "Request",
     "SignalChain",
+    "StorageFailure",
     "SystemClock",
     "Transport",
-    "Trouble",
     "Turn",
     "Turns",
     "WakeEvent",

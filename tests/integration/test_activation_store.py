@@ -209,8 +209,8 @@ def test_activation_without_a_place_is_trouble_and_no_exception(tmp_path):
     (tmp_path / "file").write_text("in the way")
     store = ActivationStore(os.fspath(tmp_path / "file" / "telemetry.db"))
     store.mark_first_mcp_client()
-    assert isinstance(store.trouble, StorageError)
-    assert str(tmp_path / "file" / "telemetry.db") in str(store.trouble)
+    assert isinstance(store.failure, StorageError)
+    assert str(tmp_path / "file" / "telemetry.db") in str(store.failure)
     assert store.load() == ActivationState()
 
 
