@@ -98,7 +98,7 @@ class StorageStatus(TypedDict):
     """
     Whether this machine can remember anything.
 
-    *trouble* says why not; *set_aside* is where a damaged database was put.
+    *failure* says why not; *set_aside* is where a damaged database was put.
     """
 
     degraded: bool
