@@ -13,7 +13,7 @@ from ..counters import ActivationStore, Windows
 from ..installation import Installation, SurroundingsReader
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
-from ..system import CORRUPT_SUFFIX, outline_of_url
+from ..system import CORRUPT_SUFFIX, url_without_secrets
 from ._events_stream import EventsStream
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _heartbeat(installation: Installation, decision: Decision, picture: Picture)
     return {
         "mode": decision.mode.value if is_built else "off",
         "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
-        "endpoint": None if endpoint is None else outline_of_url(endpoint),
+        "endpoint": None if endpoint is None else url_without_secrets(endpoint),
         "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
         "not_before": _moment(first_heartbeat_at(picture.notice)),
         **_windows(installation),

@@ -24,7 +24,7 @@ from ..system import (
     NetworkSettings,
     Transport,
     as_clock,
-    outline_of_url,
+    url_without_secrets,
 )
 from ..vocabulary import CompressionWord
 from ..wire import EventShape, TelemetryBatch
@@ -131,7 +131,7 @@ class TelemetryUploader:
         )
 
     def __repr__(self) -> str:
-        return f"TelemetryUploader({outline_of_url(self.endpoint)!r})"
+        return f"TelemetryUploader({url_without_secrets(self.endpoint)!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""

@@ -20,7 +20,7 @@ from ._ownership import ForeignFile
 from ._printable import printable
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
-from ._urls import is_loopback_host, outline_of_url
+from ._urls import is_loopback_host, url_without_secrets
 from ._wake_event import WakeEvent
 from ._worker import Worker
 
@@ -64,11 +64,11 @@ __all__ = [
     "join_host",
     "make_private_directory",
     "notice_fork",
-    "outline_of_url",
     "package_logger",
     "printable",
     "read_small_file",
     "stamp_of",
+    "url_without_secrets",
     "write_atomically",
 ]
 

@@ -21,7 +21,7 @@ from ._clock import Clock, SystemClock
 from ._fork import around_fork
 from ._transport import Answer, NoAnswer, Request
 from ._turns import Turns
-from ._urls import is_loopback_host, outline_of_url
+from ._urls import is_loopback_host, url_without_secrets
 
 if TYPE_CHECKING:
     from ._connection import Letter
@@ -46,7 +46,7 @@ class NetworkSettings(NamedTuple):
 
     def __repr__(self) -> str:
         # A proxy's URL may hold the password of its user.
-        proxy = None if self.https_proxy is None else outline_of_url(self.https_proxy)
+        proxy = None if self.https_proxy is None else url_without_secrets(self.https_proxy)
         return f"NetworkSettings(https_proxy={proxy!r}, ca_bundle={self.ca_bundle!r})"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from ..errors import TelemetryError
-from ._urls import outline_of_url
+from ._urls import url_without_secrets
 
 __all__ = ["BLOCK_BYTES", "Answer", "NoAnswer", "Request", "Transport", "Withheld"]
 
@@ -44,7 +44,7 @@ class Request(NamedTuple):
     def __repr__(self) -> str:
         # A header may hold a token, a body what a person wrote, a query a key.
         return (
-            f"Request({outline_of_url(self.url)!r}, {len(self.body)} bytes, headers={sorted(self.headers)}, "
+            f"Request({url_without_secrets(self.url)!r}, {len(self.body)} bytes, headers={sorted(self.headers)}, "
             f"timeout_secs={self.timeout_secs!r})"
         )
 
