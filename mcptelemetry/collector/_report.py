@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..system import printable
-from ._store import Outcome, SqliteStore
+from ._store import CallOutcome, SqliteStore
 from ._table import render_table
 
 __all__ = ["compile_report", "render_report"]
@@ -49,7 +49,7 @@ def render_report(document: Mapping[str, Any]) -> str:
 class _Section:
     """A part of the report: what it adds to the document, and how that reads."""
 
-    compile: Callable[[Mapping[Outcome, int], str | None], Mapping[str, Any]]
+    compile: Callable[[Mapping[CallOutcome, int], str | None], Mapping[str, Any]]
     render: Callable[[Mapping[str, Any]], str]
 
 
@@ -61,7 +61,7 @@ class _CallTotals:
         self.error_types: Counter[str] = Counter()
         self.latencies: Counter[int] = Counter()
 
-    def add(self, outcome: Outcome, count: int) -> None:
+    def add(self, outcome: CallOutcome, count: int) -> None:
         self.calls += count
         self.latencies[outcome.latency_ms] += count
         if outcome.status == "error":
@@ -79,7 +79,7 @@ class _CallTotals:
         }
 
 
-def _compile_calls(counts: Mapping[Outcome, int], app: str | None) -> Mapping[str, Any]:
+def _compile_calls(counts: Mapping[CallOutcome, int], app: str | None) -> Mapping[str, Any]:
     apps: Counter[str] = Counter()
     totals = _CallTotals()
     totals_of: dict[tuple[str, str], _CallTotals] = {}

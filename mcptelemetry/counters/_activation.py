@@ -21,14 +21,14 @@ from ..system import Clock, Database, StorageFailure, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
 from ..wire import sanitize_client_name
 from ._buckets import bucket_tokens
-from ._facts import FactTable
+from ._value_table import ValueTable
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["ACTIVATION", "MAX_MCP_CLIENTS_SEEN", "ActivationNews", "ActivationState", "ActivationStore", "add_news"]
 
-ACTIVATION = FactTable("usage_activation")
+ACTIVATION = ValueTable("usage_activation")
 _CLOCK_MAY_STEP_SECS = 300.0  # a clock that was put right a little has not begun another day
 
 # The names of the values.

@@ -17,7 +17,7 @@ from ..system import Database, StorageFailure, draw_backoff_secs, draw_uuid4, is
 from ..vocabulary import DAY_SECS
 from . import _ledger as ledger
 from ._activation import ACTIVATION
-from ._facts import FactTable
+from ._value_table import ValueTable
 from ._window_values import FrozenWindow, WindowState
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ LEASE_SECS = 120.0
 GIVE_UP_AFTER_SECS = 21 * DAY_SECS
 """After how long a window that nobody accepts is given up."""
 
-_FACTS = FactTable("usage_facts")
+_FACTS = ValueTable("usage_facts")
 _GENERATION = "generation"
 _HEARTBEAT_ID = "heartbeat_id"
 _FROZEN_AT = "frozen_at"

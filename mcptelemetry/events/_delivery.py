@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..privacy import Outcome, Verdict
+from ..privacy import SendResult, Verdict
 from ..system import Clock
 from ..wire import EventEncoder, EventRow
 from ._account import Account
@@ -53,7 +53,7 @@ class Delivery:
         self._secs_left = secs_left
         self._encoder = EventEncoder()
 
-    def send_waiting(self) -> Outcome | None:
+    def send_waiting(self) -> SendResult | None:
         """Send as many events as wait now, batch by batch; return what ended it early, or None."""
         self._schedule.begin_attempt()
         left = len(self._buffer)
@@ -67,7 +67,7 @@ class Delivery:
                 return outcome
         return None
 
-    def _send_checked_out(self, rows: list[EventRow]) -> Outcome | None:
+    def _send_checked_out(self, rows: list[EventRow]) -> SendResult | None:
         """Send checked out *rows*, in smaller parts when they are too large; as `send_waiting()`."""
         size = len(rows)
         while rows:
@@ -106,14 +106,14 @@ class Delivery:
                 return number
         return len(rows)
 
-    def _send(self, rows: list[EventRow]) -> Outcome:
+    def _send(self, rows: list[EventRow]) -> SendResult:
         secs_left = self._secs_left()
         if secs_left is not None and secs_left <= 0:
-            return Outcome(Verdict.LATER, None, None, "no time was left before the end")
+            return SendResult(Verdict.LATER, None, None, "no time was left before the end")
         body = self._body_of(self._encoder.encode(rows, self._buffer.process))
         return self._uploader.send(body, {row[0] for row in rows}, timeout_secs=secs_left)
 
-    def _settle(self, count: int, outcome: Outcome) -> None:
+    def _settle(self, count: int, outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
             self._account.deliver(count, at=self._clock.time())
             self._outages.end()
@@ -122,7 +122,7 @@ class Delivery:
             self._outages.tell("rejected", f"{count} events were rejected and given up: {outcome.message}")
         self._schedule.resume()
 
-    def _postpone(self, outcome: Outcome) -> None:
+    def _postpone(self, outcome: SendResult) -> None:
         self._account.requeue(outcome.message)
         self._schedule.postpone(outcome.retry_after_secs)
         fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"

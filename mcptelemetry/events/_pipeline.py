@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import Outcome
+from ..privacy import SendResult
 from ..system import (
     Clock,
     ExitHook,
@@ -279,7 +279,7 @@ class TelemetryPipeline:
 
     # -- flushing ---------------------------------------------------------------------
 
-    def _answer(self, flushes: list[_Flush], outcome: Outcome | None) -> None:
+    def _answer(self, flushes: list[_Flush], outcome: SendResult | None) -> None:
         error = upload_error(outcome) if outcome is not None and outcome.verdict.is_retryable else None
         left_alone = self._schedule.left_alone_secs
         if error is None and left_alone > 0 and not self.buffer.is_empty():

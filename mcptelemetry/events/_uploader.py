@@ -2,7 +2,7 @@
 One batch to its endpoint, once: headers, compression and the token, then the gate.
 
 Whether to try again, and when, is the pipeline's affair; here an attempt ends in an
-`Outcome` (for the pipeline) or an `UploadError` (for a caller).
+`SendResult` (for the pipeline) or an `UploadError` (for a caller).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..config import check_endpoint
 from ..errors import UploadError
-from ..privacy import Gate, NameJudge, Outcome, StandingSwitches, Verdict
+from ..privacy import Gate, NameJudge, SendResult, StandingSwitches, Verdict
 from ..system import (
     AppendTransport,
     Clock,
@@ -141,7 +141,7 @@ class TelemetryUploader:
 
     def send(
         self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None
-    ) -> Outcome:
+    ) -> SendResult:
         """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
         headers = {"Content-Type": "application/json"}
         if self._token:
@@ -165,7 +165,7 @@ class TelemetryUploader:
         self._gate.close()
 
 
-def upload_error(outcome: Outcome) -> UploadError:
+def upload_error(outcome: SendResult) -> UploadError:
     """Return the error that says what *outcome* says."""
     return UploadError(
         outcome.message,

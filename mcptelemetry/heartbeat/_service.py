@@ -17,7 +17,7 @@ from ..privacy import (
     FirstRunNotice,
     Gate,
     HasNotice,
-    Outcome,
+    SendResult,
     Stream,
     Verdict,
     scan_for_pii,
@@ -206,7 +206,7 @@ class HeartbeatService:
         self._settle(window, payload, body, outcome)
         return outcome.verdict is Verdict.DELIVERED
 
-    def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: Outcome) -> None:
+    def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
             self._has_told_failure = False
             self._accepted_count += 1
@@ -229,7 +229,7 @@ class HeartbeatService:
             self._tell(logging.WARNING, f"a heartbeat was rejected and given up: {outcome.message}")
 
     def _note_accepted(
-        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: Outcome
+        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: SendResult
     ) -> None:
         write_value(connection, "last_reported_version", payload.version)
         write_value(connection, "last_success_at", format_moment(self._clock.time()))
@@ -237,7 +237,7 @@ class HeartbeatService:
             clear_installer_pending(connection)
         self._note_sent(connection, body, outcome)
 
-    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: Outcome) -> None:
+    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: SendResult) -> None:
         keep_sent(connection, SentDocument(self._clock.time(), outcome.status or 0, body.decode("ascii")))
 
     def _tell(self, level: int, text: str) -> None:

@@ -13,7 +13,7 @@ from ._notice import (
     has_been_noticed,
     maybe_print_first_run_notice,
 )
-from ._rows import Decision, Facts, Stream
+from ._rows import Decision, Stream, SwitchFacts
 from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
 from ._tokens import find_token, refuse_token
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._blocked_values import BlockedValue, collect_blocked_values, read_hostname
     from ._client_names import keep_client_name
     from ._event_names import NameJudge
-    from ._gate import Gate, Outcome, Verdict
+    from ._gate import Gate, SendResult, Verdict
     from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
     from ._spellings import ANONYMITY_BLOCKED_PREFIXES
 
@@ -30,15 +30,15 @@ __all__ = [
     "AnonymityViolation",
     "BlockedValue",
     "Decision",
-    "Facts",
     "FirstRunNotice",
     "Gate",
     "HasNotice",
     "NameJudge",
     "NoticeSink",
-    "Outcome",
+    "SendResult",
     "StandingSwitches",
     "Stream",
+    "SwitchFacts",
     "Switches",
     "Verdict",
     "collect_blocked_values",
@@ -63,7 +63,7 @@ if not TYPE_CHECKING:
             "_blocked_values": ("BlockedValue", "collect_blocked_values", "read_hostname"),
             "_client_names": ("keep_client_name",),
             "_event_names": ("NameJudge",),
-            "_gate": ("Gate", "Outcome", "Verdict"),
+            "_gate": ("Gate", "SendResult", "Verdict"),
             "_scanner": ("AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_text_for_pii"),
             "_spellings": ("ANONYMITY_BLOCKED_PREFIXES",),
         },

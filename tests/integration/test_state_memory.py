@@ -96,7 +96,7 @@ def test_fifty_processes_make_one_identity(tmp_path: Path) -> None:
 
 
 def test_what_was_noted_is_remembered(tmp_path: Path) -> None:
-    """Outcome, version, success, error and profile come back as they were noted."""
+    """SendResult, version, success, error and profile come back as they were noted."""
     clock = FakeClock()
     memory = Memory(str(tmp_path / "telemetry.db"), clock=clock)
     assert memory.note_startup_outcome(StartupOutcome.PORT_CONFLICT)
