@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
@@ -146,8 +147,6 @@ class Telemetry(Streams):
         not known is left out, and the version is taken for a release. Raises `ValueError`
         when *app* is no application name.
         """
-        from dataclasses import replace
-
         from ..state import DATABASE_FILE, Memory
 
         application = Application(app)

@@ -156,17 +156,17 @@ class CounterRegistry:
 
     def record_call(self, tool: str, upstream: str | None = None) -> None:
         """Count one call: a built-in tool's when *tool* is one and there is no *upstream*, else an upstream's."""
-        next(self.numbers_of_call(tool, upstream))
-        if self.is_unattended:
-            self.wake()
-
-    def numbers_of_call(self, tool: str, upstream: str | None = None) -> Iterator[int]:
-        """Return what `record_call()` takes one number of, to be kept until there is another `epoch`."""
         try:
             numbers = self._of_tool.get(tool) if upstream is None else None
         except Exception:  # noqa: BLE001  recording never hurts the host
             numbers = None
-        return self._upstream if numbers is None else numbers
+        next(self._upstream if numbers is None else numbers)
+        if self.is_unattended:
+            self.wake()
+
+    def numbers_of_call(self, tool: str, upstream: str | None = None) -> Iterator[int]:
+        """Return what `record_call()` takes one of for a *tool* that is a str: good until there is another `epoch`."""
+        return self._upstream if upstream is not None else self._of_tool.get(tool, self._upstream)
 
     def record_error(self, category: str) -> None:
         """Count one error of *category*; one that is not known is dropped."""
@@ -259,8 +259,11 @@ class CounterRegistry:
     # -- learning ---------------------------------------------------------------------
 
     def _numbers(self, key: CounterKey) -> _Numbers:
-        # `setdefault` is one step: two threads that learn a key at once take the same numbers.
-        return self._counters.setdefault(key, AtomicCounter()).numbers
+        counter = self._counters.get(key)
+        if counter is None:
+            # `setdefault` is one step: two threads that learn a key at once take the same numbers.
+            counter = self._counters.setdefault(key, AtomicCounter())
+        return counter.numbers
 
     def _learn_request(self, method: str, template: str, status_class: str) -> _Numbers | None:
         if status_class not in STATUS_CLASSES:

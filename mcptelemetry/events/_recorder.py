@@ -107,7 +107,8 @@ class Recorder:
                 latency_ms = _rounded(latency_ms)
             buffer = self._buffer
             if buffer is None:
-                _second_of_decision(0, latency_ms)  # the same call is bad with events and without
+                if not 0 <= latency_ms < 1000:
+                    _second_of_decision(0, latency_ms)  # the same call is bad with events and without
             else:
                 now = self._read_time()
                 begins_at, ends_at, seconds = self._second
