@@ -16,10 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mcptelemetry.privacy._blocked_values import collect_blocked_values  # noqa: E402  the checkout's own
-from mcptelemetry.privacy._credentials import find_credential  # noqa: E402
-from mcptelemetry.privacy._scanner import AnonymityViolation, scan_for_pii  # noqa: E402
-from mcptelemetry.wire import OPEN, Text  # noqa: E402
+from mcptelemetry.privacy._blocked_values import collect_blocked_values  # the checkout's own
+from mcptelemetry.privacy._credentials import find_credential
+from mcptelemetry.privacy._scanner import AnonymityViolation, scan_for_pii
+from mcptelemetry.wire import OPEN, Text
 
 OPEN_TABLE = {"text": Text(OPEN, r"[\s\S]*", 20_000_000, "anything")}
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

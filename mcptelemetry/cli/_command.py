@@ -46,7 +46,7 @@ class Console:
         """Print *text* and a line end as a result."""
         self.out.write(text + "\n")
 
-    def say_json(self, document: Any) -> None:  # noqa: ANN401  any JSON document
+    def say_json(self, document: Any) -> None:  # any JSON document
         """Print *document* as indented JSON, as a result."""
         self.say(json.dumps(document, indent=2, ensure_ascii=False))
 

@@ -107,7 +107,7 @@ class CounterRegistry:
         try:
             if self._summon is not None:
                 self._summon()
-        except Exception:  # noqa: BLE001  counting never hurts the host
+        except Exception:  # counting never hurts the host
             return
 
     def declare_tool(self, name: str) -> bool:
@@ -130,7 +130,7 @@ class CounterRegistry:
         """Count one request from *surface*; one that is not known counts as `Surface.UNKNOWN`."""
         try:
             numbers = self._of_surface.get(surface)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             numbers = None
         next(self._of_surface["unknown"] if numbers is None else numbers)
         if self.is_unattended:
@@ -140,7 +140,7 @@ class CounterRegistry:
         """Count one call of the built-in tool *name*; a name that was not declared is dropped."""
         try:
             numbers = self._of_tool.get(name)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             return
         if numbers is None:
             return
@@ -164,7 +164,7 @@ class CounterRegistry:
         """Return what `record_call()` takes one number of, to be kept until there is another `epoch`."""
         try:
             numbers = self._of_tool.get(tool) if upstream is None else None
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             numbers = None
         return self._upstream if numbers is None else numbers
 
@@ -180,7 +180,7 @@ class CounterRegistry:
             numbers = self._of_request.get((method, template, status_class))
             if numbers is None:
                 numbers = self._learn_request(method, template, status_class)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             return
         if numbers is None:
             return
@@ -192,7 +192,7 @@ class CounterRegistry:
         """Count one error of *category*; one that is not known is dropped."""
         try:
             numbers = self._of_error.get(category)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             return
         if numbers is None:
             return
@@ -210,7 +210,7 @@ class CounterRegistry:
         try:
             for result in results:
                 self._record_check(result)
-        except Exception:  # noqa: BLE001  a host's objects may do anything when looked at
+        except Exception:  # a host's objects may do anything when looked at
             return
 
     def record_anonymity_violation(self) -> None:
@@ -283,7 +283,7 @@ class CounterRegistry:
             name, passed = result.name, bool(result.passed)
             if not isinstance(name, str) or not IDENTIFIER.holds(name):
                 return
-        except Exception:  # noqa: BLE001  one broken result costs itself, not the others
+        except Exception:  # one broken result costs itself, not the others
             return
         with self._lock:
             if name not in self._doctor_checks:

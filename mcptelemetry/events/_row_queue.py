@@ -73,7 +73,7 @@ class RowQueue:
         self._settled = Tally(is_locked=False)  # guarded by _moving: lent, and gone on
         self._lent: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
 
-    def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
+    def lend(self, max: int) -> list[EventRow]:  # `max` as in `drain()`
         """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
         with self._moving:
             self._lent.extend(self._pop(max))
