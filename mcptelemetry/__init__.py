@@ -138,11 +138,11 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .status import Status as Status
     from .status import StorageStatus as StorageStatus
     from .system import Answer as Answer
+    from .system import AtomicCounter as AtomicCounter
     from .system import Clock as Clock
     from .system import Database as Database
     from .system import NetworkSettings as NetworkSettings
     from .system import Request as Request
-    from .system import Tally as Tally
     from .system import Transport as Transport
     from .system import Trouble as Trouble
     from .vocabulary import CompressionWord as CompressionWord

@@ -147,7 +147,7 @@ ROOM_OF_NAME = {
             "Database",
             "NetworkSettings",
             "Request",
-            "Tally",
+            "AtomicCounter",
             "Transport",
             "Trouble",
         ),

@@ -65,7 +65,7 @@ def _run_collect(args: argparse.Namespace, console: Console) -> int:
             raise WrongUse(msg)
         report_token = args.report_token
     # The signals first: whoever has read the address may send one.
-    with _signals() as wait_for_signal, _warnings_on(console):
+    with _signals() as wait_for_signal, console.hearing(collector.__name__, logging.WARNING):
         try:
             store = SqliteStore(args.db)
             server = serve(store, args.host, args.port, token=token, report_token=report_token)
@@ -93,7 +93,7 @@ def _run_report(args: argparse.Namespace, console: Console) -> int:
     if args.json:
         console.say_json(document)
     else:
-        console.say(render_report(document))
+        console.say_lines(render_report(document))
     return 0
 
 
@@ -126,19 +126,6 @@ def _signals() -> Iterator[Callable[[], object]]:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-
-
-@contextmanager
-def _warnings_on(console: Console) -> Iterator[None]:
-    """Show on the error stream what the collector has to say, such as that its store fails."""
-    handler = logging.StreamHandler(console.err)
-    handler.setLevel(logging.WARNING)
-    logger = logging.getLogger(collector.__name__)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 COMMANDS = (

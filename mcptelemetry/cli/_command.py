@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from ..errors import TelemetryError
+from ..system import printable
 
 __all__ = ["Command", "CommandFailed", "Console", "WrongUse"]
+
+_LINES = "\n"  # the one control character that output has of its own
 
 
 class CommandFailed(TelemetryError):
@@ -34,7 +39,8 @@ class Console:
     """
     Where a command reads and writes: streams, environment, and how it was called.
 
-    *prog* is what a person types to reach this command line, for use in mends.
+    *prog* is what a person types to reach this command line, for use in mends. Whatever is
+    said comes out as printable text: strangers name tools, paths and clients.
     """
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
@@ -43,16 +49,50 @@ class Console:
     prog: str = "mcptelemetry"
 
     def say(self, text: str) -> None:
-        """Print *text* and a line end as a result."""
-        self.out.write(text + "\n")
+        """Print *text* as one line of the result."""
+        self.out.write(printable(text) + "\n")
+
+    def say_lines(self, text: str) -> None:
+        """Print the lines of *text* as a result."""
+        self.out.write(printable(text, keep=_LINES) + "\n")
 
     def say_json(self, document: Any) -> None:  # any JSON document
         """Print *document* as indented JSON, as a result."""
-        self.say(json.dumps(document, indent=2, ensure_ascii=False))
+        self.say_lines(json.dumps(document, indent=2, ensure_ascii=False))
 
     def note(self, text: str) -> None:
-        """Print *text* and a line end beside the result, on the error stream."""
-        self.err.write(text + "\n")
+        """Print *text* as one line beside the result, on the error stream."""
+        self.err.write(printable(text) + "\n")
+
+    def note_lines(self, text: str) -> None:
+        """Print the lines of *text* beside the result."""
+        self.err.write(printable(text, keep=_LINES) + "\n")
+
+    @contextmanager
+    def hearing(self, logger_name: str, level: int) -> Iterator[None]:
+        """Have what is logged below *logger_name* from *level* up printed beside the result, a line each."""
+        handler = _Lines(self)
+        handler.setLevel(level)
+        logger = logging.getLogger(logger_name)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._console.note(record.getMessage())
+            if record.exc_info:
+                self._console.note_lines(logging.Formatter().formatException(record.exc_info))
+        except Exception:  # noqa: BLE001  as every handler: a stream that is gone harms nobody
+            self.handleError(record)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     except ValueError as error:
         raise WrongUse(str(error)) from None
     console.note(f"sending to {service.url}:")
-    console.note(document.decode("utf-8").rstrip("\n"))
+    console.note_lines(document.decode("utf-8").rstrip("\n"))
     console.err.flush()
     response = service.submit(request)
     if args.json:

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from .._version import VERSION
 from ..errors import ConfigError, TelemetryError
+from ..system import printable
 from ._command import Command, Console, WrongUse
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: Any = None) -> None:  # argparse's own
         stream = self.console.err if file is sys.stderr else self.console.out
-        stream.write(message)
+        stream.write(printable(message, keep="\n"))
         stream.flush()
 
     def error(self, message: str) -> NoReturn:

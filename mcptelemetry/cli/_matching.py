@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from ..matching import MatchReport, ToolMatch, build_report
+from ..system import printable
 from ._command import Command, Console, WrongUse
 
 __all__ = ["COMMANDS"]
@@ -75,8 +76,8 @@ def _sources(arguments: Sequence[str]) -> list[tuple[str, str]]:
         prefix, path = _source(argument)
         if prefix in sources:
             msg = (
-                f"{_printable(sources[prefix])} and {_printable(path)} both have the prefix "
-                f"{_printable(prefix)!r}: name one of them as PREFIX=FILE"
+                f"{sources[prefix]} and {path} both have the prefix "
+                f"{prefix!r}: name one of them as PREFIX=FILE"
             )
             raise WrongUse(msg)
         sources[prefix] = path
@@ -89,46 +90,45 @@ def _source(argument: str) -> tuple[str, str]:
     if not equals or os.path.basename(prefix) != prefix:
         return os.path.splitext(os.path.basename(argument))[0], argument
     if not prefix or not path:
-        msg = f"{_printable(argument)}: write an upstream as FILE or PREFIX=FILE"
+        msg = f"{argument}: write an upstream as FILE or PREFIX=FILE"
         raise WrongUse(msg)
     return prefix, path
 
 
 def _read_tools(path: str, console: Console) -> list[object]:
     """Return the tool definitions in the file at *path*; `WrongUse` names it and the mend."""
-    shown = _printable(path)
-    document = _read_json(path, shown)
+    document = _read_json(path)
     if isinstance(document, dict) and isinstance(document.get("result"), dict):
         document = document["result"]
     if isinstance(document, dict):
         if document.get("nextCursor") and isinstance(document.get("tools"), list):
-            console.note(f"{shown} is one page of a longer list (nextCursor): join the pages into one array")
+            console.note(f"{path} is one page of a longer list (nextCursor): join the pages into one array")
         tools = document.get("tools")
     else:
         tools = document
     if not isinstance(tools, list):
-        msg = f"{shown} holds no list of tools: {_MEND}"
+        msg = f"{path} holds no list of tools: {_MEND}"
         raise WrongUse(msg)
     if tools and not any(isinstance(tool, dict) for tool in tools):
-        msg = f"{shown} holds a list of something else than tools: {_MEND}"
+        msg = f"{path} holds a list of something else than tools: {_MEND}"
         raise WrongUse(msg)
     return tools
 
 
-def _read_json(path: str, shown: str) -> object:
+def _read_json(path: str) -> object:
     try:
         with open(path, "rb") as file:
             # An editor's byte order mark is no reason to refuse a file.
             text = file.read().decode("utf-8-sig")
         return json.loads(text)
     except OSError as error:
-        msg = f"{shown} cannot be read ({error.strerror or type(error).__name__}): {_MEND}"
+        msg = f"{path} cannot be read ({error.strerror or type(error).__name__}): {_MEND}"
     except UnicodeDecodeError:
-        msg = f"{shown} is not UTF-8 text: save it as UTF-8"
+        msg = f"{path} is not UTF-8 text: save it as UTF-8"
     except json.JSONDecodeError as error:
-        msg = f"{shown} is not JSON (line {error.lineno}, column {error.colno}: {error.msg}): {_MEND}"
+        msg = f"{path} is not JSON (line {error.lineno}, column {error.colno}: {error.msg}): {_MEND}"
     except (ValueError, RecursionError) as error:
-        msg = f"{shown} is not usable JSON ({type(error).__name__}): {_MEND}"
+        msg = f"{path} is not usable JSON ({type(error).__name__}): {_MEND}"
     raise WrongUse(msg)
 
 
@@ -136,20 +136,20 @@ def _document(report: MatchReport) -> dict[str, object]:
     return {
         "tools": [_row(match) for match in report.matches.values()],
         "summary": {verdict.replace(" ", "_"): len(select(report)) for verdict, select in _VERDICTS},
-        "problems": [_printable(problem) for problem in report.problems],
+        "problems": list(report.problems),
     }
 
 
 def _row(match: ToolMatch) -> dict[str, object]:
     return {
-        "tool_name": _printable(match.tool_name),
+        "tool_name": match.tool_name,
         "local_present": match.local_present,
         "remote_present": match.remote_present,
         "schema_compatible": match.schema_compatible,
-        "upstream_prefix": _printable_or_none(match.upstream_prefix),
-        "schema_mismatch": _printable_or_none(match.schema_mismatch),
+        "upstream_prefix": match.upstream_prefix,
+        "schema_mismatch": match.schema_mismatch,
         "routable_local": match.is_routable_local(),
-        "prefixed_remote_name": _printable_or_none(match.prefixed_remote_name()),
+        "prefixed_remote_name": match.prefixed_remote_name(),
     }
 
 
@@ -162,10 +162,10 @@ def _table(report: MatchReport) -> Iterable[str]:
         verdict_of.update((match.tool_name, verdict) for match in selected)
     rows = [
         (
-            _printable(match.tool_name),
+            printable(match.tool_name),
             verdict_of[match.tool_name],
-            _printable(match.upstream_prefix or "-"),
-            _printable(match.schema_mismatch or ""),
+            printable(match.upstream_prefix or "-"),
+            printable(match.schema_mismatch or ""),
         )
         for match in report.matches.values()
     ]
@@ -175,16 +175,3 @@ def _table(report: MatchReport) -> Iterable[str]:
             yield _GAP.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
         yield ""
     yield f"{len(report)} tool{'' if len(report) == 1 else 's'}: {', '.join(counts)}"
-
-
-def _printable_or_none(text: str | None) -> str | None:
-    return None if text is None else _printable(text)
-
-
-def _printable(text: str) -> str:
-    """
-    Return *text* with everything that could steer a terminal replaced.
-
-    A stranger's file may hold escape sequences, and half a surrogate pair that no stream takes.
-    """
-    return "".join(character if character.isprintable() else "�" for character in text)

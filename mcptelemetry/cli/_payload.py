@@ -50,7 +50,7 @@ def _run_sent(args: argparse.Namespace, console: Console) -> int:
     else:
         for document in found:
             console.say(f"{format_moment(document.sent_at)}  HTTP {document.status}")
-            console.say(document.body)
+            console.say_lines(document.body)
     if not found:
         console.note("nothing has been sent")
     return 0
@@ -58,7 +58,7 @@ def _run_sent(args: argparse.Namespace, console: Console) -> int:
 
 def _run_fields(args: argparse.Namespace, console: Console) -> int:
     if not args.json:
-        console.say(render_fields())
+        console.say_lines(render_fields())
         return 0
     console.say_json(
         [
@@ -85,7 +85,7 @@ def _run_privacy(args: argparse.Namespace, console: Console) -> int:
     if args.json:
         console.say_json({"app": telemetry.app, "paragraph": text})
     else:
-        console.say(text)
+        console.say_lines(text)
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from ..application import SOME_RELEASE
 from ..config import load_config, read_mode
 from ..privacy import Stream, Switches
+from ..system import printable
 from ._command import Command, Console
 from ._subject import is_person_wide, telemetry_for
 
@@ -63,7 +64,7 @@ def _lines(status: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, Mapping) and value:
             yield from _lines(value, f"{name}.")
         else:
-            yield f"{name:<28} {_shown(value)}".rstrip()
+            yield f"{printable(name):<28} {_shown(value)}".rstrip()
 
 
 def _shown(value: object) -> str:
@@ -72,9 +73,9 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value)
+        value = ", ".join(str(item) for item in value)
     # A line is a line, whatever a file's name or a server's answer holds.
-    return "".join(character if character.isprintable() else "?" for character in str(value))
+    return printable(str(value))
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from ..application import Application
 from ..client import Telemetry
@@ -107,21 +106,8 @@ def _open_telemetry(args: argparse.Namespace, console: Console) -> Telemetry:
         elif args.token_env is not None:
             msg = "--token-env belongs to --endpoint; give both, or set token_key in telemetry.toml"
             raise WrongUse(msg)
-        with _errors_on(console):
+        with console.hearing(_PACKAGE, logging.ERROR):
             # The version of what is wrapped is not known, and ours would be a wrong one.
             return Telemetry(application.name, "", data_dir=args.data_dir, environ=environ)
     except ValueError as error:
         raise WrongUse(str(error)) from None
-
-
-@contextmanager
-def _errors_on(console: Console) -> Iterator[None]:
-    """Show the package's logged errors, such as a malformed file that switched telemetry off."""
-    handler = logging.StreamHandler(console.err)
-    handler.setLevel(logging.ERROR)
-    logger = logging.getLogger(_PACKAGE)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)

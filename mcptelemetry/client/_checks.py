@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..privacy import refuse_token
 from ..wire import FIELD_SHAPES, OPEN_MAP_ENTRIES_MAX
 
 __all__ = ["check_command", "check_edition", "check_flags", "check_notice", "check_version"]
@@ -20,6 +21,7 @@ def check_version(version: object) -> str:
     if not isinstance(version, str):
         msg = f"version must be a str such as '1.4.0', not {type(version).__name__}"
         raise TypeError(msg)
+    refuse_token("version", version)
     return version
 
 
@@ -44,6 +46,7 @@ def check_edition(edition: object) -> str:
     if not isinstance(edition, str):
         msg = f"edition must be a str such as 'personal', not {type(edition).__name__}"
         raise TypeError(msg)
+    refuse_token("edition", edition)
     if not FIELD_SHAPES["edition"].accepts(edition):
         msg = f"edition={edition!r} is not usable: use 1 to 32 lower-case letters, digits, '_' and '-'"
         raise ValueError(msg)
@@ -58,6 +61,8 @@ def check_flags(flags: Any) -> Any:  # a mapping or a function, unknown until he
         msg = f"flags must be a mapping of names to booleans, or a function, not {type(flags).__name__}"
         raise TypeError(msg)
     for name, flag in flags.items():
+        if isinstance(name, str):
+            refuse_token("flags", name)
         if not isinstance(name, str) or not FIELD_SHAPES["flags"].accepts_key(name):
             msg = f"flags holds {name!r}, which is not usable: use lower-case identifiers of 1 to 64 characters"
             raise ValueError(msg)

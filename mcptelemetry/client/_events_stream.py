@@ -57,6 +57,7 @@ class EventsStream:
                 transport=installation.transport,
                 network=installation.config.network,
                 refusal=self._refusal,
+                is_authors=self.stream is Stream.AUTHOR_EVENTS,
             )
 
     def start(self) -> None:

@@ -16,7 +16,7 @@ from ..counters import ActivationNotes, CounterRegistry, Counting
 from ..errors import StorageError, UploadError
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
-from ..system import SystemClock, Trouble, begin_anew, notice_fork
+from ..system import SystemClock, Trouble, begin_anew, notice_fork, printable
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
@@ -138,7 +138,7 @@ class Streams:
         try:
             self.flush(_FLUSH_ON_SIGNAL_SECS)
         except UploadError as error:
-            _logger.debug("the flush before the signal was not complete: %s", error)
+            _logger.debug("the flush before the signal was not complete: %s", printable(str(error)))
 
     def first_run_notice(self) -> FirstRunNotice | None:
         """

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from ..system import Clock, as_clock
+from ..system import Clock, as_clock, printable
 from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH
 from ._documents import DocumentError, read_batch
 from ._feedback import add_feedback, read_feedback
@@ -202,7 +202,7 @@ class _App:
         # One line an outage, and the sender is not told where the file lies.
         if not self._is_store_down:
             self._is_store_down = True
-            _log.warning("the collector's store cannot be used: %s", error)
+            _log.warning("the collector's store cannot be used: %s", printable(str(error)))
         return Response(
             503,
             {"error": "the store cannot be used at present; try again later"},

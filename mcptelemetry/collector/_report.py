@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..system import printable
 from ._store import Outcome, SqliteStore
 from ._table import render_table
 
@@ -52,7 +53,7 @@ class _Section:
     render: Callable[[Mapping[str, Any]], str]
 
 
-class _Tally:
+class _CallTotals:
     """Calls, errors by type, and how often each latency occurred."""
 
     def __init__(self) -> None:
@@ -80,19 +81,19 @@ class _Tally:
 
 def _compile_calls(counts: Mapping[Outcome, int], app: str | None) -> Mapping[str, Any]:
     apps: Counter[str] = Counter()
-    totals = _Tally()
-    tallies: dict[tuple[str, str], _Tally] = {}
+    totals = _CallTotals()
+    totals_of: dict[tuple[str, str], _CallTotals] = {}
     for outcome, count in counts.items():
         name = outcome.app or _UNNAMED
         apps[name] += count
         if app is not None and name != app:
             continue
         totals.add(outcome, count)
-        tallies.setdefault((outcome.tool, outcome.routing_decision), _Tally()).add(outcome, count)
+        totals_of.setdefault((outcome.tool, outcome.routing_decision), _CallTotals()).add(outcome, count)
     rows = [
-        {"tool": tool, "routing_decision": decision, **tally.to_dict()}
-        for (tool, decision), tally in sorted(
-            tallies.items(), key=lambda entry: (-entry[1].calls, entry[0])
+        {"tool": tool, "routing_decision": decision, **sums.to_dict()}
+        for (tool, decision), sums in sorted(
+            totals_of.items(), key=lambda entry: (-entry[1].calls, entry[0])
         )
     ]
     return {
@@ -137,7 +138,7 @@ def _render_calls(document: Mapping[str, Any]) -> str:
     if not rows:
         if not apps:
             return "Nothing has been collected yet."
-        return f"Nothing has been collected for {app}; there are events of {', '.join(apps)}."
+        return printable(f"Nothing has been collected for {app}; there are events of {', '.join(apps)}.")
     entries = [*rows, {"tool": "all", "routing_decision": "", **document["totals"]}]
     table = render_table(
         _CALLS_HEADING,
@@ -159,7 +160,7 @@ def _render_calls(document: Mapping[str, Any]) -> str:
     )
     if app is not None:
         return table
-    return f"{table}\n\nfrom {', '.join(f'{name} ({count})' for name, count in apps.items())}"
+    return f"{table}\n\nfrom {printable(', '.join(f'{name} ({count})' for name, count in apps.items()))}"
 
 
 def _most_first(entry: tuple[str, int]) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Optional, Union
 
-from ..wire import TelemetryBatch
+from ..wire import TelemetryBatch, cut_names
 from ._schema import StoreError, migrate, require_readable
 
 __all__ = ["Outcome", "SqliteStore", "Stored"]
@@ -109,7 +109,7 @@ class SqliteStore:
         """
         app, version = batch.app, batch.version
         rows = [
-            (event.id, app, version, received_at, *event.shape, event.latency_ms, event.timestamp_secs)
+            (event.id, app, version, received_at, *cut_names(event.shape), event.latency_ms, event.timestamp_secs)
             for event in batch.events
         ]
         with self.writing() as connection:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from ..system import printable
+
 __all__ = ["render_table"]
 
 
@@ -17,10 +19,11 @@ def render_table(
     """
     Return *rows* under *heading*, one line each, the columns in *left* flush left.
 
-    Every row has as many cells as the heading. The text has no final line end and no line
+    Every row has as many cells as the heading; what cannot be seen in one is shown as an
+    escape. The text has no final line end and no line
     ends in blanks.
     """
-    cells = [list(heading), *([str(cell) for cell in row] for row in rows)]
+    cells = [list(heading), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(heading))]
     cells.insert(1, ["-" * width for width in widths])
     return "\n".join(

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StorageError
+from ..privacy import keep_client_name
 from ..state import Memory
 from ..system import Clock, Database, Trouble, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
@@ -127,7 +128,7 @@ class ActivationStore:
 
     def record_mcp_client(self, name: str) -> None:
         """Remember the client *name*, sanitised, once; at most `MAX_MCP_CLIENTS_SEEN` are kept."""
-        self._add(ActivationNews(clients=(sanitize_client_name(name),)))
+        self._add(ActivationNews(clients=(keep_client_name(sanitize_client_name(name), ()),)))
 
     def increment_retrieve_tools_call(self) -> None:
         """Count one call of `retrieve_tools` in the last 24 hours."""
@@ -243,8 +244,12 @@ def _clients(connection: sqlite3.Connection) -> tuple[str, ...]:
     if not isinstance(names, list):
         return ()
     # Once more through the sieve: a failing disk makes names that no client ever had.
-    sound = [name for name in names if isinstance(name, str) and sanitize_client_name(name) == name]
+    sound = [name for name in names if isinstance(name, str) and _is_sound(name)]
     return tuple(dict.fromkeys(sound))[:MAX_MCP_CLIENTS_SEEN]
+
+
+def _is_sound(name: str) -> bool:
+    return sanitize_client_name(name) == name and keep_client_name(name, ()) == name
 
 
 def _add_clients(connection: sqlite3.Connection, names: Iterable[str]) -> None:

@@ -48,7 +48,7 @@ class Counting:
         from ._worker import CountingWorker
 
         memory, clock = installation.open_memory(), installation.clock
-        self.activation = ActivationNotes(ActivationStore.on(memory.database, clock))
+        self.activation = ActivationNotes(ActivationStore.on(memory.database, clock), installation.blocked_values)
         flusher = CounterFlusher(
             self.registry,
             self.activation,

@@ -56,7 +56,7 @@ class CounterFlusher:
         self.trouble: Trouble | None = None
         """Why the last flush failed, None when it did not."""
         self._turns = Turns(fork_wait_secs=0)  # a fork waits for the transaction in it, and that is enough
-        around_fork(in_child=self._turns.renew)
+        around_fork(in_child=self._turns.after_fork)
 
     def flush(self, timeout: float = 1.0) -> bool:
         """
@@ -104,7 +104,7 @@ class CounterFlusher:
             if is_stored:
                 self._registry.settle_counts(counts)
             elif noted is not None:
-                self._notes.put_back(noted)
+                self._notes.requeue(noted)
         return is_stored
 
 

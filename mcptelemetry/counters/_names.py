@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..privacy import refuse_token
 from ..vocabulary import IDENTIFIER_PATTERN, TOOL_NAME_PATTERN
 
 __all__ = ["IDENTIFIER", "MCPPROXY_TOOLS", "TOOL_NAME", "check_names"]
@@ -54,6 +55,7 @@ def check_names(names: Iterable[str], argument: str, shape: NameShape) -> tuple[
         if not isinstance(name, str):
             msg = f"{argument} must hold str, not {type(name).__name__}"
             raise TypeError(msg)
+        refuse_token(argument, name)
         if not shape.holds(name):
             msg = f"{argument} holds {name!r}, which is not usable: use {shape.allowed}"
             raise ValueError(msg)

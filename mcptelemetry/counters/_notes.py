@@ -8,14 +8,15 @@ the two is there; but a note is a step of the interpreter, and a store a transac
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..system import Tally, around_fork
+from ..system import AtomicCounter, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
 from ..wire import sanitize_client_name
 
 if TYPE_CHECKING:
+    from ..privacy import BlockedValue
     from ._activation import ActivationNews, ActivationState, ActivationStore
 
 __all__ = ["ActivationNotes"]
@@ -28,22 +29,26 @@ class ActivationNotes:
     Takes down what is new about activation until the worker has stored it.
 
     *store* is read by `load()` and `is_installer_pending()`, which touch the disk; without
-    one (None) nothing is kept and everything reads as zero. Every other method is safe in
+    one (None) nothing is kept and everything reads as zero. *blocked_values* gives what no
+    client may be called after; it is asked when the notes are taken. Every other method is safe in
     any thread, signal handler or destructor, never raises and never waits. A forked child
     begins without notes.
     """
 
-    def __init__(self, store: ActivationStore | None = None) -> None:
+    def __init__(
+        self, store: ActivationStore | None = None, blocked_values: Callable[[], Iterable[BlockedValue]] = tuple
+    ) -> None:
         self._store = store
+        self._blocked_values = blocked_values
         self._summon: Callable[[], object] | None = None
-        self.renew()
-        around_fork(in_child=self.renew)
+        self.after_fork()
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew without notes: this is a forked child, or the notes are to be dropped."""
         self._flags: dict[str, bool] = {}
         self._clients: dict[str, None] = {}
-        self._calls = Tally()
+        self._calls = AtomicCounter()
         self._calls_stored = 0
         self._tokens: deque[int] = deque()
         self._startup_outcome: StartupOutcome | None = None
@@ -129,14 +134,14 @@ class ActivationNotes:
             flags.get("first_connected_server", False),
             flags.get("first_mcp_client", False),
             flags.get("first_retrieve_tools_call", False),
-            tuple(clients),
+            self._kept(clients),
             calls,
             tokens,
             flags.get("installer_pending"),
         )
         return news, outcome
 
-    def put_back(self, taken: tuple[ActivationNews, StartupOutcome | None]) -> None:
+    def requeue(self, taken: tuple[ActivationNews, StartupOutcome | None]) -> None:
         """Note once more what could not be stored; what was said since stays the last word."""
         news, outcome = taken
         said = {
@@ -155,6 +160,20 @@ class ActivationNotes:
             self._tokens.append(news.tokens_saved)
         if self._startup_outcome is None:
             self._startup_outcome = outcome
+
+    def _kept(self, clients: Iterable[str]) -> tuple[str, ...]:
+        """Return the names under which *clients* are stored, each once."""
+        # Here and not when they are noted: the names of this machine may have to be looked up.
+        from ..privacy import keep_client_name  # whoever stores has loaded it
+
+        names = tuple(clients)
+        blocked: tuple[BlockedValue, ...] | None = ()
+        try:
+            if names:
+                blocked = tuple(self._blocked_values())
+        except Exception:  # noqa: BLE001  what was taken must not be lost over it
+            blocked = None
+        return tuple(dict.fromkeys(keep_client_name(name, blocked) for name in names))
 
     def _flag(self, name: str, *, value: bool) -> None:
         if self._store is not None:

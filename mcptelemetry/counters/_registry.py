@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..system import Tally, around_fork
+from ..privacy import find_token
+from ..system import AtomicCounter, around_fork
 from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
@@ -62,18 +63,18 @@ class CounterRegistry:
         self.is_unattended: bool = False
         """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
         self._begin()
-        around_fork(in_child=self.renew)
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew with nothing counted: this is a forked child."""
         self._begin()
 
     def _begin(self) -> None:
         # Re-entrant: a signal handler or a destructor may count in the middle of a count.
         self._lock = threading.RLock()
-        self._tallies: dict[CounterKey, Tally] = {}
+        self._counters: dict[CounterKey, AtomicCounter] = {}
         self._settled: Counts = {}  # guarded by _lock: how much of each was acknowledged
-        self._violations = Tally()
+        self._violations = AtomicCounter()
         self._templates = KnownTemplates(self._routes)  # guarded by _lock
         self._doctor_checks: dict[str, None] = {}
         # From what a caller passes to the numbers that it takes one of: the fast way.
@@ -112,7 +113,7 @@ class CounterRegistry:
 
     def declare_tool(self, name: str) -> bool:
         """Add a built-in tool; return whether *name* can be a tool's name."""
-        if not isinstance(name, str) or not TOOL_NAME.holds(name):
+        if not isinstance(name, str) or not TOOL_NAME.holds(name) or find_token(name) is not None:
             return False
         name = str(name)
         self._tools[name] = None
@@ -142,11 +143,10 @@ class CounterRegistry:
             numbers = self._of_tool.get(name)
         except Exception:  # recording never hurts the host
             return
-        if numbers is None:
-            return
-        next(numbers)
-        if self.is_unattended:
-            self.wake()
+        if numbers is not None:
+            next(numbers)
+            if self.is_unattended:
+                self.wake()
 
     def record_upstream_tool(self) -> None:
         """Count one call of some upstream's tool; which one is not accepted."""
@@ -168,6 +168,17 @@ class CounterRegistry:
             numbers = None
         return self._upstream if numbers is None else numbers
 
+    def record_error(self, category: str) -> None:
+        """Count one error of *category*; one that is not known is dropped."""
+        try:
+            numbers = self._of_error.get(category)
+        except Exception:  # recording never hurts the host
+            return
+        if numbers is not None:
+            next(numbers)
+            if self.is_unattended:
+                self.wake()
+
     def record_rest_request(self, method: str, template: str, status_class: str) -> None:
         """
         Count one request of an HTTP interface, such as ``("GET", "/api/v1/servers", "2xx")``.
@@ -182,23 +193,10 @@ class CounterRegistry:
                 numbers = self._learn_request(method, template, status_class)
         except Exception:  # recording never hurts the host
             return
-        if numbers is None:
-            return
-        next(numbers)
-        if self.is_unattended:
-            self.wake()
-
-    def record_error(self, category: str) -> None:
-        """Count one error of *category*; one that is not known is dropped."""
-        try:
-            numbers = self._of_error.get(category)
-        except Exception:  # recording never hurts the host
-            return
-        if numbers is None:
-            return
-        next(numbers)
-        if self.is_unattended:
-            self.wake()
+        if numbers is not None:
+            next(numbers)
+            if self.is_unattended:
+                self.wake()
 
     def record_doctor_run(self, results: Iterable[Any]) -> None:
         """
@@ -235,7 +233,7 @@ class CounterRegistry:
         with self._lock:
             settled = self._settled
             # A copy of the items in one step: counting goes on and adds keys.
-            found = ((key, tally.value - settled.get(key, 0)) for key, tally in list(self._tallies.items()))
+            found = ((key, counter.value - settled.get(key, 0)) for key, counter in list(self._counters.items()))
             return {key: count for key, count in found if count > 0}
 
     def settle(self, snapshot: RegistrySnapshot) -> None:
@@ -250,9 +248,9 @@ class CounterRegistry:
         """Subtract *counts* in the flat form; see `settle()`."""
         with self._lock:
             for key, count in counts.items():
-                tally = self._tallies.get(key)
-                if tally is not None:
-                    self._settled[key] = min(tally.value, self._settled.get(key, 0) + count)
+                counter = self._counters.get(key)
+                if counter is not None:
+                    self._settled[key] = min(counter.value, self._settled.get(key, 0) + count)
 
     def reset(self) -> None:
         """Forget everything counted so far, acknowledged or not."""
@@ -262,7 +260,7 @@ class CounterRegistry:
 
     def _numbers(self, key: CounterKey) -> _Numbers:
         # `setdefault` is one step: two threads that learn a key at once take the same numbers.
-        return self._tallies.setdefault(key, Tally()).numbers
+        return self._counters.setdefault(key, AtomicCounter()).numbers
 
     def _learn_request(self, method: str, template: str, status_class: str) -> _Numbers | None:
         if status_class not in STATUS_CLASSES:

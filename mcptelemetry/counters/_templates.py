@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..privacy import refuse_token
 from ..vocabulary import TEMPLATE_PATTERN, UNMATCHED
 
 __all__ = ["KnownTemplates", "check_routes", "looks_like_template"]
@@ -75,6 +76,7 @@ def check_routes(routes: Iterable[str]) -> frozenset[str]:
         if not isinstance(route, str):
             msg = f"routes must hold str such as '/api/v1/servers', not {type(route).__name__}"
             raise TypeError(msg)
+        refuse_token("routes", route)
         if _DECLARED.fullmatch(route) is None:
             msg = (
                 f"routes holds {route!r}, which is no template: begin with '/', leave out the query, "

@@ -1,9 +1,9 @@
 """
 From waiting events to settled ones: one pass of the worker.
 
-Batches are lent by the buffer, encoded, sent, and settled by what came of it: the table
+Batches are checked out by the buffer, encoded, sent, and settled by what came of it: the table
 of verdicts is followed here, with its two refinements (a batch that is too large goes in
-smaller parts, one that holds a credential goes without the guilty).
+smaller parts, one that names a credential goes without the guilty).
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ class Delivery:
         self._schedule.begin_attempt()
         left = len(self._buffer)
         while left > 0:
-            rows = self._buffer.lend(min(self._schedule.batch_size, left))
+            rows = self._buffer.check_out(min(self._schedule.batch_size, left))
             if not rows:
                 return None
             left -= len(rows)
-            outcome = self._send_lent(rows)
+            outcome = self._send_checked_out(rows)
             if outcome is not None:
                 return outcome
         return None
 
-    def _send_lent(self, rows: list[EventRow]) -> Outcome | None:
-        """Send lent *rows*, in smaller parts when they are too large; as `send_waiting()`."""
+    def _send_checked_out(self, rows: list[EventRow]) -> Outcome | None:
+        """Send checked out *rows*, in smaller parts when they are too large; as `send_waiting()`."""
         size = len(rows)
         while rows:
             part = rows[:size]
@@ -85,24 +85,24 @@ class Delivery:
                 self._account.drop_all(outcome.message)
                 self._outages.tell("refused", f"what was recorded is dropped, {outcome.message}")
                 return outcome
-            if verdict is Verdict.UNCLEAN and len(part) > 1:
-                clean = self._count_clean(part)
+            if verdict is Verdict.UNCLEAN:
+                clean = self._count_alike(part, is_guilty=False)
                 if 0 < clean < len(part):
-                    ended_by = self._send_lent(part[:clean])
+                    ended_by = self._send_checked_out(part[:clean])
                     if ended_by is not None:
                         return ended_by
                     del rows[:clean]
                     continue
-                # The first is guilty; or all are, together and none of them alone.
-                part = part[: clean or 1]
+                # The guilty from the first on; or all are, together and none of them alone.
+                part = part[: clean or max(1, self._count_alike(part, is_guilty=True))]
             self._settle(len(part), outcome)
             del rows[: len(part)]
         return None
 
-    def _count_clean(self, rows: list[EventRow]) -> int:
-        """Return how many of *rows*, from the first on, may leave when each is searched alone."""
-        for number, text in enumerate(self._encoder.encode(rows, self._buffer.process)):
-            if self._uploader.find_guilt(text.encode("ascii")) is not None:
+    def _count_alike(self, rows: list[EventRow], *, is_guilty: bool) -> int:
+        """Return how many of *rows*, from the first on, are guilty, or are not."""
+        for number, row in enumerate(rows):
+            if (self._uploader.find_guilt(row[0]) is not None) is not is_guilty:
                 return number
         return len(rows)
 
@@ -111,7 +111,7 @@ class Delivery:
         if secs_left is not None and secs_left <= 0:
             return Outcome(Verdict.LATER, None, None, "no time was left before the end")
         body = self._body_of(self._encoder.encode(rows, self._buffer.process))
-        return self._uploader.send(body, timeout_secs=secs_left)
+        return self._uploader.send(body, {row[0] for row in rows}, timeout_secs=secs_left)
 
     def _settle(self, count: int, outcome: Outcome) -> None:
         if outcome.verdict is Verdict.DELIVERED:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from ..system import printable
+
 __all__ = ["OutageLog"]
 
 
@@ -22,7 +24,7 @@ class OutageLog:
         """Log *message* unless trouble of this *kind* was told since the last `end()`."""
         if kind not in self._told:
             self._told.add(kind)
-            self._logger.warning("%s", message)
+            self._logger.warning("%s", printable(message))
 
     def end(self) -> None:
         """Say that delivery works again, if it did not."""

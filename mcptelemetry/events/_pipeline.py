@@ -20,12 +20,12 @@ from ..application import Application
 from ..errors import UploadError
 from ..privacy import Outcome
 from ..system import (
-    Bell,
     Clock,
     ExitHook,
     NetworkSettings,
     SystemClock,
     Transport,
+    WakeEvent,
     Worker,
     around_fork,
     as_clock,
@@ -52,7 +52,7 @@ class _Flush:
     """Somebody waiting in `flush()`; *error* is why not everything went."""
 
     def __init__(self) -> None:
-        self.bell = Bell()
+        self.wake_event = WakeEvent()
         self.is_done = False
         self.error: UploadError | None = None
 
@@ -75,6 +75,7 @@ class TelemetryPipeline:
         uniform: draws the length of a back-off between two numbers of seconds.
         refusal: returns why nothing may leave now, or None; asked before each send. None: the
             environment is asked.
+        is_authors: as for `TelemetryUploader`.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -92,6 +93,7 @@ class TelemetryPipeline:
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
         refusal: Callable[[], str | None] | None = None,
+        is_authors: bool = False,
     ) -> None:
         if app is not None:
             Application(app)
@@ -115,6 +117,7 @@ class TelemetryPipeline:
             transport=transport,
             network=network,
             refusal=refusal,
+            is_authors=is_authors,
             compression=config.compression,
         )
         self._uploader: TelemetryUploader | None = None
@@ -123,7 +126,7 @@ class TelemetryPipeline:
         self._is_closed = False
         self._begin()
         # Here and not in start(): a server may build it, fork its workers, and start it there.
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
@@ -165,7 +168,7 @@ class TelemetryPipeline:
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        self._exit_hook = ExitHook(self._finish_at_exit, ring=self._ring_at_exit)
+        self._exit_hook = ExitHook(self._finish_at_exit, wake=self._wake_at_exit)
         self.buffer.attend(self._summon)
         if not self.buffer.is_empty():
             self._summon()
@@ -218,7 +221,7 @@ class TelemetryPipeline:
         """
         # What the host's own hooks and log handlers record about our doings would come
         # round for ever.
-        self.buffer.mute(threading.get_ident())
+        self.buffer.suppress(threading.get_ident())
         try:
             return self._take_turn()
         except Exception as error:
@@ -227,7 +230,7 @@ class TelemetryPipeline:
             self._outages.tell("failed", f"events are kept: sending them failed with {type(error).__name__}")
             raise
         finally:
-            self.buffer.mute(0)
+            self.buffer.suppress(0)
 
     def _take_turn(self) -> float | None:
         # They stay on the list until they are answered: this thread may be killed.
@@ -256,7 +259,7 @@ class TelemetryPipeline:
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:
             # A full buffer does not override the back-off, and must not make us spin.
-            self.buffer.wait_for_ring(secs)
+            self.buffer.wait_for_wake(secs)
         else:
             self.buffer.wait(secs)
 
@@ -285,7 +288,7 @@ class TelemetryPipeline:
         for flush in flushes:
             flush.error = error
             flush.is_done = True
-            flush.bell.ring()
+            flush.wake_event.set()
         self._forget(flushes)
 
     def _await(self, flush: _Flush, timeout: float | None) -> bool:
@@ -296,11 +299,11 @@ class TelemetryPipeline:
         while not flush.is_done:
             if not self._worker.ensure_running():
                 return False
-            self.buffer.ring()
+            self.buffer.wake()
             left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_time())
             if left <= 0:
                 break
-            flush.bell.wait(left)
+            flush.wake_event.wait(left)
         return True
 
     def _forget(self, flushes: Iterable[_Flush]) -> None:
@@ -311,13 +314,13 @@ class TelemetryPipeline:
 
     def _summon(self) -> None:
         if self._exit_hook is not None:
-            self._exit_hook.renew()
+            self._exit_hook.register_in_child()
         self._worker.ensure_running()
 
-    def _ring_at_exit(self) -> None:
+    def _wake_at_exit(self) -> None:
         if not self._is_closed and self._exit_hook is not None:
             self._stops_at = self._clock.monotonic() + self._exit_hook.secs_left()
-            self.buffer.ring()
+            self.buffer.wake()
 
     def _finish_at_exit(self) -> None:
         if not self._is_closed and self._exit_hook is not None:
@@ -329,7 +332,7 @@ class TelemetryPipeline:
             if self._worker.is_running or (
                 not self.buffer.is_empty() and may_start_thread and self._worker.ensure_running()
             ):
-                self.buffer.ring()
+                self.buffer.wake()
                 self._worker.join(timeout)
             elif not self.buffer.is_empty() and self._is_quick_to_try:
                 self._worker.run_here()
@@ -339,7 +342,7 @@ class TelemetryPipeline:
             self._exit_hook.cancel()
         for flush in tuple(self._flushes):
             flush.is_done = True
-            flush.bell.ring()
+            flush.wake_event.set()
 
     @property
     def _is_quick_to_try(self) -> bool:
@@ -347,11 +350,11 @@ class TelemetryPipeline:
         parts = urlsplit(self.config.endpoint or "")
         return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a forked child, as the buffer has by now: what was recorded is the parent's."""
-        self._worker.renew()
+        self._worker.after_fork()
         if self._uploader is not None:
-            self._uploader.renew()
+            self._uploader.after_fork()
         self._begin()
         if self._is_closed:
             self.buffer.close()

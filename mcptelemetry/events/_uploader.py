@@ -8,7 +8,7 @@ Whether to try again, and when, is the pipeline's affair; here an attempt ends i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Union
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..config import check_endpoint
 from ..errors import UploadError
-from ..privacy import Gate, Outcome, StandingSwitches, Verdict, collect_blocked_values, find_credential
+from ..privacy import Gate, NameJudge, Outcome, StandingSwitches, Verdict
 from ..system import (
     AppendTransport,
     Clock,
@@ -27,7 +27,7 @@ from ..system import (
     outline_of_url,
 )
 from ..vocabulary import CompressionWord
-from ..wire import TelemetryBatch
+from ..wire import EventShape, TelemetryBatch
 
 __all__ = ["TelemetryAuth", "TelemetryUploader", "upload_error"]
 
@@ -75,6 +75,8 @@ class TelemetryUploader:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         refusal: returns why nothing may leave now, or None; None: the environment is asked.
+        is_authors: whether names are searched for paths and addresses beside credentials, as
+            what goes to an author is.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -94,6 +96,7 @@ class TelemetryUploader:
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
+        is_authors: bool = False,
     ) -> None:
         self.endpoint: str = check_endpoint(endpoint, allow_insecure=allow_insecure)
         if auth is not None and not isinstance(auth, TelemetryAuth):
@@ -119,44 +122,43 @@ class TelemetryUploader:
         self._token = (auth or TelemetryAuth()).bearer_token
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
+        self._names = NameJudge(surroundings, are_authors=is_authors)
         self._gate = Gate(
             transport or _transport_for(self.endpoint, surroundings, network),
             refusal=refusal or StandingSwitches(surroundings, application).refusal,
             clock=as_clock(clock),
-            scan=self.find_guilt,
+            scan=self._names.find_guilt,
         )
-        self._environ = surroundings
 
     def __repr__(self) -> str:
         return f"TelemetryUploader({outline_of_url(self.endpoint)!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""
-        outcome = self.send(batch.to_json())
+        outcome = self.send(batch.to_json(), {event.shape for event in batch.events})
         if outcome.verdict is not Verdict.DELIVERED:
             raise upload_error(outcome)
 
-    def send(self, body: bytes, *, timeout_secs: float | None = None) -> Outcome:
-        """Send one encoded body, in at most *timeout_secs* a step; return what it came to."""
+    def send(
+        self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None
+    ) -> Outcome:
+        """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
         headers = {"Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        plain = body
         if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=plain)
+        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=shapes)
 
-    def find_guilt(self, body: bytes) -> str | None:
-        """Return why *body* must not leave, None when it holds no credential of this machine's."""
-        # Neither host nor person: a tool may be called like either.
-        found = find_credential(body.decode("utf-8", "replace"), collect_blocked_values("", "", self._environ))
-        return None if found is None else f"it holds a credential ({found.label})"
+    def find_guilt(self, shape: EventShape) -> str | None:
+        """Return why an event of *shape* must not leave, None when nothing speaks against it."""
+        return self._names.find_guilt((shape,))
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
-        self._gate.renew()
+        self._gate.after_fork()
 
     def close(self) -> None:
         """Close the connection; a later upload opens another."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Union
 
 from ..errors import FeedbackError
 from ..installation import Installation
-from ..privacy import AnonymityViolation, BlockedValue, Gate, Verdict, scan_text_for_pii
+from ..privacy import AnonymityViolation, BlockedValue, Gate, Verdict, find_token, scan_text_for_pii
 from ..system import Clock, Transport, as_clock
 from ..vocabulary import FEEDBACK_PATH
 from ..wire import FEEDBACK_CATEGORIES, HeartbeatPayload, check_feedback, encode_feedback
@@ -123,13 +123,32 @@ class FeedbackService:
     def _scan(self, body: bytes) -> str | None:
         """Return why *body* must not leave, in words for the person who wrote it."""
         # The person's own words only: in ours, somebody called `linux` would find their name.
-        message = json.loads(body)["message"]
-        try:
-            scan_text_for_pii(message, self._blocked_values)
-        except AnonymityViolation as violation:
-            what = "a path" if violation.rule == "blocked_prefix" else "something of this machine's"
-            return f"it holds {what} that should not leave ({violation.pattern}); take that out and try again"
-        return None
+        document = json.loads(body)
+        # Of their own name not in their address either, and only there: they give it to be
+        # answered, most are called as it is, and to refuse it would refuse most who want an
+        # answer. The machine's name, credentials, paths and tokens are refused in both.
+        unlike_them = tuple(value for value in self._blocked_values if value.label != "username")
+        return _guilt_of("message", document["message"], self._blocked_values) or _guilt_of(
+            "email", document.get("email", ""), unlike_them
+        )
+
+
+_WHAT_OF_RULE = {"blocked_prefix": "a path", "blocked_value": "something of this machine's"}
+
+
+def _guilt_of(name: str, text: str, blocked: Iterable[BlockedValue]) -> str | None:
+    """Return why *text*, the document's *name*, must not leave, None when nothing speaks against it."""
+    try:
+        scan_text_for_pii(text, blocked)
+    except AnonymityViolation as violation:
+        what = _WHAT_OF_RULE.get(violation.rule, "something that could not be searched")
+        kind = violation.pattern
+    else:
+        token = find_token(text)
+        if token is None:
+            return None
+        what, kind = "a token", token
+    return f"the {name} holds {what} that should not leave ({kind}); take that out and try again"
 
 
 class BuildsPayload(Protocol):

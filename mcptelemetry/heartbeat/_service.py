@@ -23,7 +23,7 @@ from ..privacy import (
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Trouble, Turns, Worker, around_fork
+from ..system import Trouble, Turns, WakeEvent, Worker, around_fork, printable
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -82,11 +82,11 @@ class HeartbeatService:
         )
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
-        self._bell = Bell()
+        self._wake_event = WakeEvent()
         self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
         self._has_told_trouble = False
@@ -118,7 +118,7 @@ class HeartbeatService:
     def stop(self, timeout: float = 1.0) -> None:
         """End the thread, in at most *timeout* seconds; nothing is sent for it. May be called again."""
         self._is_stopped = True
-        self._bell.ring()
+        self._wake_event.set()
         if self._worker.is_running:
             self._worker.join(timeout)
 
@@ -220,9 +220,9 @@ class HeartbeatService:
             self._windows.postpone(window, retry_after_secs=DAY_SECS)
             self._memory.note_error(outcome.message)
             self._counting.registry.record_anonymity_violation()
-            _logger.error("the heartbeat was not sent: %s", outcome.message)
+            _logger.error("the heartbeat was not sent: %s", printable(outcome.message))
         elif outcome.verdict is Verdict.REFUSED:
-            _logger.debug("the heartbeat was not sent: %s", outcome.message)  # its lease will run out
+            _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
             self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
             self._memory.note_error(outcome.message)
@@ -244,7 +244,7 @@ class HeartbeatService:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
         if not self._has_told_trouble:
             self._has_told_trouble = True
-            _logger.log(level, "%s", text)
+            _logger.log(level, "%s", printable(text))
 
     def _search(self, body: bytes) -> str | None:
         """Return why *body* must not leave: the gate's question about every document."""
@@ -260,13 +260,13 @@ class HeartbeatService:
 
     def _turn_and_wait(self) -> bool:
         if not self._is_stopped:
-            self._bell.wait(self.turn())
+            self._wake_event.wait(self.turn())
         if self._is_stopped:
             self._gate.close()
             return False
         return True
 
-    def _renew(self) -> None:
-        self._worker.renew()
-        self._gate.renew()
+    def _after_fork(self) -> None:
+        self._worker.after_fork()
+        self._gate.after_fork()
         self._begin()

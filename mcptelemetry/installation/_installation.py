@@ -17,7 +17,7 @@ from ..application import Application, home_directory
 from ..config import Config, Mode, load_config
 from ..errors import ConfigError
 from ..privacy import Stream, Switches, first_heartbeat_at, has_been_noticed
-from ..system import Clock, HttpTransport, Transport, as_clock, outline_of_url
+from ..system import Clock, HttpTransport, Transport, as_clock, outline_of_url, printable
 from ..vocabulary import AUTOSTART_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._setup import Setup
@@ -107,7 +107,7 @@ class Installation:
     def switch_off(self, problem: ConfigError) -> None:
         """Remember why nothing leaves in this run, and say it in one line."""
         self.problem = problem
-        _logger.error("telemetry is off for this run: %s", problem)
+        _logger.error("telemetry is off for this run: %s", printable(str(problem)))
 
     def counting_generation(self) -> str | None:
         """Return the generation under which counts are stored now, None when none are."""
@@ -139,7 +139,7 @@ class Installation:
             self.switch_off(error)
             return Config()
         for warning in config.warnings:
-            _logger.warning("%s", warning)
+            _logger.warning("%s", printable(warning))
         return config
 
 

@@ -15,10 +15,12 @@ from ._notice import (
 )
 from ._rows import Decision, Facts, Stream
 from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
+from ._tokens import find_token, refuse_token
 
 if TYPE_CHECKING:
     from ._blocked_values import BlockedValue, collect_blocked_values, read_hostname
-    from ._credentials import find_credential
+    from ._client_names import keep_client_name
+    from ._event_names import NameJudge
     from ._gate import Gate, Outcome, Verdict
     from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
     from ._spellings import ANONYMITY_BLOCKED_PREFIXES
@@ -32,6 +34,7 @@ __all__ = [
     "FirstRunNotice",
     "Gate",
     "HasNotice",
+    "NameJudge",
     "NoticeSink",
     "Outcome",
     "StandingSwitches",
@@ -40,12 +43,14 @@ __all__ = [
     "Verdict",
     "collect_blocked_values",
     "find_blocked_prefix",
-    "find_credential",
+    "find_token",
     "first_heartbeat_at",
     "has_been_noticed",
     "is_disabled_by_env",
+    "keep_client_name",
     "maybe_print_first_run_notice",
     "read_hostname",
+    "refuse_token",
     "scan_for_pii",
     "scan_text_for_pii",
     "standing_refusal",
@@ -56,7 +61,8 @@ if not TYPE_CHECKING:
         globals(),
         {
             "_blocked_values": ("BlockedValue", "collect_blocked_values", "read_hostname"),
-            "_credentials": ("find_credential",),
+            "_client_names": ("keep_client_name",),
+            "_event_names": ("NameJudge",),
             "_gate": ("Gate", "Outcome", "Verdict"),
             "_scanner": ("AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_text_for_pii"),
             "_spellings": ("ANONYMITY_BLOCKED_PREFIXES",),

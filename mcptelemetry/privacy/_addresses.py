@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ._credentials import find_token_shape
+from ..wire import find_token_shape
 
 __all__ = ["find_address", "find_address_in_version"]
 

@@ -1,8 +1,9 @@
 """
 The literals of this machine that must never leave: its names and its credentials.
 
-A name may coincide with an ordinary word, a credential cannot; so each value carries where
-it came from, and the searches treat the two differently.
+A name may coincide with an ordinary word, a credential should not; so each value carries
+where it came from, the searches treat the two differently, and what a variable holds is a
+credential only when it looks like one: `SORT_KEY=timestamp` must silence nobody.
 """
 
 from __future__ import annotations
@@ -10,9 +11,24 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Union
+from urllib.parse import unquote
+
+from ..vocabulary import (
+    UNKNOWN_TOOL,
+    EnvKind,
+    ErrorCategory,
+    ErrorType,
+    LaunchSource,
+    RoutingReason,
+    RoutingStrategy,
+    StartupOutcome,
+    Surface,
+    TelemetryStatus,
+)
+from ..wire import ARCH_WORDS, CLIENT_SPELLINGS, OAUTH_PROVIDERS, OS_WORDS, PROTOCOLS, ROUTING_MODES
 
 __all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values", "read_hostname"]
 
@@ -20,11 +36,33 @@ __all__ = ["BlockedValue", "as_blocked_values", "collect_blocked_values", "read_
 _WHOLE_WORD_BELOW = 8
 
 _NAMES = ("hostname", "username")
-_CREDENTIAL_VARIABLES = ("GITHUB_TOKEN", "GITLAB_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY")
-_CREDENTIAL_LEAST = 3
-# A variable that is only called like a credential may hold a word such as "enabled".
-_CREDENTIAL_SUFFIXES = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD")
-_SUFFIXED_LEAST = 8
+_NAME_LEAST = 3  # of those that are only guessed to be a person's or a machine's
+_NAME_VARIABLES = ("USER", "LOGNAME")
+# A machine called `v1` or `10` would be found in every version.
+_VERSION_LIKE = re.compile(r"[vV]?[0-9]{1,4}")
+
+_CREDENTIAL_NAMES = ("TOKEN", "SECRET")
+_CREDENTIAL_ENDINGS = (
+    "PASSWORD", "_TOKEN", "_KEY", "_SECRET", "_PASS", "_PAT", "_PWD", "_DSN", "_CREDENTIALS",
+)  # fmt: skip
+_URL_ENDING = "_URL"
+_ENDINGS = (*_CREDENTIAL_NAMES, *_CREDENTIAL_ENDINGS, _URL_ENDING)
+_SETTING_ENDINGS = ("_KEY", "_TOKEN")
+_CREDENTIAL_LEAST = 8
+# A variable that is only called like a credential may hold a word such as "timestamp".
+_IDENTIFIER = re.compile(r"[A-Za-z_]{1,15}")
+_PORT_AND_PATH = re.compile(r"[0-9]{1,5}(?:[/?#]|$)")
+
+_CLOSED_WORDS = frozenset(
+    str(word).lower()
+    for words in (
+        (UNKNOWN_TOOL, *ARCH_WORDS, *OS_WORDS, *OAUTH_PROVIDERS, *PROTOCOLS, *ROUTING_MODES),
+        (*EnvKind, *ErrorCategory, *ErrorType, *LaunchSource, *StartupOutcome, *Surface, *TelemetryStatus),
+        (*RoutingReason, *RoutingStrategy),
+        CLIENT_SPELLINGS,
+    )
+    for word in words
+)
 
 
 @dataclass(frozen=True)
@@ -75,27 +113,60 @@ def collect_blocked_values(hostname: str, home: str, env: Mapping[str, str]) -> 
     """
     Return what must never leave this machine.
 
-    That is *hostname*, the last component of the *home* directory, and the credentials in
-    *env*: the values (3 characters or more) of five well-known variables, and those (8 or
-    more) of every variable that ends in _TOKEN, _KEY, _SECRET or _PASSWORD. Each value
-    appears once; one that is both a name and a credential is a credential.
+    That is *hostname* and its first label, the last component of the *home* directory, what
+    USER and LOGNAME say, and the credentials in *env*: what looks like one in a variable
+    called TOKEN or SECRET or ending in PASSWORD, _TOKEN, _KEY, _SECRET, _PASS, _PAT, _PWD,
+    _DSN or _CREDENTIALS, and the password inside one that ends in _URL. Each value appears
+    once; one that is both a name and a credential is a credential.
     """
     found: dict[str, str] = {}
-    parts = [part for part in re.split(r"[/\\]", home.strip()) if part]
-    for label, value in zip(_NAMES, (hostname.strip(), parts[-1] if parts else "")):
-        if value:
-            found.setdefault(value, label)
-    for name in sorted(env):
-        value = env[name].strip()
-        if _holds_credential(name, value) and found.get(value, "hostname") in _NAMES:
-            found[value] = f"env:{name}"
+    for label, name in _names(hostname.strip(), home, env):
+        if name and _VERSION_LIKE.fullmatch(name) is None:
+            found.setdefault(name, label)
+    for label, value in _credentials(env):
+        if found.get(value, "hostname") in _NAMES:
+            found[value] = label
     return tuple(BlockedValue(label, value) for value, label in found.items())
 
 
-def _holds_credential(name: str, value: str) -> bool:
-    if name in _CREDENTIAL_VARIABLES:
-        return len(value) >= _CREDENTIAL_LEAST
-    return name.upper().endswith(_CREDENTIAL_SUFFIXES) and len(value) >= _SUFFIXED_LEAST
+def _names(hostname: str, home: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    parts = [part for part in re.split(r"[/\\]", home.strip()) if part]
+    yield "hostname", hostname
+    yield "username", parts[-1] if parts else ""
+    for label, name in (
+        ("hostname", hostname.partition(".")[0]),
+        *(("username", env.get(variable, "").strip()) for variable in _NAME_VARIABLES),
+    ):
+        if len(name) >= _NAME_LEAST:
+            yield label, name
+
+
+def _credentials(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    # The names first: to look at every value of a large environment would cost a batch of events dear.
+    for name in sorted(name for name in env if name.upper().endswith(_ENDINGS)):
+        upper = name.upper()
+        value = env.get(name, "").strip()
+        found = list(_passwords_in(value))  # a *_DSN is searched for whole, and for its password
+        if upper in _CREDENTIAL_NAMES or upper.endswith(_CREDENTIAL_ENDINGS):
+            found.insert(0, value)
+        is_wordy = upper.endswith(_SETTING_ENDINGS)
+        yield from ((f"env:{name}", text) for text in found if _looks_like_one(text, is_wordy=is_wordy))
+
+
+def _looks_like_one(value: str, *, is_wordy: bool) -> bool:
+    """Return whether *value* looks like a credential; where it *is_wordy*, no identifier does."""
+    if len(value) < _CREDENTIAL_LEAST or value.lower() in _CLOSED_WORDS:
+        return False
+    return not is_wordy or _IDENTIFIER.fullmatch(value) is None
+
+
+def _passwords_in(value: str) -> tuple[str, ...]:
+    """Return the password inside the address *value*, as it stands and without percent signs."""
+    # Not by a parser: a password may hold a slash, where each parser has its own opinion.
+    user, colon, password = value.partition("://")[2].rpartition("@")[0].partition(":")
+    if not colon or password == user or _PORT_AND_PATH.match(password):
+        return ()
+    return tuple(dict.fromkeys((password, unquote(password))))
 
 
 def read_hostname() -> str:

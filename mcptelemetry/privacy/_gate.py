@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..system import Answer, Clock, NoAnswer, Request, Transport, Withheld
@@ -82,10 +82,11 @@ class Gate:
     """
     Sends what may be sent.
 
-    *scan* is given every body and returns what must not leave in it, in words without the
-    thing itself, or None. *refusal* is asked immediately before every transmission,
-    again when the way stands, and before each further block of the body; it returns why
-    nothing may leave, or None. When either raises, nothing leaves. Used by one thread at a time.
+    *scan* is given every body, or what stands for it, and returns what must not leave in it, in
+    words without the thing itself, or None. *refusal* is asked immediately before every
+    transmission, again when the way stands, and before each further block of the body; it
+    returns why nothing may leave, or None. When either raises, nothing leaves. Used by one
+    thread at a time.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Gate:
         *,
         refusal: Callable[[], str | None],
         clock: Clock,
-        scan: Callable[[bytes], str | None] | None = None,
+        scan: Callable[[Any], str | None] | None = None,
     ) -> None:
         self._transport = transport
         self._refusal = refusal
@@ -110,15 +111,15 @@ class Gate:
         *,
         secret: str | None = None,
         answer_max_bytes: int = _ANSWER_MAX_BYTES,
-        searched: bytes | None = None,
+        searched: object = None,
         is_repeatable: bool = True,
     ) -> Outcome:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
         *secret* is kept out of the outcome's message, whatever the endpoint says. At most
-        *answer_max_bytes* of the answer are read. *searched* is the body as it was before it
-        was compressed, by default *body* itself. Without *is_repeatable* it is never written
+        *answer_max_bytes* of the answer are read. *searched* is what is searched instead of
+        *body*, such as the names that went into it. Without *is_repeatable* the body is never written
         twice, not even when a connection at rest turns out to be dead.
         """
         found = self._search(body if searched is None else searched)
@@ -142,9 +143,9 @@ class Gate:
             return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
         return self._judge(url, answer, secret, answer_max_bytes)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
-        self._transport.renew()
+        self._transport.after_fork()
 
     def close(self) -> None:
         """Close the connections."""
@@ -156,7 +157,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
             return f"the switches could not be read ({type(error).__name__})"
 
-    def _search(self, body: bytes) -> str | None:
+    def _search(self, body: object) -> str | None:
         if self._scan is None:
             return None
         try:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Union
 
 from ..errors import TelemetryError
-from ..wire import DECLARED, HEARTBEAT, OPEN, OWN, VERSION, Object, Problem, Shape, walk
+from ..wire import DECLARED, HEARTBEAT, OPEN, OWN, VERSION, Object, Problem, Shape, find_token_shape, walk
 from ._addresses import find_address, find_address_in_version
 from ._blocked_values import BlockedValue, as_blocked_values
-from ._credentials import find_token_shape
 from ._reading import read_object, text_of
 from ._spellings import Layers
 

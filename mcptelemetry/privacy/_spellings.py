@@ -21,6 +21,11 @@ ANONYMITY_BLOCKED_PREFIXES: tuple[str, ...] = ("/Users/", "/home/", "/root/", "/
 
 _MOST_ROUNDS = 4
 
+# Of a longer value, so many of its first characters are searched for where each may be
+# escaped: an expression for a key of three thousand takes a second to make, and whoever sends
+# so much of a key has sent it.
+_TELLING_CHARACTERS = 64
+
 # Of several backslashes before an escape, all but one may be text, or all may be part of it
 # (JSON within JSON). Nothing tells which, so a text is unwrapped in both ways.
 _JSON_ESCAPES = (re.compile(r"\\u([0-9A-Fa-f]{4})"), re.compile(r"\\{1,8}u([0-9A-Fa-f]{4})"))
@@ -104,14 +109,34 @@ def _is_in(value: BlockedValue, text: str, folded: str, *, has_escapes: bool) ->
         return False
     if not has_escapes and not value.is_whole_word:
         return True
-    return _pattern_of(value, has_escapes=has_escapes).search(text) is not None
+    needles = tuple(spelling[:_TELLING_CHARACTERS] for spelling in value.spellings)
+    if has_escapes and not any(_may_stand_in(needle, text, folded) for needle in needles):
+        return False
+    return _pattern_of(needles, has_escapes=has_escapes, is_whole_word=value.is_whole_word).search(text) is not None
 
 
-def _pattern_of(value: BlockedValue, *, has_escapes: bool) -> re.Pattern[str]:
-    """Return the expression for *value*, in any form where the text has escapes at all."""
+def _may_stand_in(needle: str, text: str, folded: str) -> bool:
+    """
+    Return False only when *needle* stands in *text* in no form.
+
+    Each character that is escaped needs an escape: of one piece more than there are escapes,
+    one stands as it is. That tells nearly all texts without an expression, which is dear to make.
+    """
+    if not (text.isascii() and needle.isascii()):
+        return True  # what is the same in another case is a science of its own
+    pieces = text.count("%") + text.count("\\") + needle.count("\\") + 1
+    length = len(needle) // pieces
+    if length == 0:
+        return True
+    needle = needle.casefold()
+    return any(needle[at * length : (at + 1) * length] in folded for at in range(pieces))
+
+
+def _pattern_of(needles: Iterable[str], *, has_escapes: bool, is_whole_word: bool) -> re.Pattern[str]:
+    """Return the expression for *needles*, in any form where the text has escapes at all."""
     spelt = _any_form if has_escapes else re.escape
-    pattern = "|".join("".join(spelt(char) for char in spelling) for spelling in value.spellings)
-    if value.is_whole_word:
+    pattern = "|".join("".join(spelt(char) for char in needle) for needle in needles)
+    if is_whole_word:
         pattern = rf"(?<!\w)(?:{pattern})(?!\w)"
     return re.compile(pattern, re.IGNORECASE)
 

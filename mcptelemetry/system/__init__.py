@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
+from ._atomic_counter import AtomicCounter, has_interpreter_lock
 from ._backoff import Backoff, draw_backoff_secs
-from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
 from ._exit import ExitHook
@@ -17,10 +17,11 @@ from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
-from ._tally import Tally, has_interpreter_lock
+from ._printable import printable
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
 from ._urls import is_loopback_host, outline_of_url
+from ._wake_event import WakeEvent
 from ._worker import Worker
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "AtomicCounter",
     "Backoff",
-    "Bell",
     "Clock",
     "Database",
     "ExitHook",
@@ -45,11 +46,11 @@ __all__ = [
     "Request",
     "SignalChain",
     "SystemClock",
-    "Tally",
     "Transport",
     "Trouble",
     "Turn",
     "Turns",
+    "WakeEvent",
     "Withheld",
     "Worker",
     "around_fork",
@@ -65,6 +66,7 @@ __all__ = [
     "notice_fork",
     "outline_of_url",
     "package_logger",
+    "printable",
     "read_small_file",
     "stamp_of",
     "write_atomically",

@@ -88,7 +88,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None  # only with a turn
         self._abandoned: list[object] = []
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
-        around_fork(in_child=self._renew, place="storage")
+        around_fork(in_child=self._after_fork, place="storage")
 
     def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble]:
         """
@@ -255,10 +255,10 @@ class Database:
 
     # -- forks ------------------------------------------------------------------------
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         # sqlite believes the parent's transaction to be this process's own, and its memory
         # may be locked by a thread that does not exist here: better to store nothing.
-        self._is_cut_off = self._turns.renew() or self._is_cut_off
+        self._is_cut_off = self._turns.after_fork() or self._is_cut_off
         if self._connection is not None:
             # Kept, unused: closing it would undo the parent's transaction on the disk.
             self._abandoned.append(self._connection)

@@ -71,7 +71,7 @@ class Transport(Protocol):
     def post(self, request: Request) -> Answer:
         """Send *request*; raise `NoAnswer` when no status came back, `Withheld` when it may not be sent."""
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget every connection: this is a forked child, and they are its parent's."""
 
     def close(self) -> None:

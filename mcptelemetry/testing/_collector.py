@@ -12,14 +12,14 @@ import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..collector import EVENTS_PATH, SqliteStore, read_feedbacks, read_heartbeats, serve
-from ..system import Tally
+from ..system import AtomicCounter
 from ..wire import TelemetryEvent
 from ._sockets import Connection, SocketServer
+from ._until_stopped import UntilStopped
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,7 +29,7 @@ __all__ = ["InProcessCollector"]
 _ANSWER_SECS = 30.0
 
 
-class InProcessCollector:
+class InProcessCollector(UntilStopped):
     """
     A collector on a free port of this machine; a context manager.
 
@@ -61,14 +61,6 @@ class InProcessCollector:
 
     def __repr__(self) -> str:
         return f"InProcessCollector({self.url!r})"
-
-    def __enter__(self) -> InProcessCollector:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -151,8 +143,8 @@ class _Faults:
     def __init__(self, every: int, status: int) -> None:
         self._every = every
         self._status = status
-        self.requests = Tally()
-        self.failures = Tally()
+        self.requests = AtomicCounter()
+        self.failures = AtomicCounter()
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         def fail_some(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -173,8 +165,8 @@ class _LosingRelay(SocketServer):
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)
         self._every = every
-        self._answers = Tally()
-        self.losses = Tally()
+        self._answers = AtomicCounter()
+        self.losses = AtomicCounter()
         super().__init__(self._relay)
 
     def _relay(self, connection: Connection) -> None:

@@ -13,10 +13,10 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import NamedTuple
 
 from ..vocabulary import EVENTS_PATH
+from ._until_stopped import UntilStopped
 
 __all__ = ["Connection", "ReceivedRequest", "SocketServer"]
 
@@ -108,7 +108,7 @@ class Connection:
         return bool(part)
 
 
-class SocketServer:
+class SocketServer(UntilStopped):
     """
     Listens on a free port of 127.0.0.1 until `stop()`, one thread a connection.
 
@@ -134,14 +134,6 @@ class SocketServer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
-
-    def __enter__(self) -> SocketServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def events_url(self) -> str:

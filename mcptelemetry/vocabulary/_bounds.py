@@ -7,35 +7,12 @@ Each stands here once, so that what is counted, checked, sent and stored agrees.
 from __future__ import annotations
 
 __all__ = [
-    "APP_NAME_PATTERN",
-    "AUTOSTART_FILE",
-    "CLIENT_INFO_KEY",
-    "CLIENT_NAME_PATTERN",
-    "COUNT_MAX",
-    "DAY_SECS",
-    "DURATION_BUCKETS",
-    "EVENTS_PATH",
-    "FEEDBACK_PATH",
-    "HEARTBEAT_PATH",
-    "HTTP_METHODS",
-    "IDENTIFIER_PATTERN",
-    "MAX_MCP_CLIENTS_SEEN",
-    "MILESTONES_MAX",
-    "NAME_CHARACTERS_MAX",
-    "OS_WORD_OF_PLATFORM",
-    "OTHER",
-    "OTHER_METHOD",
-    "PORT_MAX",
-    "ROUTE_PATTERN",
-    "STATUS_CLASSES",
-    "TEMPLATE_PATTERN",
-    "TOKEN_BUCKETS",
-    "TOOL_NAME_PATTERN",
-    "UNKNOWN_TOOL",
-    "UNMATCHED",
-    "UPSTREAM_BUCKETS",
-    "UUID_PATTERN",
-]
+    "APP_NAME_PATTERN", "AUTOSTART_FILE", "CLIENT_INFO_KEY", "CLIENT_NAME_PATTERN", "COUNT_MAX", "DAY_SECS",
+    "DURATION_BUCKETS", "EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "HTTP_METHODS", "IDENTIFIER_PATTERN",
+    "MAX_MCP_CLIENTS_SEEN", "MILESTONES_MAX", "NAME_CHARACTERS_MAX", "OS_WORD_OF_PLATFORM", "OTHER",
+    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "STATUS_CLASSES", "TEMPLATE_PATTERN", "TOKEN_BUCKETS",
+    "TOOL_NAME_PATTERN", "UNKNOWN_TOOL", "UNMATCHED", "UPSTREAM_BUCKETS", "UUID_PATTERN",
+]  # fmt: skip
 
 UNKNOWN_TOOL = "unknown_tool"
 """What is recorded instead of a tool's name that no server declared: a stranger's text."""

@@ -13,33 +13,12 @@ from enum import Enum
 from typing import Literal
 
 __all__ = [
-    "CompressionWord",
-    "EnvDisabledReason",
-    "EnvDisabledReasonWord",
-    "EnvKind",
-    "EnvKindWord",
-    "ErrorCategory",
-    "ErrorCategoryWord",
-    "ErrorType",
-    "ErrorTypeWord",
-    "FeedbackCategoryWord",
-    "FormatWord",
-    "LaunchSource",
-    "LaunchSourceWord",
-    "RoutingReason",
-    "RoutingReasonWord",
-    "RoutingStrategy",
-    "RoutingStrategyWord",
-    "StartupOutcome",
-    "StartupOutcomeWord",
-    "Surface",
-    "SurfaceWord",
-    "TargetKindWord",
-    "TelemetryStatus",
-    "TelemetryStatusWord",
-    "Word",
-    "parse_client_surface",
-]
+    "CompressionWord", "EnvDisabledReason", "EnvDisabledReasonWord", "EnvKind", "EnvKindWord", "ErrorCategory",
+    "ErrorCategoryWord", "ErrorType", "ErrorTypeWord", "FeedbackCategoryWord", "FormatWord", "LaunchSource",
+    "LaunchSourceWord", "RoutingReason", "RoutingReasonWord", "RoutingStrategy", "RoutingStrategyWord",
+    "StartupOutcome", "StartupOutcomeWord", "Surface", "SurfaceWord", "TargetKindWord", "TelemetryStatus",
+    "TelemetryStatusWord", "Word", "parse_client_surface",
+]  # fmt: skip
 
 
 class Word(str, Enum):

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from .._late import late_names
 from ._clients import CLIENT_SPELLINGS, OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
-from ._event import EVENT_FIELDS, EventShape, TelemetryEvent, check_shape
+from ._event import EVENT_FIELDS, TelemetryEvent
+from ._event_shape import (
+    NAME_KEPT_MAX_CHARACTERS,
+    EventShape,
+    as_recorded,
+    check_shape,
+    cut_names,
+    free_names,
+)
 from ._fields import (
     ARCH_WORDS,
     FEATURE_FLAGS,
@@ -24,6 +32,7 @@ from ._fields import (
     Field,
 )
 from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
+from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
 
 if TYPE_CHECKING:
     from ._batch import TelemetryBatch, wrap_events
@@ -56,6 +65,7 @@ __all__ = [
     "FIELD_SHAPES",
     "HEARTBEAT",
     "HEARTBEAT_BYTES_MAX",
+    "NAME_KEPT_MAX_CHARACTERS",
     "OAUTH_PROVIDERS",
     "OPEN",
     "OPEN_MAP_ENTRIES_MAX",
@@ -65,6 +75,7 @@ __all__ = [
     "PROTOCOLS",
     "ROUTING_MODES",
     "SCHEMA_VERSION",
+    "TOKEN_SHAPES",
     "UNKNOWN_CLIENT",
     "VERSION",
     "ZERO_ID",
@@ -80,13 +91,18 @@ __all__ = [
     "TelemetryBatch",
     "TelemetryEvent",
     "Text",
+    "TokenShape",
     "Words",
+    "as_recorded",
     "cap_counts",
     "cap_entries",
     "check",
     "check_feedback",
     "check_shape",
+    "cut_names",
     "encode_feedback",
+    "find_token_shape",
+    "free_names",
     "heartbeat_json_schema",
     "is_known_client",
     "render_fields",

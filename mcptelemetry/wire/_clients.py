@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from ..vocabulary import CLIENT_NAME_PATTERN, OTHER
+from ._token_shapes import find_token_shape
 
 __all__ = ["CLIENT_SPELLINGS", "OTHER_CLIENT", "UNKNOWN_CLIENT", "is_known_client", "sanitize_client_name"]
 
@@ -74,6 +75,9 @@ CLIENT_SPELLINGS: Mapping[str, tuple[str, ...]] = {
 """How well-known clients spell themselves, by the word for each."""
 _NAME_OF_SPELLING = {spelling: name for name, spellings in CLIENT_SPELLINGS.items() for spelling in spellings}
 _CLOSED_WORDS = frozenset((*CLIENT_SPELLINGS, UNKNOWN_CLIENT, OTHER_CLIENT))
+# What follows a name is not told apart from it: "cursor/1.2", "claude-code 2.0.1", "zed@v0.2".
+_VERSION = re.compile(r"[\s/@]{1,3}v?[0-9][0-9a-z.+_-]{0,31}")
+_GAPS = re.compile(r"[\s/@]+")
 _SEPARATORS = re.compile(r"[\s_-]+")
 
 
@@ -81,20 +85,31 @@ def sanitize_client_name(raw: object) -> str:
     """
     Return the name under which the client *raw* is kept.
 
-    A well-known client has one name, however it spells itself: ``Visual Studio Code`` is
-    ``vscode``. Any other is trimmed and lower-cased, and must then be 1 to 64 letters,
-    digits, dots, hyphens and underscores, begin with a letter or digit and hold no ``..``;
-    else it is ``unknown``.
+    A version behind the name is left out. A well-known client has one name, however it
+    spells itself: ``Visual Studio Code`` is ``vscode``. Any other is trimmed and lower-cased,
+    and must then be 1 to 64 letters, digits, dots, hyphens and underscores, begin with a
+    letter or digit and hold no ``..`` and no token; else it is ``unknown``.
     """
     if not isinstance(raw, str) or len(raw) > _LONGEST:
         return UNKNOWN_CLIENT
-    name = raw.strip().lower()
+    name = _without_version(raw.strip().lower())
     known = _NAME_OF_SPELLING.get(_SEPARATORS.sub(" ", name))
     if known is not None:
         return known
-    return name if _NAME.fullmatch(name) is not None and ".." not in name else UNKNOWN_CLIENT
+    if _NAME.fullmatch(name) is None or ".." in name:
+        return UNKNOWN_CLIENT
+    # As it was written, too: in lower case, not every token is known again.
+    as_written = raw.strip()[: len(name)]
+    return UNKNOWN_CLIENT if find_token_shape(as_written) or find_token_shape(name) else name
 
 
 def is_known_client(name: str) -> bool:
     """Return whether the sanitised *name* is one of our own words, not a stranger's."""
     return name in _CLOSED_WORDS
+
+
+def _without_version(name: str) -> str:
+    for gap in _GAPS.finditer(name):
+        if gap.start() and _VERSION.fullmatch(name, gap.start()) is not None:
+            return name[: gap.start()]
+    return name

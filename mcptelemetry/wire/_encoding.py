@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from json.encoder import encode_basestring_ascii as quote
 from typing import Optional
 
-from ._event import EventShape
+from ._event_shape import EventShape, cut_names
 
 __all__ = ["EventEncoder", "EventRow"]
 
@@ -55,7 +55,7 @@ class EventEncoder:
 
     def _keep(self, shape: EventShape) -> tuple[str, str]:
         """Return the text before the numbers and the text before the id, and remember them."""
-        tool, decision, detail, upstream, status, error_type, client, was_fallback = shape
+        tool, decision, detail, upstream, status, error_type, client, was_fallback = cut_names(shape)
         head = f'{{"tool":{quote(tool)},"routing_decision":{quote(decision)}'
         if detail is not None:
             head += f',"routing_detail":{quote(detail)}'

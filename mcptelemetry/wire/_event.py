@@ -11,19 +11,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any
 
-from ..vocabulary import (
-    COUNT_MAX,
-    NAME_CHARACTERS_MAX,
-    ErrorType,
-    ErrorTypeWord,
-    TelemetryStatus,
-    TelemetryStatusWord,
-)
-from ._clients import sanitize_client_name
+from ..vocabulary import COUNT_MAX, ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
+from ._event_shape import EventShape, check_shape, cut_name, cut_names
 
-__all__ = ["EVENT_FIELDS", "EventShape", "TelemetryEvent", "check_shape"]
+__all__ = ["EVENT_FIELDS", "TelemetryEvent"]
 
 EVENT_FIELDS = (
     "tool",
@@ -40,18 +33,7 @@ EVENT_FIELDS = (
 )
 """The names of an event's fields, in wire order."""
 
-# tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback.
-# An exact tuple of plain strings: the collector of garbage stops tracking those, so a
-# long queue costs it nothing (a subclass, or an enumeration's member, stays tracked).
-EventShape = tuple[str, str, Optional[str], Optional[str], str, Optional[str], Optional[str], bool]
-"""The half of an event that recurs: its tool, decision, outcome and client, checked."""
-
-# Control characters, line separators, and surrogates, which no UTF-8 text can hold.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ID = re.compile(r"[!#-\[\]-~]{1,128}")  # printable ASCII without space, quote, backslash
-
-_STATUS_WORDS = frozenset(str(word) for word in TelemetryStatus)
-_ERROR_TYPE_WORDS = frozenset(str(word) for word in ErrorType)
 
 
 class TelemetryEvent:
@@ -150,7 +132,7 @@ class TelemetryEvent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form, without fields that are None and without a false `was_fallback`."""
-        values = (*self._shape[:7], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
+        values = (*cut_names(self._shape)[:7], self.latency_ms, self.timestamp_secs, self.was_fallback, self.id)
         return {
             name: value
             for name, value in zip(EVENT_FIELDS, values)
@@ -159,28 +141,28 @@ class TelemetryEvent:
 
     @property
     def shape(self) -> EventShape:
-        """The half of the event that recurs, as a flat tuple of plain values."""
+        """The half of the event that recurs, as a flat tuple of plain values; names not yet cut."""
         return self._shape
 
     @property
     def tool(self) -> str:
         """The tool's name without any upstream's prefix."""
-        return self._shape[0]
+        return cut_name(self._shape[0])
 
     @property
     def routing_decision(self) -> str:
         """The label of the routing decision."""
-        return self._shape[1]
+        return cut_name(self._shape[1])
 
     @property
     def routing_detail(self) -> str | None:
         """The pattern that matched, for an ``override_rule``."""
-        return self._shape[2]
+        return cut_name(self._shape[2])
 
     @property
     def upstream(self) -> str | None:
         """The upstream's prefix when the call went remote."""
-        return self._shape[3]
+        return cut_name(self._shape[3])
 
     @property
     def status(self) -> TelemetryStatus:
@@ -204,7 +186,7 @@ class TelemetryEvent:
         return self._shape[7]
 
     def _key(self) -> tuple[object, ...]:
-        return (self._shape, self.latency_ms, self.timestamp_secs, self.id)
+        return (cut_names(self._shape), self.latency_ms, self.timestamp_secs, self.id)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TelemetryEvent):
@@ -227,76 +209,7 @@ class TelemetryEvent:
         raise AttributeError(msg)
 
     def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
-        return (TelemetryEvent._of, self._key())
-
-
-class _NameField(NamedTuple):
-    name: str
-    is_required: bool
-
-
-_TOOL = _NameField("tool", is_required=True)
-_DECISION = _NameField("routing_decision", is_required=True)
-_DETAIL = _NameField("routing_detail", is_required=False)
-_UPSTREAM = _NameField("upstream", is_required=False)
-
-
-def check_shape(
-    tool: object,
-    routing_decision: object,
-    routing_detail: object,
-    upstream: object,
-    status: object,
-    error_type: object,
-    client: object,
-    was_fallback: object,
-) -> EventShape:
-    """
-    Return the checked and cleaned shape of an event.
-
-    Raises `ValueError` naming the first field that does not fit, its value's type (never its
-    text, which might be anything) and what is allowed.
-    """
-    tool = _clean_name(_TOOL, tool)
-    decision = _clean_name(_DECISION, routing_decision)
-    if not isinstance(status, str) or status not in _STATUS_WORDS:
-        msg = "status must be 'success' or 'error'"
-        raise ValueError(msg)
-    if error_type is not None:
-        if not isinstance(error_type, str) or error_type not in _ERROR_TYPE_WORDS:
-            msg = f"error_type must be one of {', '.join(ErrorType)}, or None"
-            raise ValueError(msg)
-        if status != TelemetryStatus.ERROR:
-            msg = "error_type goes only with status 'error'"
-            raise ValueError(msg)
-    if client is not None and not isinstance(client, str):
-        msg = f"client must be a str, not {type(client).__name__}"
-        raise ValueError(msg)  # a bad field is a bad value, whatever its type
-    if was_fallback is not True and was_fallback is not False:
-        msg = f"was_fallback must be true or false, not {type(was_fallback).__name__}"
-        raise ValueError(msg)
-    return (
-        tool or "",
-        decision or "",
-        _clean_name(_DETAIL, routing_detail),
-        _clean_name(_UPSTREAM, upstream),
-        str(status),
-        None if error_type is None else str(error_type),
-        None if client is None else sanitize_client_name(client),
-        was_fallback,
-    )
-
-
-def _clean_name(field: _NameField, value: object) -> str | None:
-    if value is None and not field.is_required:
-        return None
-    if not isinstance(value, str):
-        msg = f"{field.name} must be a str, not {type(value).__name__}"
-        raise ValueError(msg)  # noqa: TRY004  a bad field is a bad value, whatever its type
-    if not value:
-        msg = f"{field.name} must not be empty"
-        raise ValueError(msg)
-    return _UNPRINTABLE.sub("\ufffd", str(value[:NAME_CHARACTERS_MAX]))
+        return (TelemetryEvent._of, (self._shape, self.latency_ms, self.timestamp_secs, self.id))
 
 
 def _check_number(name: str, value: object) -> int:

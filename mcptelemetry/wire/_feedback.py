@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..system import printable
 from ._fields import FIELD_SHAPES
 from ._shapes import OPEN, Object, Text, Words
 from ._walk import find_problem
@@ -56,5 +57,10 @@ def check_feedback(document: object) -> None:
 
 
 def encode_feedback(document: Mapping[str, Any]) -> bytes:
-    """Return the body: indented JSON in UTF-8, as it is shown to the person, with a line end behind it."""
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    """
+    Return the body: indented JSON in UTF-8, as it is shown to the person, with a line end behind it.
+
+    What cannot be seen is written as an escape, so that the text that was shown is the one that is sent.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return (printable(text, keep="\n") + "\n").encode("utf-8")

@@ -35,7 +35,9 @@ LATE_MODULES = {
     "instrument._middleware",
     "instrument._wsgi",
     "privacy._blocked_values",
+    "privacy._client_names",
     "privacy._credentials",
+    "privacy._event_names",
     "privacy._gate",
     "privacy._scanner",
     "privacy._spellings",
@@ -159,7 +161,7 @@ class Transport:  # the doubles would load what is to be looked for
     def post(self, request):
         sent.append(request.url)
         return Answer(202, {{}}, b"")
-    def renew(self): ...
+    def after_fork(self): ...
     def close(self): ...
 telemetry = Telemetry(
     "acme-mcp", "1.0.0", tools=["search"], notice=lambda text: True, clock=lambda: now[0], transport=Transport(),
@@ -171,7 +173,7 @@ print(*sys.modules, sep="\\n", file=sys.stderr)
 telemetry.record("search", status="error", error_type="timeout", client="cursor")
 assert telemetry.flush(30) == 1
 telemetry.heartbeat.send_now()
-assert sent == ["https://t.invalid/events", "https://t.invalid/heartbeat"], sent
+assert sorted(sent) == ["https://t.invalid/events", "https://t.invalid/heartbeat"], sent
 telemetry.shutdown()
 """
     program = f"import sys\n{source}\nprint(*sys.modules, sep='\\n')"

@@ -148,3 +148,27 @@ def test_wrap_ends_although_its_endpoint_is_silent(tmp_path: Path) -> None:
         done = run(tmp_path, "wrap", "--endpoint", endpoint, "--", *SERVER, stdin=requests())
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.count(b"\n") == 3
+
+
+HOSTILE = ["a\x1b[2J\x07\x7f\rb", "a\u202e\u2066b", "a\u200b\ufeff\u2060b", "a\nb\u2028c"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_wrap_says_what_is_wrong_in_one_printable_line(tmp_path: Path, hostile: str) -> None:
+    """A command, an endpoint, a name or a settings file may be called anything: one printable line says so."""
+    folder = tmp_path / hostile
+    folder.mkdir()
+    (folder / "telemetry.toml").write_text("[telemetry\n")
+    (folder / "server").write_text("")
+    for arguments in (
+        ("wrap", "--", hostile),
+        ("wrap", "--", str(folder / "server")),
+        ("wrap", "--endpoint", f"ftp://{hostile}", "--", "true"),
+        ("--app", hostile, "wrap", "--", "true"),
+        ("--data-dir", str(folder), "wrap", "--", "true"),
+    ):
+        ended = run(tmp_path, *arguments, PYTHONUTF8="1")
+        said = ended.stderr.decode("utf-8")
+        assert len(said.splitlines()) == 1, (arguments, said)
+        assert said.rstrip("\n").isprintable(), (arguments, ascii(said))
+        assert ended.stdout == b""

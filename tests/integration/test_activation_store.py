@@ -228,7 +228,7 @@ def test_activation_notes_are_taken_once_and_can_be_put_back(store):
     assert notes.take() is None
     notes.set_installer_pending(False)
     notes.increment_retrieve_tools_call()
-    notes.put_back(taken)
+    notes.requeue(taken)
     news, outcome = notes.take()
     assert news._asdict() == {
         "first_connected_server": False, "first_mcp_client": True, "first_retrieve_tools_call": False,

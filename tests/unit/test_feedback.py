@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -203,3 +204,69 @@ def test_feedback_of_a_person_called_linux_can_be_sent():
     transport, feedback = service(blocked=collect_blocked_values("personal", "/home/linux", {}))
     assert feedback.submit(GOOD).success
     assert len(transport.requests) == 1
+
+
+EXAMPLES = [
+    (row["shape"], "".join(row["parts"]))
+    for row in json.loads((Path(__file__).parents[1] / "data" / "token_shapes.json").read_text())
+]
+
+
+@pytest.mark.parametrize(("shape", "token"), EXAMPLES)
+@pytest.mark.parametrize("around", ["{}", "it says {} and stops", "as %28 {} %29 in the log"])
+def test_feedback_with_a_token_is_refused_by_its_kind(shape, token, around):
+    """A well-known token in the message is refused: its kind is named, and nothing of the token."""
+    transport, feedback = service()
+    with pytest.raises(FeedbackError, match="the message holds a token") as caught:
+        feedback.submit(FeedbackRequest("bug", "What I saw: " + around.format(token)))
+    assert shape in str(caught.value)
+    assert token[-10:] not in str(caught.value)
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize(("shape", "token"), EXAMPLES)
+def test_feedback_with_a_token_in_the_address_is_refused(shape, token):
+    """No token passes in the e-mail address either: it is refused, or it is no address at all."""
+    transport, feedback = service()
+    for email in (f"{token}@acme.dev", f"tim@{token}.dev", f"x@{token}"):
+        with pytest.raises((FeedbackError, ValueError)) as caught:
+            feedback.submit(FeedbackRequest("bug", "It does not start.", email=email))
+        assert token[-10:] not in str(caught.value)
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize(
+    ("email", "named"),
+    [
+        ("s3cr3t-Value-42@acme.dev", "env:GITHUB_TOKEN"),
+        ("tim@tims-laptop.example", "hostname"),
+        ("/home/tim/@acme.dev", "/home/"),
+        ("%2Fhome%2Ftim@acme.dev", "/home/"),
+    ],
+)
+def test_feedback_address_is_searched_like_the_message(email, named):
+    """A credential, the machine's name or a path does not leave as an address."""
+    blocked = collect_blocked_values("tims-laptop", "/home/tim", {"GITHUB_TOKEN": "s3cr3t-Value-42"})
+    transport, feedback = service(blocked=blocked)
+    with pytest.raises(FeedbackError, match="the email holds") as caught:
+        feedback.submit(FeedbackRequest("bug", "It does not start.", email=email))
+    assert named in str(caught.value)
+    assert transport.requests == []
+
+
+def test_feedback_takes_an_address_that_is_called_like_the_person():
+    """Whoever is called tim may be answered at tim@acme.dev."""
+    transport, feedback = service(blocked=collect_blocked_values("tims-laptop", "/home/tim", {"USER": "tim"}))
+    assert feedback.submit(FeedbackRequest("bug", "It does not start.", email="tim@acme.dev")).success
+    assert len(transport.requests) == 1
+
+
+def test_feedback_that_is_shown_is_printable_and_the_one_that_is_sent():
+    """Control, bidi and zero-width characters stand as escapes in the very bytes that leave."""
+    transport, feedback = service()
+    message = "It \x1b[2J does\u202e not\u200b start\x7f \u2028 \U000e0041 \u3164\r\n or \x9b stop."
+    shown = feedback.compose(FeedbackRequest("bug", message))
+    feedback.submit(FeedbackRequest("bug", message))
+    assert [request.body for request in transport.requests] == [shown]
+    assert json.loads(shown)["message"] == message
+    assert all(line.isprintable() and "\u3164" not in line for line in shown.decode().split("\n"))

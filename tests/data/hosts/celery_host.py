@@ -13,6 +13,7 @@ app.conf.update(
         "data_folder_in": broker,
         "data_folder_out": broker,
         "processed_folder": os.path.join(broker, "processed"),
+        "control_folder": os.path.join(broker, "control"),
     },
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,

@@ -53,7 +53,8 @@ def test_bucket_tokens(n, bucket):
         ("Claude Desktop", "claude-desktop"), ("claude-ai", "claude-desktop"), ("Claude Code", "claude-code"),
         ("claude-code", "claude-code"), ("cursor-vscode", "cursor"), ("Cursor", "cursor"), ("  Zed  ", "zed"),
         ("codex-mcp-client", "codex"), ("my_client.v2", "my_client.v2"), ("ACME-IDE", "acme-ide"), ("0x", "0x"),
-        ("a" * 64, "a" * 64),
+        ("a" * 64, "a" * 64), ("cursor/1.2", "cursor"), ("claude-code 2.0.1", "claude-code"), ("Visual Studio Code 1.90.0", "vscode"),
+        ("zed@v0.2.1-beta", "zed"), ("my-agent/2026.1+g1234", "my-agent"), ("my-agent v2", "my-agent"), ("agent-10.0.0.5", "agent-10.0.0.5"),
     ],
 )  # fmt: skip
 def test_sanitize_client_name_knows_spellings_and_keeps_short_names(raw, name):
@@ -65,7 +66,7 @@ def test_sanitize_client_name_knows_spellings_and_keeps_short_names(raw, name):
     "raw",
     [
         "/Users/alice/bin/client", "C:\\Users\\alice", "../../etc/passwd", "a..b", "alice@example.com", "@scope/name",
-        "two words", "", "   ", ".hidden", "-x", "caf\u00e9", "a" * 65, "a\nb", "a\x00b", "x" * 10**6, None, 7, b"cursor", [],
+        "two words", "", "   ", ".hidden", "-x", "caf\u00e9", "a" * 65, "a\nb", "a\x00b", "x" * 10**6, "two words 1.2", "/1.2", "a/b/1", None, 7, b"cursor", [],
     ],
 )  # fmt: skip
 def test_sanitize_client_name_path_like_becomes_unknown(raw):

@@ -21,13 +21,14 @@ from mcptelemetry.system import Answer, NoAnswer
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
 CREDENTIAL = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+PASSWORD = "open-sesame-and-stay-open"  # a credential by its variable only
 LOGGER = logging.getLogger("mcptelemetry.tests.delivery")
 
 
 class Bench:
     """A delivery with all that belongs to it: the one place where this file builds them."""
 
-    def __init__(self, *steps, transport=None, batch_size=10, body_of=None, refusal=None, capacity=100):
+    def __init__(self, *steps, transport=None, batch_size=10, refusal=None, capacity=100, environ=None):
         self.clock = FakeClock(time=1_700_000_000.0)
         self.transport = transport or ScriptedTransport(*steps)
         self.buffer = TelemetryBuffer(capacity)
@@ -37,7 +38,7 @@ class Bench:
         self.no = refusal
         uploader = TelemetryUploader(
             "https://t.acme.dev/events",
-            environ={"GITHUB_TOKEN": CREDENTIAL},
+            environ={"GITHUB_TOKEN": CREDENTIAL} if environ is None else environ,
             clock=self.clock,
             transport=self.transport,
             refusal=lambda: self.no,
@@ -48,7 +49,7 @@ class Bench:
             account=self.account,
             schedule=self.schedule,
             outages=OutageLog(LOGGER),
-            body_of=body_of or (lambda texts: f"[{','.join(texts)}]".encode()),
+            body_of=lambda texts: f"[{','.join(texts)}]".encode(),
             clock=self.clock,
             secs_left=lambda: self.secs_left,
         )
@@ -400,14 +401,16 @@ def test_delivery_keeps_the_guilty_too_when_the_clean_cannot_be_sent():
     assert bench.fates() == (2, 1, 0, 0, 0)
 
 
+class SeenOnce(dict):
+    """An environment that loses its credential as soon as somebody has read it."""
+
+    def get(self, name, default=None):
+        return self.pop(name, default) if name == "GITHUB_TOKEN" else super().get(name, default)
+
+
 def test_delivery_rejects_a_batch_that_is_guilty_only_as_a_whole():
-    """Where no event is guilty alone but the body is, none of them leaves, and the next batch does."""
-
-    def body_of(texts):
-        words = json.dumps([*({"tool": CREDENTIAL} for _ in texts[2:]), *map(json.loads, texts)])
-        return words.encode()
-
-    bench = Bench(body_of=body_of, batch_size=3).record(*"abcde")
+    """Where no event is guilty alone any more but the batch was, none of them leaves, and the next batch does."""
+    bench = Bench(environ=SeenOnce(GITHUB_TOKEN=PASSWORD), batch_size=3).record("a", PASSWORD, *"cde")
     assert bench.send() is None
     assert bench.sent == ["de"]
     assert bench.fates() == (2, 3, 0, 0, 0)
@@ -415,26 +418,27 @@ def test_delivery_rejects_a_batch_that_is_guilty_only_as_a_whole():
 
 def test_delivery_rejects_a_large_batch_that_is_guilty_only_as_a_whole():
     """So it is with more events than anybody would count by hand: one attempt, and none leaves."""
-
-    def body_of(texts):
-        return json.dumps([{"tool": CREDENTIAL} for _ in texts]).encode()
-
-    bench = Bench(body_of=body_of, batch_size=300, capacity=300).record(*["t"] * 300)
+    tools = [*["t"] * 299, PASSWORD]
+    bench = Bench(environ=SeenOnce(GITHUB_TOKEN=PASSWORD), batch_size=300, capacity=300).record(*tools)
     assert bench.send() is None
     assert bench.sent == []
     assert bench.fates() == (0, 300, 0, 0, 0)
 
 
 def test_delivery_searches_event_by_event_only_what_was_found_guilty():
-    """What the gate let through as it was encoded is settled by its answer, whatever the events hold."""
+    """What the gate let through is settled by its answer, whatever is a credential by then."""
 
-    def body_of(texts):
-        return json.dumps([{"tool": "x"} for _ in texts]).encode()
+    class Learning(ScriptedTransport):
+        def post(self, request):
+            environ["GITHUB_TOKEN"] = PASSWORD
+            return super().post(request)
 
-    bench = Bench(202, 400, body_of=body_of, batch_size=3).record(*[CREDENTIAL] * 6)
+    environ = {}
+    bench = Bench(transport=Learning(400), environ=environ, batch_size=3).record(*["x"] * 2, *[PASSWORD] * 3, "y")
     assert bench.send() is None
-    assert bench.sent == ["xxx", "xxx"]
-    assert bench.fates() == (3, 3, 0, 0, 0)
+    assert bench.sent == [f"xx{PASSWORD}", "y"]
+    assert bench.fates() == (1, 5, 0, 0, 0)
+    assert bench.account.stats().last_error == "nothing was sent: a name holds a credential (env:GITHUB_TOKEN)"
 
 
 # -- the end of the process -------------------------------------------------------------

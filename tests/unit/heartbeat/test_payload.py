@@ -8,7 +8,7 @@ import pytest
 
 from mcptelemetry.counters._activation import ActivationState
 from mcptelemetry.wire import sanitize_client_name
-from mcptelemetry.counters._registry import MCPPROXY_TOOLS, CounterRegistry
+from mcptelemetry.counters import MCPPROXY_TOOLS, CounterRegistry
 from mcptelemetry.environment import EnvMarkers
 from mcptelemetry.heartbeat._features import FeatureFlagSnapshot
 from mcptelemetry.heartbeat._payload import Program, Remembered, build_payload, current_program

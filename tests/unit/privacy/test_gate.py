@@ -333,10 +333,10 @@ def test_gate_shows_the_file_that_took_no_answer():
 def test_gate_passes_renew_and_close_to_its_transport():
     """A forked child, and whoever is done, reach the connections through the gate."""
     way = Way()
-    way.gate.renew()
-    assert (way.transport.renewals, way.transport.closings) == (1, 0)
+    way.gate.after_fork()
+    assert (way.transport.fork_count, way.transport.closings) == (1, 0)
     way.gate.close()
-    assert (way.transport.renewals, way.transport.closings) == (1, 1)
+    assert (way.transport.fork_count, way.transport.closings) == (1, 1)
     assert way.steps == []
     assert way.sent == []
 

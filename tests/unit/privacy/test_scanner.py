@@ -277,7 +277,7 @@ def test_scan_for_pii_searches_what_was_declared_for_credentials_and_tokens(fiel
     token = "ghp_" + "a1" * 12
     check(planted(token))
     violation = refusal(planted(token), ())
-    assert (violation.rule, violation.pattern) == ("invalid_value", "GitHub or GitLab token")
+    assert (violation.rule, violation.pattern) == ("invalid_value", "GitHub token")
 
 
 @pytest.mark.parametrize(
@@ -427,10 +427,14 @@ OPEN_VALUES = {
     "IP address": ["10.0.0.1", "at 192.168.1.17:80", "ip255.255.255.255", "2001:db8::1", "fe80::1", "[::1]",
                    "1:2:3:4:5:6:7:8", "::ffff:10.0.0.1"],
     "URL": ["http://x", "see https://example.org/a", "file:///etc", "https%3A%2F%2Fexample.org", "mailto:a"],
-    "GitHub or GitLab token": ["ghp_" + "a1" * 18, "github_pat_" + "1A" * 11, "glpat-" + "x1" * 10],
-    "OpenAI, Anthropic or Stripe key": ["sk-" + "aB3" * 16, "sk-proj-" + "a_-1" * 10, "sk-ant-api03-" + "Ab1" * 9],
+    "GitHub token": ["ghp_" + "a1" * 18],
+    "GitHub fine-grained token": ["github_pat_" + "1A" * 11],
+    "GitLab token": ["glpat-" + "x1" * 10],
+    "OpenAI key": ["sk-" + "aB3" * 16, "sk-proj-" + "a_-1" * 10],
+    "Anthropic key": ["sk-ant-api03-" + "Ab1" * 9],
     "Slack token": ["xoxb-123456789012-abcdef"],
-    "AWS or Google key": ["AKIA" + "ABCD" * 4, "AIza" + "a1-_" * 9],
+    "AWS access key": ["AKIA" + "ABCD" * 4],
+    "Google API key": ["AIza" + "a1-_" * 9],
     "JSON web token": ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"],
     "Hugging Face token": ["hf_" + "aB" * 17],
     "npm token": ["npm_" + "a1" * 18],
