@@ -195,7 +195,7 @@ if not TYPE_CHECKING:  # or a type checker would take every name, a mistyped one
         if room is None:
             msg = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)
-        from importlib import import_module  # noqa: PLC0415  nothing is loaded before it is asked for
+        from importlib import import_module  # nothing is loaded before it is asked for
 
         value = getattr(import_module(f".{room}", __name__), name)
         globals()[name] = value  # the next look finds it without coming here

@@ -25,7 +25,7 @@ def late_names(door: dict[str, object], names_of_module: Mapping[str, tuple[str,
         if module is None:
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg)
-        from importlib import import_module  # noqa: PLC0415  nothing is loaded before it is asked for
+        from importlib import import_module  # nothing is loaded before it is asked for
 
         value: object = getattr(import_module(f".{module}", package), name)
         door[name] = value  # the next look finds it without coming here

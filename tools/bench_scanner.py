@@ -15,10 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mcptelemetry.privacy._blocked_values import BlockedValue, collect_blocked_values  # noqa: E402  the checkout's own
-from mcptelemetry.privacy._event_names import NameJudge  # noqa: E402
-from mcptelemetry.privacy._scanner import AnonymityViolation, scan_for_pii, scan_text_for_pii  # noqa: E402
-from mcptelemetry.wire import OPEN, TOKEN_SHAPES, Text, check_shape, find_token_shape  # noqa: E402
+from mcptelemetry.privacy._blocked_values import BlockedValue, collect_blocked_values  # the checkout's own
+from mcptelemetry.privacy._event_names import NameJudge
+from mcptelemetry.privacy._scanner import AnonymityViolation, scan_for_pii, scan_text_for_pii
+from mcptelemetry.wire import OPEN, TOKEN_SHAPES, Text, check_shape, find_token_shape
 
 SLOW_SECS = 0.1
 OPEN_TABLE = {"text": Text(OPEN, r"[\s\S]*", 20_000_000, "anything")}

@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mcptelemetry.config import load_config  # noqa: E402  the checkout's own
-from mcptelemetry.errors import ConfigError  # noqa: E402
+from mcptelemetry.config import load_config  # the checkout's own
+from mcptelemetry.errors import ConfigError
 
 SIZES = (15_000, 30_000, 60_000)
 

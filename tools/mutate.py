@@ -123,7 +123,7 @@ def mutants_that_fail_open(source: str) -> Iterator[Mutant]:
                 yield Mutant(f"FailOpen_{new}", handler.lineno, _replace(source, old, old, new))
 
 
-def _turned_around(node: ast.AST) -> Optional[tuple[ast.AST, str]]:  # noqa: UP045  3.9
+def _turned_around(node: ast.AST) -> Optional[tuple[ast.AST, str]]:
     """Return the part of *node* to be replaced, and by what, or None."""
     if isinstance(node, (ast.Return, ast.Assign)):
         value = node.value

@@ -158,7 +158,7 @@ class FaultyCollector:
 def be_host(url: str, secs: float, rate: int) -> int:
     """Record at an even pace, say how much memory that takes, and deliver what is left."""
     sys.path.insert(0, str(FORK_HOST.parent))
-    import host  # noqa: PLC0415  only the child is a host
+    import host  # only the child is a host
 
     pipeline, record = host.make_pipeline(
         url, batch_size=500, batch_interval_secs=1, offline_queue_max=500_000, compression="gzip"

@@ -56,7 +56,7 @@ class Console:
         """Print the lines of *text* as a result."""
         self.out.write(printable(text, keep=_LINES) + "\n")
 
-    def say_json(self, document: Any) -> None:  # noqa: ANN401  any JSON document
+    def say_json(self, document: Any) -> None:  # any JSON document
         """Print *document* as indented JSON, as a result."""
         self.say_lines(json.dumps(document, indent=2, ensure_ascii=False))
 

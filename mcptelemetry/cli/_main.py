@@ -145,7 +145,7 @@ class _Parser(argparse.ArgumentParser):
 
     console: Console
 
-    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401  argparse's own
+    def _print_message(self, message: str, file: Any = None) -> None:  # argparse's own
         stream = self.console.err if file is sys.stderr else self.console.out
         stream.write(printable(message, keep="\n"))
         stream.flush()
@@ -217,9 +217,10 @@ def _usable_streams(console: Console) -> Iterator[Console]:
     """Give *console* with streams that take every character and are there even when they were closed."""
     with contextlib.ExitStack() as opened:
         streams = []
-        for stream in (console.out, console.err):
+        for given in (console.out, console.err):
+            stream = given
             if stream is None:  # closed when we were started
-                stream = opened.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PLW2901
+                stream = opened.enter_context(open(os.devnull, "w", encoding="utf-8"))
             elif isinstance(stream, io.TextIOWrapper):
                 # A file's name, or a stranger's word, may hold what the terminal's encoding cannot.
                 stream.reconfigure(errors="backslashreplace")

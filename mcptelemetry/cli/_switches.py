@@ -141,7 +141,7 @@ def _judge(switches: Switches, application: Application | None, console: Console
     return _Standing(str(decision.mode), decision.reason, decision.row, leaving)
 
 
-def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemetry, or its silent twin
+def _running_application(telemetry: Any) -> _Subject:  # a Telemetry, or its silent twin
     status = telemetry.status()
     files = status["files"]
     return _Subject(

@@ -25,7 +25,7 @@ def check_version(version: object) -> str:
     return version
 
 
-def check_notice(notice: Any) -> Callable[[str], bool] | None:  # noqa: ANN401  unknown until here
+def check_notice(notice: Any) -> Callable[[str], bool] | None:  # unknown until here
     """Return *notice*; `TypeError` when it is no function."""
     if notice is not None and not callable(notice):
         msg = f"notice must be a function that takes a text and returns a bool, not {type(notice).__name__}"
@@ -53,7 +53,7 @@ def check_edition(edition: object) -> str:
     return edition
 
 
-def check_flags(flags: Any) -> Any:  # noqa: ANN401  a mapping or a function, unknown until here
+def check_flags(flags: Any) -> Any:  # a mapping or a function, unknown until here
     """Return *flags*; `TypeError` or `ValueError` when it is no mapping of names to booleans."""
     if flags is None or callable(flags):
         return flags

@@ -93,7 +93,7 @@ class Telemetry(Streams):
         command: str | None = None,
         data_dir: str | None = None,
         environ: Mapping[str, str] | None = None,
-        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        clock: Union[Clock, Callable[[], float], None] = None,
         transport: Transport | None = None,
     ) -> None:
         sink = check_notice(notice)
@@ -264,7 +264,7 @@ class Telemetry(Streams):
         self, function: None = None, /, *, name: str | None = None, routing_decision: str = "local_only"
     ) -> Callable[[_Callable], _Callable]: ...
     def tool(
-        self, function: Any = None, /, *, name: str | None = None, routing_decision: str = "local_only"  # noqa: ANN401  overloaded
+        self, function: Any = None, /, *, name: str | None = None, routing_decision: str = "local_only"
     ) -> Any:
         """
         Record every call of the decorated function as a tool invocation.

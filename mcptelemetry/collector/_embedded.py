@@ -175,7 +175,7 @@ class EmbeddedServer:
                 wasyncore.dispatcher.close(dispatcher)
 
 
-def _shut(sock: Any) -> None:  # noqa: ANN401  a socket, or what waitress put in its place
+def _shut(sock: Any) -> None:  # a socket, or what waitress put in its place
     """End the connection itself: a forked child may hold the same socket and keep it alive."""
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)

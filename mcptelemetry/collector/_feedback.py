@@ -50,7 +50,7 @@ def read_feedbacks(store: SqliteStore) -> list[dict[str, Any]]:
     with store.reading() as connection:
         if not require_readable(connection):
             return []
-        rows = connection.execute(f"SELECT {', '.join(columns)} FROM feedback ORDER BY seq").fetchall()  # noqa: S608
+        rows = connection.execute(f"SELECT {', '.join(columns)} FROM feedback ORDER BY seq").fetchall()  # noqa: S608  our own words
     return [{**dict(zip(columns, row)), "context": json.loads(row[-1])} for row in rows]
 
 

@@ -160,7 +160,7 @@ def write_mode(
     if before is not None and before.since and before == ModeRecord(wanted, before.since, events=events):
         return before
     record = ModeRecord(wanted, _since(clock(), before), events=events)
-    import tomli_w  # noqa: PLC0415  only the commands write
+    import tomli_w  # only the commands write
 
     # The mode comes first: a file that is cut off after it still says the same.
     words = {"mode": record.mode.value, "events": record.events, "since": record.since}

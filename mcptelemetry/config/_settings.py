@@ -276,7 +276,7 @@ def _warning(document: Document, table: str, name: str) -> str:
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
-    import difflib  # noqa: PLC0415  only for a person who made a slip
+    import difflib  # only for a person who made a slip
 
     return next(iter(difflib.get_close_matches(name[:60].lower(), known, 1)), "")
 
@@ -289,6 +289,6 @@ def _shown(value: object) -> str:
         return "a larger number" if value > 0 else "a negative one"  # too many digits cannot even be printed
     if isinstance(value, (str, int, float)):
         text = repr(value)
-        return text if len(text) <= 40 else f"{text[:36]}..."  # noqa: PLR2004  a line's worth
+        return text if len(text) <= 40 else f"{text[:36]}..."  # a line's worth
     names = {"dict": "a table", "list": "a list"}
     return names.get(type(value).__name__, f"a {type(value).__name__}")

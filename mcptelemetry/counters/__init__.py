@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         ActivationStore,
         clear_installer_pending,
         is_installer_pending,
-        read_state,
     )
     from ._flusher import CounterFlusher
     from ._snapshot import DoctorCounts, RegistrySnapshot
@@ -55,7 +54,6 @@ __all__ = [
     "clear_installer_pending",
     "is_installer_pending",
     "parse_client_surface",
-    "read_state",
     "sanitize_client_name",
 ]
 
@@ -70,7 +68,6 @@ if not TYPE_CHECKING:
                 "ActivationStore",
                 "clear_installer_pending",
                 "is_installer_pending",
-                "read_state",
             ),
             "_flusher": ("CounterFlusher",),
             "_snapshot": ("DoctorCounts", "RegistrySnapshot"),

@@ -1,7 +1,7 @@
 """
 Coarse names for numbers: what a maintainer needs to know and nobody can be told apart by.
 
-A number that is none, or is negative, falls into the lowest bucket: a wrong count must cost
+An invalid number, or a negative one, falls into the lowest bucket: a wrong count must cost
 neither the document nor the host.
 """
 

@@ -59,7 +59,7 @@ def add_counts(connection: sqlite3.Connection, counts: Mapping[CounterKey, int])
         [(kind, name, detail) for kind, name, detail in counts],
     )
     connection.executemany(
-        f"UPDATE usage_counters SET count = min({_SOUND_COUNT} + ?, {COUNT_MAX})"  # noqa: S608  constants
+        f"UPDATE usage_counters SET count = min({_SOUND_COUNT} + ?, {COUNT_MAX})"
         " WHERE sum = 0 AND kind = ? AND name = ? AND detail = ?",
         [(min(count, COUNT_MAX), kind, name, detail) for (kind, name, detail), count in counts.items()],
     )
@@ -72,11 +72,12 @@ def _bounded(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -
     known = read_counts(connection, OPEN)
     folded: Counts = {}
     for key, count in counts.items():
+        into = key
         if key not in known and key.kind == Kind.REST:
-            key = key._replace(name=f"{key.name.split()[0]} {UNMATCHED}")  # noqa: PLW2901  the same count
+            into = key._replace(name=f"{key.name.split()[0]} {UNMATCHED}")
         elif key not in known and key.kind == Kind.DOCTOR:
-            key = key._replace(name=OTHER)  # noqa: PLW2901  likewise
-        folded[key] = folded.get(key, 0) + count
+            into = key._replace(name=OTHER)
+        folded[into] = folded.get(into, 0) + count
     return folded
 
 
@@ -99,12 +100,12 @@ def has_counts(connection: sqlite3.Connection, which: int) -> bool:
 
 def freeze_counts(connection: sqlite3.Connection) -> None:
     """Make the open sum the frozen one; there must be none."""
-    connection.execute(f"UPDATE usage_counters SET sum = {FROZEN} WHERE sum = {OPEN}")  # noqa: S608  constants
+    connection.execute(f"UPDATE usage_counters SET sum = {FROZEN} WHERE sum = {OPEN}")
 
 
 def settle_counts(connection: sqlite3.Connection) -> None:
     """Forget the frozen sum."""
-    connection.execute(f"DELETE FROM usage_counters WHERE sum = {FROZEN}")  # noqa: S608  a constant
+    connection.execute(f"DELETE FROM usage_counters WHERE sum = {FROZEN}")
 
 
 def erase_counts(connection: sqlite3.Connection) -> None:

@@ -108,7 +108,7 @@ class CounterRegistry:
         try:
             if self._summon is not None:
                 self._summon()
-        except Exception:  # noqa: BLE001  counting never hurts the host
+        except Exception:  # counting never hurts the host
             return
 
     def declare_tool(self, name: str) -> bool:
@@ -131,7 +131,7 @@ class CounterRegistry:
         """Count one request from *surface*; one that is not known counts as `Surface.UNKNOWN`."""
         try:
             numbers = self._of_surface.get(surface)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             numbers = None
         next(self._of_surface["unknown"] if numbers is None else numbers)
         if self.is_unattended:
@@ -141,7 +141,7 @@ class CounterRegistry:
         """Count one call of the built-in tool *name*; a name that was not declared is dropped."""
         try:
             numbers = self._of_tool.get(name)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             return
         if numbers is not None:
             next(numbers)
@@ -158,7 +158,7 @@ class CounterRegistry:
         """Count one call: a built-in tool's when *tool* is one and there is no *upstream*, else an upstream's."""
         try:
             numbers = self._of_tool.get(tool) if upstream is None else None
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             numbers = None
         next(self._upstream if numbers is None else numbers)
         if self.is_unattended:
@@ -172,7 +172,7 @@ class CounterRegistry:
         """Count one error of *category*; one that is not known is dropped."""
         try:
             numbers = self._of_error.get(category)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             return
         if numbers is not None:
             next(numbers)
@@ -191,7 +191,7 @@ class CounterRegistry:
             numbers = self._of_request.get((method, template, status_class))
             if numbers is None:
                 numbers = self._learn_request(method, template, status_class)
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             return
         if numbers is not None:
             next(numbers)
@@ -208,7 +208,7 @@ class CounterRegistry:
         try:
             for result in results:
                 self._record_check(result)
-        except Exception:  # noqa: BLE001  a host's objects may do anything when looked at
+        except Exception:  # a host's objects may do anything when looked at
             return
 
     def record_anonymity_violation(self) -> None:
@@ -284,7 +284,7 @@ class CounterRegistry:
             name, passed = result.name, bool(result.passed)
             if not isinstance(name, str) or not IDENTIFIER.holds(name):
                 return
-        except Exception:  # noqa: BLE001  one broken result costs itself, not the others
+        except Exception:  # one broken result costs itself, not the others
             return
         with self._lock:
             if name not in self._doctor_checks:

@@ -67,7 +67,7 @@ def looks_like_template(template: str) -> bool:
 
 
 def check_routes(routes: Iterable[str]) -> frozenset[str]:
-    """Return the application's own templates; `TypeError` or `ValueError` for what can be none."""
+    """Return the application's own templates; `TypeError` or `ValueError` for one that is invalid."""
     if isinstance(routes, (str, bytes)):
         msg = f"routes={routes!r} is one string; give a list of templates such as ['/api/v1/servers']"
         raise TypeError(msg)

@@ -25,10 +25,10 @@ class ValueTable:
     def __init__(self, name: str) -> None:
         # As bytes when it is text: damaged text could not even be fetched.
         value = "CASE typeof(value) WHEN 'text' THEN CAST(value AS BLOB) ELSE value END"
-        self._select = f"SELECT typeof(value), {value} FROM {name} WHERE name = ?"  # noqa: S608  own constants
-        self._insert = f"INSERT OR REPLACE INTO {name} (name, value) VALUES (?, ?)"  # noqa: S608  likewise
-        self._delete = f"DELETE FROM {name} WHERE name = ?"  # noqa: S608  likewise
-        self._delete_all = f"DELETE FROM {name}"  # noqa: S608  likewise
+        self._select = f"SELECT typeof(value), {value} FROM {name} WHERE name = ?"
+        self._insert = f"INSERT OR REPLACE INTO {name} (name, value) VALUES (?, ?)"
+        self._delete = f"DELETE FROM {name} WHERE name = ?"
+        self._delete_all = f"DELETE FROM {name}"
 
     def write(self, connection: sqlite3.Connection, name: str, value: str | float) -> None:
         """Remember *value* under *name*."""

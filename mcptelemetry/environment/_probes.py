@@ -83,7 +83,7 @@ def linux_process_name(pid: int) -> str:
         return comm.read().strip()
 
 
-def darwin_process_name(pid: int, system: Any = None) -> str:  # noqa: ANN401  a ctypes library
+def darwin_process_name(pid: int, system: Any = None) -> str:  # a ctypes library
     """Return the name of process *pid* from macOS's own library; empty when it may not be seen."""
     if pid == 1:
         return "launchd"  # by definition, and its name is not shown to ordinary users
@@ -95,7 +95,7 @@ def darwin_process_name(pid: int, system: Any = None) -> str:  # noqa: ANN401  a
     return name.value.decode("utf-8", "replace")
 
 
-def windows_process_name(pid: int, kernel: Any = None) -> str:  # noqa: ANN401  a ctypes library
+def windows_process_name(pid: int, kernel: Any = None) -> str:  # a ctypes library
     """Return the file name of process *pid*'s program on Windows; empty when it may not be seen."""
     import ctypes
 

@@ -92,8 +92,8 @@ class TelemetryBuffer(RowQueue):
     def record(self, event: TelemetryEvent) -> None:
         """Add *event*; anything else is counted as invalid. Drops the oldest when full."""
         try:
-            self.add(event._shape, event.latency_ms, event.timestamp_secs, event.id)  # noqa: SLF001  a property would cost as much as the rest
-        except Exception:  # noqa: BLE001  recording never hurts the host
+            self.add(event._shape, event.latency_ms, event.timestamp_secs, event.id)  # a property would cost as much as the rest
+        except Exception:  # recording never hurts the host
             self._invalid.add_one()
 
     def add(
@@ -141,13 +141,13 @@ class TelemetryBuffer(RowQueue):
         self._is_complaint_taken = True
         return self._complaint
 
-    def drain(self, max: int) -> list[TelemetryEvent]:  # noqa: A002  the contract's name
+    def drain(self, max: int) -> list[TelemetryEvent]:  # `max`: the contract's name
         """Take up to *max* events from the front, in one step; each has an id."""
         with self._moving:
             rows = self._take(max)
         process = self.process
         return [
-            TelemetryEvent._of(shape, latency_ms, seconds, own_id or f"{process}-{number}")  # noqa: SLF001
+            TelemetryEvent._of(shape, latency_ms, seconds, own_id or f"{process}-{number}")
             for shape, latency_ms, seconds, own_id, number in rows
         ]
 

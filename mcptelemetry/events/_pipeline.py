@@ -88,7 +88,7 @@ class TelemetryPipeline:
         app: str | None = None,
         version: str | None = None,
         environ: Mapping[str, str] | None = None,
-        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        clock: Union[Clock, Callable[[], float], None] = None,
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = random.uniform,

@@ -127,7 +127,7 @@ class Recorder:
                 next(numbers)
                 if counter.is_unattended:
                     counter.wake()
-        except Exception:  # noqa: BLE001  recording never hurts the host
+        except Exception:  # recording never hurts the host
             self._complain((*given, was_fallback), latency_ms)
 
     def count_invalid(self, argument: str | None = None) -> None:
@@ -170,16 +170,16 @@ class Recorder:
     def _complain(self, given: tuple[object, ...], latency_ms: object) -> None:
         try:
             argument = _bad_argument(given, latency_ms)
-        except Exception:  # noqa: BLE001  it may fail again at whatever failed before
+        except Exception:  # it may fail again at whatever failed before
             argument = None
         try:
             self.count_invalid(argument)
-        except Exception:  # noqa: BLE001  it may wake somebody, which may fail
+        except Exception:  # it may wake somebody, which may fail
             return
 
 
 def _bad_argument(given: tuple[object, ...], latency_ms: object) -> str | None:
-    """Return the name of the argument that does not fit, None when it was none of them."""
+    """Return the name of the argument that does not fit, None when all of them fit."""
     try:
         check_shape(*given)
     except ValueError as error:
@@ -192,7 +192,7 @@ def _bad_argument(given: tuple[object, ...], latency_ms: object) -> str | None:
 
 
 def _rounded(latency_ms: object) -> int:
-    """Return whole milliseconds; `ValueError` for what are none (a bool is an int, but no latency)."""
+    """Return whole milliseconds; `ValueError` for any other value (a bool is an int, but no latency)."""
     if isinstance(latency_ms, float) and isfinite(latency_ms):
         return round(latency_ms)
     if type(latency_ms) is not int:

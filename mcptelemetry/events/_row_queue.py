@@ -70,10 +70,10 @@ class RowQueue:
         self._sweeps = AtomicCounter(is_locked=False)  # let go by the slack
         self._drained = AtomicCounter(is_locked=False)  # guarded by _moving: taken with drain()
         self._returned = AtomicCounter(is_locked=False)  # guarded by _moving: given back after that
-        self._settled = AtomicCounter(is_locked=False)  # guarded by _moving: checked_out, and gone on
+        self._settled = AtomicCounter(is_locked=False)  # guarded by _moving: checked out, and gone on
         self._checked_out: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
 
-    def check_out(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
+    def check_out(self, max: int) -> list[EventRow]:  # `max` as in `drain()`
         """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
         with self._moving:
             self._checked_out.extend(self._pop(max))

@@ -26,7 +26,7 @@ class EventsTarget(NamedTuple):
     auth: TelemetryAuth
     is_operators: bool
     source: str
-    bearer_variable: Optional[str] = None  # noqa: UP045  evaluated on Python 3.9
+    bearer_variable: Optional[str] = None
 
 
 def find_target(installation: Installation) -> EventsTarget | None:

@@ -92,7 +92,7 @@ class TelemetryUploader:
         compression: CompressionWord | None = None,
         app: str | None = None,
         environ: Mapping[str, str] | None = None,
-        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        clock: Union[Clock, Callable[[], float], None] = None,
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
@@ -105,7 +105,7 @@ class TelemetryUploader:
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             msg = f"timeout must be a number of seconds, not {type(timeout).__name__}"
             raise TypeError(msg)
-        if not 0 < timeout <= 3600:  # noqa: PLR2004  an hour; also refuses NaN
+        if not 0 < timeout <= 3600:  # an hour; also refuses NaN
             msg = f"timeout={timeout!r} is not usable: give seconds, more than 0 and at most 3600"
             raise ValueError(msg)
         if compression not in (None, "gzip"):
@@ -116,7 +116,7 @@ class TelemetryUploader:
         if compression is not None:
             # Only for those who ask for it, and not in the worker: a fork in the middle of an
             # import there would leave the child with a module lock that nobody lets go of.
-            import gzip  # noqa: PLC0415
+            import gzip
 
             self._compress = partial(gzip.compress, compresslevel=6)
         self._token = (auth or TelemetryAuth()).bearer_token

@@ -45,7 +45,7 @@ class FeedbackService:
         transport: Transport,
         context: Callable[[], FeedbackContext],
         blocked_values: Iterable[BlockedValue] = (),
-        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        clock: Union[Clock, Callable[[], float], None] = None,
         limiter: RateLimiter | None = None,
     ) -> None:
         self._app = app

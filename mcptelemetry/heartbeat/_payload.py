@@ -62,10 +62,10 @@ class Remembered(NamedTuple):
     """What the machine remembers of this installation; ids are `ZERO_ID` when none was drawn."""
 
     anonymous_id: str = ZERO_ID
-    anonymous_id_created_at: Union[str, None] = None  # noqa: UP007  3.9
+    anonymous_id_created_at: Union[str, None] = None
     heartbeat_id: str = ZERO_ID
     previous_version: str = ""
-    last_startup_outcome: Union[StartupOutcome, str, None] = None  # noqa: UP007  3.9
+    last_startup_outcome: Union[StartupOutcome, str, None] = None
     is_installer_pending: bool = False
 
 

@@ -147,7 +147,7 @@ class _Question:
         self.answer: Any = None
 
     def put(self) -> None:
-        """Ask; an answer that is none leaves the question open."""
+        """Ask; an invalid answer leaves the question open."""
         try:
             self.answer = self._accept(self._ask())
             self.is_answered = self.answer is not None

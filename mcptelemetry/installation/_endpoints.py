@@ -25,8 +25,8 @@ class OperatorsEndpoint(NamedTuple):
     """
 
     endpoint: str
-    variable: Optional[str]  # noqa: UP045  evaluated on Python 3.9
-    token_variable: Optional[str]  # noqa: UP045
+    variable: Optional[str]
+    token_variable: Optional[str]
 
 
 def find_operators_endpoint(

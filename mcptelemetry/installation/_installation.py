@@ -49,7 +49,7 @@ class Installation:
         *,
         data_dir: str | None = None,
         environ: Mapping[str, str] | None = None,
-        clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
+        clock: Union[Clock, Callable[[], float], None] = None,
         transport: Transport | None = None,
     ) -> None:
         self.application: Application = application

@@ -29,10 +29,10 @@ __all__ = ["Surroundings", "SurroundingsReader"]
 class Surroundings(NamedTuple):
     """What kind of place this process runs in; None for what could not be found out."""
 
-    env_kind: Optional[EnvKind] = None  # noqa: UP045  evaluated on Python 3.9
-    env_markers: Optional[EnvMarkers] = None  # noqa: UP045
-    launch_source: Optional[LaunchSource] = None  # noqa: UP045
-    autostart_enabled: Optional[bool] = None  # noqa: UP045
+    env_kind: Optional[EnvKind] = None
+    env_markers: Optional[EnvMarkers] = None
+    launch_source: Optional[LaunchSource] = None
+    autostart_enabled: Optional[bool] = None
 
 
 class SurroundingsReader:

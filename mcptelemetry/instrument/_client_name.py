@@ -45,5 +45,5 @@ def _member(thing: Any, spellings: tuple[str, ...]) -> Any:
 def _look(thing: Any, name: str) -> Any:
     try:
         return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
-    except Exception:  # noqa: BLE001  a server's object may do anything when looked at
+    except Exception:  # a server's object may do anything when looked at
         return None

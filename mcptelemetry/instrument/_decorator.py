@@ -52,7 +52,7 @@ def instrument_callable(function: _Callable, begin: Callable[[], Invocation]) ->
 
 
 def _wrap_function(function: Callable[..., Any], begin: Callable[[], Invocation]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  any function
+    def call(*args: Any, **kwargs: Any) -> Any:  # any function
         with begin() as invocation:
             result = function(*args, **kwargs)
             if is_error_result(result):
@@ -63,7 +63,7 @@ def _wrap_function(function: Callable[..., Any], begin: Callable[[], Invocation]
 
 
 def _wrap_generator(function: Callable[..., Any], begin: Callable[[], Invocation]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  any function
+    def call(*args: Any, **kwargs: Any) -> Any:  # any function
         with begin() as invocation:
             result = yield from function(*args, **kwargs)
             if is_error_result(result):
@@ -74,7 +74,7 @@ def _wrap_generator(function: Callable[..., Any], begin: Callable[[], Invocation
 
 
 def _wrap_coroutine(function: Callable[..., Any], begin: Callable[[], Invocation]) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  any function
+    async def call(*args: Any, **kwargs: Any) -> Any:  # any function
         with begin() as invocation:
             result = await function(*args, **kwargs)
             if is_error_result(result):
@@ -85,7 +85,7 @@ def _wrap_coroutine(function: Callable[..., Any], begin: Callable[[], Invocation
 
 
 def _wrap_async_generator(function: Callable[..., Any], begin: Callable[[], Invocation]) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  any function
+    async def call(*args: Any, **kwargs: Any) -> Any:  # any function
         with begin():
             source = function(*args, **kwargs)
             try:
@@ -95,7 +95,7 @@ def _wrap_async_generator(function: Callable[..., Any], begin: Callable[[], Invo
                         sent = yield item
                     except GeneratorExit:
                         raise
-                    except BaseException as error:  # noqa: BLE001  handed on, as `yield from` would
+                    except BaseException as error:  # handed on, as `yield from` would
                         item = await source.athrow(error)
                     else:
                         item = await source.asend(sent)

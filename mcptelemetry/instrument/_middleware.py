@@ -54,7 +54,7 @@ class McpMiddleware:
         self._known_names: set[str] = set()
         self._known_clients: set[str] = set()
 
-    async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+    async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
         """Pass the message on; `mcp` 2.x calls its server middleware so, and fastmcp the whole of its own."""
         method = getattr(ctx, "method", None)
         # None is a notification, which nobody answers; a context without the attribute cannot
@@ -68,17 +68,17 @@ class McpMiddleware:
             self._meet(ctx)
         return result
 
-    async def on_call_tool(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+    async def on_call_tool(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
         """Pass a call on; the signature is that of fastmcp's middleware."""
         return await self._call(_called_name(context), context, call_next)
 
-    async def on_list_tools(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+    async def on_list_tools(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
         """Pass a listing on and remember the names declared in it, for fastmcp."""
         result = await call_next(context)
         self._learn(result)
         return result
 
-    async def _call(self, name: str, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401  the server's types
+    async def _call(self, name: str, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
         self._meet(ctx)
         self._on_request()
         is_known = name in self._known_names or self._is_declared(name)

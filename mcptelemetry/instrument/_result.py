@@ -20,5 +20,5 @@ def result_type(result: object) -> object:
 def _member(result: object, name: str) -> object:
     try:
         return result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
-    except Exception:  # noqa: BLE001  a host's object may do anything when looked at
+    except Exception:  # a host's object may do anything when looked at
         return None

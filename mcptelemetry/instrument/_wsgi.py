@@ -92,7 +92,7 @@ class SurfaceMiddleware:
                 counted.append(status_class)
                 self._registry.record_rest_request(method, template, status_class)
 
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:  # noqa: ANN401  WSGI's own
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:  # WSGI's own
             written = start_response(status, headers, *error)
             count(f"{status[:1]}xx")
             return written
@@ -108,7 +108,7 @@ class SurfaceMiddleware:
             return None
         try:
             template = self._route(environ)
-        except Exception:  # noqa: BLE001  a host's function may do anything
+        except Exception:  # a host's function may do anything
             return UNMATCHED
         return template if isinstance(template, str) else UNMATCHED
 
@@ -117,7 +117,7 @@ def surface_headers(app: str, surface: Surface | SurfaceWord, version: str) -> d
     """
     Return the header by which a client of *app* says where its requests come from.
 
-    Raises `ValueError` for an *app* or *surface* that is none, or a *version* that cannot
+    Raises `ValueError` for an invalid *app* or *surface*, or a *version* that cannot
     stand in a header.
     """
     if not isinstance(version, str) or not version.isascii() or not version.isprintable():

@@ -168,7 +168,7 @@ class Gate:
     def _judge(self, url: str, answer: Answer, secret: str | None, answer_max_bytes: int) -> SendResult:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
-        if 300 <= answer.status < 400:  # noqa: PLR2004  a class of statuses
+        if 300 <= answer.status < 400:  # a class of statuses
             target = _without(secret, _redirect_target(answer.headers.get("location", "")))
             message += f" (a redirect to {target}, which is not followed)"
         else:

@@ -48,11 +48,11 @@ class FirstRunNotice(NamedTuple):
 
     application: Application
     memory: Memory
-    heartbeat_endpoint: Optional[str]  # noqa: UP045  evaluated on Python 3.9
-    events_endpoint: Optional[str]  # noqa: UP045
-    sink: Optional[NoticeSink]  # noqa: UP045
-    command: Optional[str]  # noqa: UP045
-    data_dir: Optional[str]  # noqa: UP045
+    heartbeat_endpoint: Optional[str]
+    events_endpoint: Optional[str]
+    sink: Optional[NoticeSink]
+    command: Optional[str]
+    data_dir: Optional[str]
     may_show: Callable[[], bool]
 
     @property
@@ -80,7 +80,7 @@ class HasNotice(Protocol):
 
 
 def maybe_print_first_run_notice(
-    telemetry_or_service: Union[HasNotice, FirstRunNotice], stream: TextIO | None = None  # noqa: UP007  3.9
+    telemetry_or_service: Union[HasNotice, FirstRunNotice], stream: TextIO | None = None
 ) -> bool:
     """
     Show the notice if it is due, and return whether it was shown by this call.

@@ -24,8 +24,8 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
     if text.isascii() and text.isdigit():
         return min(float(text.lstrip("0")[:9] or 0), DAY_SECS)
     # Rarely needed, and slow to load.
-    from datetime import timezone  # noqa: PLC0415
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+    from datetime import timezone
+    from email.utils import parsedate_to_datetime
 
     try:
         date = parsedate_to_datetime(text)

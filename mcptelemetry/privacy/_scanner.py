@@ -96,7 +96,7 @@ def find_blocked_prefix(text: str) -> str | None:
     return Layers(text).find_prefix()
 
 
-def _judge(judge: Any, *arguments: Any) -> AnonymityViolation | None:  # noqa: ANN401  passed through
+def _judge(judge: Any, *arguments: Any) -> AnonymityViolation | None:  # passed through
     """
     Return what *judge* finds; an error inside it is a violation too.
 

@@ -62,7 +62,7 @@ _REASON_OF_ROW = {1: EnvDisabledReason.DO_NOT_TRACK, 2: EnvDisabledReason.CI, 3:
 
 
 def is_disabled_by_env(
-    environ: Mapping[str, str], *, app: Union[str, Application]  # noqa: UP007  3.9
+    environ: Mapping[str, str], *, app: Union[str, Application]
 ) -> tuple[bool, EnvDisabledReason]:
     """
     Return whether the environment switches *app* off, and which row of it does (rows 1 to 3).

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from ._identity import Identity, renew_identity
 from ._memory import DATABASE_FILE, Memory, NoticeMark, Picture
-from ._sent import SENT_MAX, SentDocument, keep_sent, read_sent
-from ._values import format_moment, parse_moment, read_value, write_value
+from ._sent import SentDocument, keep_sent
+from ._values import format_moment, parse_moment, write_value
 
 __all__ = [
     "DATABASE_FILE",
-    "SENT_MAX",
     "Identity",
     "Memory",
     "NoticeMark",
@@ -18,8 +17,6 @@ __all__ = [
     "format_moment",
     "keep_sent",
     "parse_moment",
-    "read_sent",
-    "read_value",
     "renew_identity",
     "write_value",
 ]

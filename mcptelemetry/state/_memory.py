@@ -60,15 +60,15 @@ class Picture(NamedTuple):
     Moments are Unix seconds. *profile* is what the author set up, as of the last start. *failure* says why the look failed; all else is None then.
     """
 
-    identity: Optional[Identity] = None  # noqa: UP045  evaluated on Python 3.9
-    notice: Optional[NoticeMark] = None  # noqa: UP045
-    last_reported_version: Optional[str] = None  # noqa: UP045
-    last_startup_outcome: Optional[StartupOutcome] = None  # noqa: UP045
-    last_success_at: Optional[float] = None  # noqa: UP045
-    last_error: Optional[str] = None  # noqa: UP045
-    last_error_at: Optional[float] = None  # noqa: UP045
+    identity: Optional[Identity] = None
+    notice: Optional[NoticeMark] = None
+    last_reported_version: Optional[str] = None
+    last_startup_outcome: Optional[StartupOutcome] = None
+    last_success_at: Optional[float] = None
+    last_error: Optional[str] = None
+    last_error_at: Optional[float] = None
     profile: Mapping[str, str] = MappingProxyType({})
-    failure: Optional[StorageFailure] = None  # noqa: UP045
+    failure: Optional[StorageFailure] = None
 
 
 class Memory:

@@ -33,7 +33,7 @@ class AppendTransport:
     def __init__(self) -> None:
         # Here and not in the worker, where a fork could cut the import in two for the child.
         with contextlib.suppress(ImportError):
-            import fcntl  # noqa: F401, PLC0415  absent on Windows
+            import fcntl  # noqa: F401  only to have it loaded; absent on Windows
 
     def post(self, request: Request) -> Answer:
         """
@@ -71,7 +71,7 @@ def _path_of(url: str) -> str:
     path = urlsplit(url).path
     if os.name != "nt":
         return unquote(path)
-    from urllib.request import url2pathname  # noqa: PLC0415  it loads http.client
+    from urllib.request import url2pathname  # it loads http.client
 
     return url2pathname(path)
 
@@ -107,7 +107,7 @@ def _alone_in(descriptor: int, timeout_secs: float) -> Iterator[bool]:
     Raises `NoAnswer` when another one holds it for longer than *timeout_secs*.
     """
     try:
-        import fcntl  # noqa: PLC0415  absent on Windows
+        import fcntl  # absent on Windows
     except ImportError:
         yield False
         return

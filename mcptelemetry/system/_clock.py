@@ -42,7 +42,7 @@ class _CallableClock:
         self.time = read
 
 
-def as_clock(given: Union[Clock, Callable[[], float], None]) -> Clock:  # noqa: UP007  3.9
+def as_clock(given: Union[Clock, Callable[[], float], None]) -> Clock:
     """
     Return *given* as a `Clock`: None is the machine's, a function gives the wall time.
 

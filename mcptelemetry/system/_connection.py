@@ -72,7 +72,7 @@ class Letter(bytes):
         self.has_answer_begun = True
 
 
-def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urllib3's connection classes
+def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connection classes
     """Return *connection_class* with a head, a question and a deadline of ours."""
 
     class Guarded(connection_class):  # type: ignore[misc]  # urllib3's class is Any to us
@@ -88,7 +88,7 @@ def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urll
             # Python 3.9 leaves that to the garbage collector, and the socket with it.
             answers: list[_DeadlineResponse] = []
 
-            def answer(*args: Any, **options: Any) -> _DeadlineResponse:  # noqa: ANN401  http.client's signature
+            def answer(*args: Any, **options: Any) -> _DeadlineResponse:  # http.client's signature
                 answers.append(_DeadlineResponse(*args, **options))
                 return answers[-1]
 
@@ -101,13 +101,13 @@ def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urll
                 for one in answers:
                     one.close()
 
-        def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002  http.client's signature
+        def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:  # http.client's signature
             # The head as it was composed above us is let go: some of it may be a stranger's.
             del self._buffer[:]
             if message_body is not None:
                 self.send(message_body)
 
-        def send(self, data: Any) -> None:  # noqa: ANN401  http.client's signature
+        def send(self, data: Any) -> None:  # http.client's signature
             if self._is_tunnelling:
                 self.sock.sendall(data)
             elif isinstance(data, Letter):
@@ -135,7 +135,7 @@ def guard_connection(connection_class: Any) -> Any:  # noqa: ANN401  one of urll
                 sock.sendall(letter.head + block if start == 0 else block)
             sock.settimeout(secs)
 
-        def getresponse(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  urllib3's signature
+        def getresponse(self, *args: Any, **options: Any) -> Any:  # urllib3's signature
             response = super().getresponse(*args, **options)
             self._answers_count += 1
             return response
@@ -155,7 +155,7 @@ def _left_until(ends_at: float) -> float:
 class _DeadlineReader(io.RawIOBase):
     """Reads a socket's bytes until a moment that all reads share."""
 
-    def __init__(self, sock: Any, secs: float, note_answer: Callable[[], None] | None) -> None:  # noqa: ANN401  plain or TLS socket
+    def __init__(self, sock: Any, secs: float, note_answer: Callable[[], None] | None) -> None:  # plain or TLS socket
         self._sock = sock
         self._ends_at = time.monotonic() + secs
         self._note_answer = note_answer
@@ -165,7 +165,7 @@ class _DeadlineReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401  any writable buffer
+    def readinto(self, buffer: Any) -> int | None:  # any writable buffer
         self._sock.settimeout(_left_until(self._ends_at))
         count: int | None = self._raw.readinto(buffer)
         if count and self._note_answer is not None:
@@ -180,7 +180,7 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(HTTPResponse):
     """An answer whose every read obeys the deadline that began with it, and that begins with a final status."""
 
-    def __init__(self, sock: Any, *args: Any, note_answer: Callable[[], None] | None = None, **options: Any) -> None:  # noqa: ANN401  http.client's signature
+    def __init__(self, sock: Any, *args: Any, note_answer: Callable[[], None] | None = None, **options: Any) -> None:  # http.client's signature
         super().__init__(sock, *args, **options)
         secs = sock.gettimeout()
         if secs:

@@ -90,7 +90,7 @@ class Database:
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
         around_fork(in_child=self._after_fork, place="storage")
 
-    def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure]:  # noqa: UP007  3.9
+    def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure]:
         """
         Return what *work* returns, having done all of it to the file or nothing.
 
@@ -101,13 +101,13 @@ class Database:
         self.failure = found if isinstance(found, StorageFailure) else None
         return found
 
-    def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure, None]:  # noqa: UP007  3.9
+    def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure, None]:
         """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
         return self._in_turn(lambda: self._read(work))
 
     # -- one transaction --------------------------------------------------------------
 
-    def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, StorageFailure]:  # noqa: UP007  3.9
+    def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, StorageFailure]:
         if not self.path:
             return StorageFailure("no place", "there is no home directory to store anything in")
         if self._sqlite is None:
@@ -176,7 +176,7 @@ class Database:
             self._close()
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        from pathlib import Path  # noqa: PLC0415  costs as much as it helps, and only here
+        from pathlib import Path  # costs as much as it helps, and only here
 
         connection: sqlite3.Connection = self._sqlite.connect(
             f"{Path(self.path).absolute().as_uri()}?mode={mode}",

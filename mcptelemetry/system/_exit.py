@@ -81,7 +81,7 @@ class ExitRegister:
                     _call(entry, number)
                 except Exception:  # noqa: BLE001, S110  printed by nobody: stderr is the host's
                     pass
-                except BaseException:  # noqa: BLE001
+                except BaseException:  # noqa: BLE001  the process ends all the same
                     self._ends_at = read_monotonic()  # Ctrl-C: somebody does not want to wait
 
     def register_in_child(self) -> None:

@@ -41,7 +41,7 @@ def join_host() -> None:
         if not may_start_thread():
             # Once and here: in a worker without `--enable-threads` ours runs in the last second
             # only, and that is too short for an import of requests beside all others.
-            from . import _session  # noqa: F401  for its own imports
+            from . import _session  # noqa: F401  only to have it, and what it imports, loaded
     signals = sys.modules.get("celery.signals")
     if signals is not None and hasattr(signals, "worker_process_shutdown"):
         _join_celery(signals)

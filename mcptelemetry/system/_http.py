@@ -82,7 +82,7 @@ class HttpTransport:
         adapter = self._adapter or self._open_adapter()
         if self._clock.monotonic() - self._answered_at > _REST_MAX_SECS:
             adapter.close()  # a balancer on the way may have forgotten the connection, and say nothing
-        from requests import RequestException  # noqa: PLC0415  loaded by now, and never before
+        from requests import RequestException  # loaded by now, and never before
 
         try:
             headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
@@ -143,7 +143,7 @@ class HttpTransport:
             raise NoAnswer(msg)
         turn = self._imports.take(_FORK_WAITS_FOR_IMPORT_SECS)
         try:
-            from ._session import Adapter  # noqa: PLC0415  this is where requests comes in
+            from ._session import Adapter  # this is where requests comes in
 
             # The codec behind every look-up of a name imports itself at its first use.
             "localhost".encode("idna")
@@ -173,9 +173,9 @@ class HttpTransport:
         return self._environ.get(name) or self._environ.get(name.upper()) or None
 
 
-def _read_at_most(raw: Any, count: int) -> bytes:  # noqa: ANN401  urllib3's response
+def _read_at_most(raw: Any, count: int) -> bytes:  # urllib3's response
     # The status is known by now; a body that breaks off, or never ends, changes nothing.
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415  loaded with requests
+    from urllib3.exceptions import HTTPError  # loaded with requests
 
     parts = bytearray()
     try:
@@ -228,7 +228,7 @@ def _errors_in(error: BaseException) -> list[BaseException]:
 
 def _broke_at_rest(letter: Letter, error: BaseException) -> bool:
     """Return whether a connection that had served before ended without a word about *letter*."""
-    import ssl  # noqa: PLC0415  loaded with requests
+    import ssl  # loaded with requests
 
     broken = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
     return (

@@ -33,13 +33,13 @@ class _LockFreeQueue:
         self._items: deque[Any] = deque()
         self._maxsize = maxsize
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002  queue's signature
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # queue's signature
         try:
             return self._items.pop()
         except IndexError:
             raise queue.Empty from None
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002  queue's signature
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # queue's signature
         if self._maxsize and len(self._items) >= self._maxsize:
             raise queue.Full
         self._items.append(item)
@@ -61,11 +61,11 @@ class Adapter(HTTPAdapter):
         self._prepared_urls: dict[str, str] = {}
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  requests' signature
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # requests' signature
         super().init_poolmanager(*args, **options)
         self._use_our_pools(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  requests' signature
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:  # requests' signature
         is_known = bool(args) and args[0] in self.proxy_manager
         manager = super().proxy_manager_for(*args, **options)
         if not is_known:
@@ -99,7 +99,7 @@ class Adapter(HTTPAdapter):
         return prepared
 
     @staticmethod
-    def _use_our_pools(manager: Any) -> None:  # noqa: ANN401  a pool manager of urllib3
+    def _use_our_pools(manager: Any) -> None:  # a pool manager of urllib3
         # Derived from the manager's own: a SOCKS proxy has connections of another kind.
         manager.pool_classes_by_scheme = {
             scheme: type(

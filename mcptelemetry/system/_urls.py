@@ -21,7 +21,7 @@ def is_loopback_host(host: str) -> bool:
     ``localhost`` is asked of a name server, and a ``%`` begins what one reader drops and the
     next one decodes.
     """
-    import ipaddress  # noqa: PLC0415  not needed to import the package or to record
+    import ipaddress  # not needed to import the package or to record
 
     if host.lower() == _LOOPBACK_NAME:
         return True

@@ -266,7 +266,7 @@ class HostileServer(SocketServer):
     A server that behaves as *behaviour* says, a name in `HOSTILE_BEHAVIOURS`.
 
     For example ``with HostileServer("silent") as server:`` and send to `server.events_url`.
-    `ValueError` for a name that is none.
+    `ValueError` for an unknown name.
     """
 
     def __init__(self, behaviour: str) -> None:

@@ -30,7 +30,7 @@ class ScriptedTransport:
     A `Transport` that answers each post with the next of *steps*, then with *otherwise*.
 
     *requests* holds every request posted; *fork_count* and *closings* count those calls. Safe
-    from any thread. `TypeError` for a step that is none.
+    from any thread. `TypeError` for an invalid step.
     """
 
     def __init__(self, *steps: Step, otherwise: Step = 202) -> None:
@@ -72,7 +72,7 @@ class ScriptedTransport:
             self.closings += 1
 
 
-def _check_step(step: Step) -> Union[Answer, BaseException]:  # noqa: UP007  3.9
+def _check_step(step: Step) -> Union[Answer, BaseException]:
     if isinstance(step, BaseException):
         return step
     if isinstance(step, type) and issubclass(step, BaseException):

@@ -22,7 +22,7 @@ UNMATCHED = "UNMATCHED"
 """What stands for every path of a request that is no known template."""
 HTTP_METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 OTHER_METHOD = "OTHER"
-"""What stands for a method that is none of `HTTP_METHODS`."""
+"""What stands for a method that is not among `HTTP_METHODS`."""
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 UPSTREAM_BUCKETS = ((0, "0"), (10, "1-10"), (100, "11-100"), (1_000, "101-1000"), (None, "1000+"))

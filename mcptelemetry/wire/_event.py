@@ -80,7 +80,7 @@ class TelemetryEvent:
         latency_ms: int = 0,
         timestamp_secs: int | None = None,
         was_fallback: bool = False,
-        id: str | None = None,  # noqa: A002  the wire name
+        id: str | None = None,  # the wire name
     ) -> None:
         shape = check_shape(
             tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback
@@ -93,13 +93,13 @@ class TelemetryEvent:
         put(self, "id", None if id is None else _check_id(id))
 
     @classmethod
-    def now(cls, tool: str, routing_decision: str, **fields: Any) -> TelemetryEvent:  # noqa: ANN401
+    def now(cls, tool: str, routing_decision: str, **fields: Any) -> TelemetryEvent:
         """Return an event stamped with the present second; *fields* as for the class itself."""
         return cls(tool, routing_decision, **fields)
 
     @classmethod
     def _of(
-        cls, shape: EventShape, latency_ms: int, timestamp_secs: int, id: str | None  # noqa: A002
+        cls, shape: EventShape, latency_ms: int, timestamp_secs: int, id: str | None
     ) -> TelemetryEvent:
         """Return an event from parts that were checked before."""
         event = cls.__new__(cls)

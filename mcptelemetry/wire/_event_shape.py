@@ -82,7 +82,7 @@ def check_shape(
             raise ValueError(msg)
     if client is not None and not isinstance(client, str):
         msg = f"client must be a str, not {type(client).__name__}"
-        raise ValueError(msg)  # noqa: TRY004  a bad field is a bad value, whatever its type
+        raise ValueError(msg)  # a bad field is a bad value, whatever its type
     if was_fallback is not True and was_fallback is not False:
         msg = f"was_fallback must be true or false, not {type(was_fallback).__name__}"
         raise ValueError(msg)

@@ -41,20 +41,20 @@ class Place(NamedTuple):
     path: str
     shown: str
     kind: str
-    text: Union[str, None] = None  # noqa: UP007  3.9
-    problem: Union[Problem, None] = None  # noqa: UP007  3.9
+    text: Union[str, None] = None
+    problem: Union[Problem, None] = None
     expects: str = ""
 
 
 class _Step(NamedTuple):
     value: Any
-    shape: Union[Shape, None]  # noqa: UP007  3.9
+    shape: Union[Shape, None]
     path: str
     shown: str
 
 
 def walk(shape: Shape, document: object) -> Iterator[Place]:
-    """Yield the places of *document*, depth first; a closed word or number in its place is none."""
+    """Yield the places of *document*, depth first; a valid closed word or number is not yielded."""
     begun: list[Iterator[Union[Place, _Step]]] = [iter((_Step(document, shape, "", ""),))]
     while begun:
         found = next(begun[-1], None)
@@ -66,7 +66,7 @@ def walk(shape: Shape, document: object) -> Iterator[Place]:
             begun.append(_look(*found))
 
 
-def _look(value: Any, shape: Shape | None, path: str, shown: str) -> Iterator[Union[Place, _Step]]:  # noqa: ANN401  any JSON value
+def _look(value: Any, shape: Shape | None, path: str, shown: str) -> Iterator[Union[Place, _Step]]:  # any JSON value
     if shape is not None and not shape.accepts(value):
         yield Place(path, shown, OPEN, problem=Problem.UNFIT_VALUE, expects=shape.expects)
         shape = None
@@ -138,7 +138,7 @@ def _sentence(place: Place) -> str:
     return f"unknown field {place.shown}"
 
 
-def without_unknown(shape: Shape, value: Any, path: str = "") -> tuple[Any, list[str]]:  # noqa: ANN401  any JSON value
+def without_unknown(shape: Shape, value: Any, path: str = "") -> tuple[Any, list[str]]:  # any JSON value
     """Return *value* without the keys that *shape* does not know, and the names of those (cut)."""
     if not isinstance(value, dict) or not (shape.members is not None or shape.kind == CLOSED):
         return value, []

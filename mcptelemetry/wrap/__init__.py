@@ -8,7 +8,7 @@ protocol. Only the command line enters here.
 from __future__ import annotations
 
 from ._conversation import Conversation
-from ._lines import LINE_LIMIT_BYTES, LineCutter
+from ._lines import LineCutter
 from ._outline import Outline
 from ._pump import CAN_POLL, Pump
 from ._signals import SignalRelay
@@ -16,7 +16,6 @@ from ._stdio import CommandNotStarted, run_wrapped, take_standard_streams
 
 __all__ = [
     "CAN_POLL",
-    "LINE_LIMIT_BYTES",
     "CommandNotStarted",
     "Conversation",
     "LineCutter",

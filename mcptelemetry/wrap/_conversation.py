@@ -113,7 +113,7 @@ class Conversation:
             return
 
     def _client_message(self, message: Document, now: float) -> None:
-        """Look at a request or notification; an answer to the server's own request is none."""
+        """Look at a request or notification; an answer to the server's own request is neither."""
         method = message.get("method")
         handle = self._CLIENT_METHODS.get(method) if isinstance(method, str) else None
         params = as_object(message.get("params"))
@@ -125,7 +125,7 @@ class Conversation:
             handle(self, request_key(message.get("id")), params, now)
 
     def _server_message(self, message: Document, now: float) -> None:
-        """Look at an answer or a task's notification; the server's own requests are none."""
+        """Look at an answer or a task's notification; the server's own requests are neither."""
         method = message.get("method")
         if method is not None:
             if isinstance(method, str) and method.startswith("notifications/tasks"):

@@ -35,7 +35,7 @@ class SignalRelay:
         self._kept: list[int] = []  # signals that came before the child
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> SignalRelay:  # noqa: PYI034  typing.Self came with Python 3.11
+    def __enter__(self) -> SignalRelay:
         if threading.current_thread() is threading.main_thread():
             for name in _PASSED_ON:
                 number = getattr(signal, name, None)

@@ -48,7 +48,7 @@ def test_activation_save_load_round_trip(store):
 
 @pytest.mark.parametrize("bucket", ["0", "1_100", "100_1k", "1k_10k", "10k_100k", "100k_plus"])
 def test_activation_save_keeps_the_bucket_of_tokens(store, bucket):
-    """Every bucket of saved tokens comes back as itself; a word that is none as zero."""
+    """Every bucket of saved tokens comes back as itself; an invalid word as zero."""
     store.save(ActivationState(estimated_tokens_saved_24h_bucket=bucket))
     assert store.load().estimated_tokens_saved_24h_bucket == bucket
     store.save(ActivationState(estimated_tokens_saved_24h_bucket="lots"))

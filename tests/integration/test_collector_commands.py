@@ -167,7 +167,7 @@ def test_collect_on_what_it_cannot_use_fails_in_one_line(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("port", ["x", "-1", "70000", "1e3", ""])
 def test_collect_refuses_odd_ports(tmp_path: Path, port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A port that is none is wrong use, status 2, with what is allowed."""
+    """An invalid port is wrong use, status 2, with what is allowed."""
     with pytest.raises(SystemExit) as caught:
         run("collect", "--db", str(tmp_path / "c.db"), f"--port={port}")
     assert caught.value.code == 2

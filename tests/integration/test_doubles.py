@@ -106,7 +106,7 @@ def test_hostile_server_is_documented_and_ends(behaviour):
 
 
 def test_hostile_server_refuses_an_unknown_behaviour():
-    """A name that is none gets the list of those that are."""
+    """An unknown name gets the list of those that are."""
     with pytest.raises(ValueError, match=r"behaviour='rude' is not known; there are .*silent"):
         HostileServer("rude")
 

@@ -122,7 +122,7 @@ def test_authors_events_wait_for_the_notice(tmp_path: Path) -> None:
 
 
 def test_authors_events_wait_for_a_notice_that_names_their_endpoint(tmp_path: Path) -> None:
-    """A notice about another place is none about this one."""
+    """A notice about another place does not count for this one."""
     with ScriptedServer() as server:
         telemetry(tmp_path, "https://elsewhere.acme.dev/events").start()
         with telemetry(tmp_path, server.events_url, notice=lambda _text: None) as own:

@@ -98,7 +98,7 @@ def test_bad_record_is_counted_and_never_raised(environ, arguments):
 
 
 def test_unknown_word_of_an_invocation_is_an_exception(environ):
-    """`call.error()` with a word that is none counts as invalid and records `exception`."""
+    """`call.error()` with an unknown word counts as invalid and records `exception`."""
     telemetry = Telemetry("acme-mcp", "1.4.0", environ=environ)
     with telemetry.invocation("t") as call:
         call.error("it broke because of /home/alice")

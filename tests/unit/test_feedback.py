@@ -79,7 +79,7 @@ def test_rate_limiter_allows_so_many_in_a_sliding_hour():
 
 
 def test_rate_limiter_refuses_what_is_no_number():
-    """A limit that is none is refused by name."""
+    """An invalid limit is refused by name."""
     for wrong in (-1, 1.5, True, "5"):
         with pytest.raises(ValueError, match="max_per_hour"):
             RateLimiter(wrong)

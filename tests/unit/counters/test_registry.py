@@ -29,7 +29,7 @@ def test_registry_new_counts_nothing_and_shows_all_five_surfaces():
 
 
 def test_record_surface_counts_each_surface_and_unknown_ones_as_unknown():
-    """A surface is counted under its word, and one that is none of the five as unknown."""
+    """A surface is counted under its word, and any other than the five as unknown."""
     registry = CounterRegistry()
     for surface in (Surface.CLI, "cli", Surface.MCP, "browser", None, 7, [], {}):
         registry.record_surface(surface)
@@ -349,7 +349,7 @@ def test_forked_child_begins_with_nothing_counted():
     ],
 )
 def test_registry_refuses_names_that_can_be_none(arguments, error):
-    """A declared name that can be none is an error of the author's, which names the argument."""
+    """An invalid declared name is an error of the author's, which names the argument."""
     with pytest.raises(error, match=next(iter(arguments))):
         CounterRegistry(**arguments)
 

@@ -472,7 +472,7 @@ def test_invocation_takes_an_error_without_an_exception(recorded):
 
 @pytest.mark.parametrize("word", ["boom", "", None, 5, [], "Timeout"])
 def test_invocation_counts_an_unknown_word(recorded, word):
-    """A word that is none counts as invalid, and the call as failed by an exception."""
+    """An unknown word counts as invalid, and the call as failed by an exception."""
     with recorded.begin() as call:
         call.error(word)
     assert recorded.outcomes() == [failed("exception")]

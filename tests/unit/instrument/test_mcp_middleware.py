@@ -128,14 +128,14 @@ def test_half_a_call_is_not_recorded(bench, result):
 
 @pytest.mark.parametrize("params", [None, {}, {"name": None}, {"name": 5}, [], "x", {"name": ""}])
 def test_call_without_a_name_is_recorded_as_unknown(bench, params):
-    """A call whose name is none still counts."""
+    """A call with an invalid name still counts."""
     bench.pass_on("tools/call", params, {})
     assert bench.calls == [(UNKNOWN_TOOL, None)]
 
 
 @pytest.mark.parametrize("result", [None, 5, {}, {"tools": None}, {"tools": [None, 5, {}]}, SimpleNamespace(tools=7)])
 def test_odd_listing_passes(bench, result):
-    """A listing that is none declares nothing and disturbs nothing."""
+    """An invalid listing declares nothing and disturbs nothing."""
     assert bench.pass_on("tools/list", None, result) is result
 
 

@@ -35,7 +35,7 @@ def test_populate_blocked_values_knows_each_credential(name: str) -> None:
 
 
 def test_populate_blocked_values_skips_what_is_empty() -> None:
-    """An empty name or variable would be found in every document, so it is none."""
+    """An empty name or variable would be found in every document, so it is not one."""
     assert collect_blocked_values("", "", {"GITHUB_TOKEN": "", "X_TOKEN": "   "}) == ()
     assert collect_blocked_values("  ", "/", {}) == ()
 

@@ -1,0 +1,78 @@
+"""The papers for people say what is true of the tree: the paths they name exist, their floors are the law's."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAPERS = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/design.md")
+# Paths on a reader's machine, not in this tree.
+READERS_OWN = ("~", "yourpackage/")
+ENDS_OF_FILES = (".json", ".md", ".py", ".toml", ".txt")
+FLOORS = runpy.run_path(str(ROOT / "tools" / "floors.py"))["FLOORS"]
+
+
+def paths_in(text: str) -> list[str]:
+    """Return what stands alone between backticks and looks like a path of the tree."""
+    words = re.findall(r"`([\w~./-]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return [
+        word
+        for word in words
+        if ("/" in word.strip("/") or word.endswith(("/", *ENDS_OF_FILES))) and not word.startswith(READERS_OWN)
+    ]
+
+
+def is_in_the_tree(path: str, folder: Path | None) -> bool:
+    """Return whether *path* names something, from the root, the package, or the *folder* last named."""
+    places = [ROOT, ROOT / "mcptelemetry", *([folder] if folder else [])]
+    return any((place / path).exists() for place in places)
+
+
+def missing_paths(text: str) -> list[str]:
+    """Return the paths in *text* that name nothing; a bare name is of the folder that was last named."""
+    missing = []
+    folder: Path | None = None
+    for path in paths_in(text):
+        if not is_in_the_tree(path, folder):
+            missing.append(path)
+        elif "/" in path.strip("/"):
+            folder = (ROOT / path).parent
+    return missing
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_each_path_in_backticks_exists(paper: str) -> None:
+    """A reader who follows a path finds something there."""
+    text = (ROOT / paper).read_text(encoding="utf-8")
+    assert paths_in(text)
+    assert missing_paths(text) == []
+
+
+def test_a_path_that_leads_nowhere_is_seen() -> None:
+    """The look finds what is gone, and a bare name in the folder that was last named only."""
+    assert missing_paths("`tools/gone.py` `mcptelemetry/wire/_walk.py` `_fields.py` `_ledger.py`") == [
+        "tools/gone.py",
+        "_ledger.py",
+    ]
+
+
+def floors_drawn(paper: str) -> dict[int, set[str]]:
+    """Return what stands on each numbered floor of the picture in *paper*; a wide gap parts rooms from remarks."""
+    picture = re.search(r"```\n( +9 .*?)(\n\n|```)", (ROOT / paper).read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert picture is not None
+    drawn = {}
+    for line in picture[1].strip().split("\n"):
+        number, rest = line.strip().split("  ", 1)
+        drawn[int(number)] = set(re.split(r" {3,}", rest)[0].replace("│", " ").split())
+    return drawn
+
+
+@pytest.mark.parametrize("paper", ["docs/design.md", "README.md"])
+def test_floors_drawn_are_those_of_the_law(paper: str) -> None:
+    """Every room stands in the picture on the floor on which the import law has it, and no other does."""
+    law = {number: {room for room in rooms if not re.match(r"_[a-z]", room)} for number, rooms in enumerate(FLOORS)}
+    assert floors_drawn(paper) == law
