@@ -107,7 +107,7 @@ def free_names(shape: EventShape) -> tuple[str, ...]:
     """
     Return what a stranger may have named in an event of *shape*, as recorded.
 
-    A client of the closed table is a word of ours; it is none of them.
+    A client of the closed table is a word of ours; it is not among them.
     """
     tool, decision, detail, upstream, _status, _error_type, client, _was_fallback = shape
     if client is not None and is_known_client(client):

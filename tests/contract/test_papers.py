@@ -76,3 +76,14 @@ def test_floors_drawn_are_those_of_the_law(paper: str) -> None:
     """Every room stands in the picture on the floor on which the import law has it, and no other does."""
     law = {number: {room for room in rooms if not re.match(r"_[a-z]", room)} for number, rooms in enumerate(FLOORS)}
     assert floors_drawn(paper) == law
+
+
+def test_exceptions_from_the_linters_rules_name_modules_that_exist() -> None:
+    """A module that was renamed takes its exception with it, and none is left behind for nothing."""
+    patterns = re.findall(r'^"(mcptelemetry/[^"]+)" = \[', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert patterns
+    for pattern in patterns:
+        alternatives = re.search(r"\{(.*)\}", pattern)
+        for name in alternatives[1].split(",") if alternatives else [""]:
+            path = re.sub(r"\{.*\}", name, pattern)
+            assert list(ROOT.glob(path)), f"{path} in pyproject.toml names nothing"

@@ -48,7 +48,7 @@ def test_find_token_shape_finds_each_example(shape: str, token: str, around: str
     ],
 )
 def test_find_token_shape_passes_what_only_resembles_a_token(text: str) -> None:
-    """A name, a digest or a sentence that resembles a token is none."""
+    """A name, a digest or a sentence that resembles a token is not one."""
     assert find_token_shape(text) is None
 
 
