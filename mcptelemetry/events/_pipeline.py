@@ -9,7 +9,6 @@ time* (`_schedule`). What a pass does is in `_delivery`, what became of it in `_
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -29,6 +28,7 @@ from ..system import (
     Worker,
     around_fork,
     as_clock,
+    draw_uniform,
     is_loopback_host,
     join_host,
 )
@@ -90,7 +90,7 @@ class TelemetryPipeline:
         clock: Union[Clock, Callable[[], float], None] = None,  # noqa: UP007  3.9
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = draw_uniform,
         refusal: Callable[[], str | None] | None = None,
     ) -> None:
         if app is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
-from ._backoff import Backoff, draw_backoff_secs
+from ._backoff import Backoff, draw_backoff_secs, draw_uniform
 from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, Trouble
@@ -56,6 +56,7 @@ __all__ = [
     "as_clock",
     "begin_anew",
     "draw_backoff_secs",
+    "draw_uniform",
     "draw_uuid4",
     "has_interpreter_lock",
     "is_loopback_host",
