@@ -27,6 +27,16 @@ def test_storage_trouble_is_said_and_passes(run_host, scene):
     assert facts["counted"] == 6
 
 
+def test_descriptors_that_are_used_up_cost_events_until_the_next_start(run_host):
+    """Without a free descriptor a client is made and says why it has no events; started again, it delivers them."""
+    facts = run_host("storage_trouble_host.py", "descriptors-events").facts
+    assert "Too many open files" in facts["during"]
+    assert facts["delivered"] == 1
+    assert facts["tools"] == ["search"]
+    assert facts["after"]["mode"] == "on"
+    assert facts["counted"] == 2
+
+
 def test_storage_trouble_of_a_directory_is_said_before_anything_failed(run_host):
     """A process that has not tried to store anything says that the directory cannot be written."""
     facts = run_host("storage_trouble_host.py", "read-only").facts
