@@ -109,13 +109,13 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import AnonymityViolation as AnonymityViolation
     from .privacy import BlockedValue as BlockedValue
     from .privacy import Decision as Decision
-    from .privacy import Facts as Facts
     from .privacy import FirstRunNotice as FirstRunNotice
     from .privacy import HasNotice as HasNotice
     from .privacy import NoticeSink as NoticeSink
-    from .privacy import Outcome as Outcome
+    from .privacy import SendResult as SendResult
     from .privacy import Stream as Stream
     from .privacy import Switches as Switches
+    from .privacy import SwitchFacts as SwitchFacts
     from .privacy import Verdict as Verdict
     from .privacy import collect_blocked_values as collect_blocked_values
     from .privacy import is_disabled_by_env as is_disabled_by_env
@@ -138,13 +138,13 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .status import Status as Status
     from .status import StorageStatus as StorageStatus
     from .system import Answer as Answer
+    from .system import AtomicCounter as AtomicCounter
     from .system import Clock as Clock
     from .system import Database as Database
     from .system import NetworkSettings as NetworkSettings
     from .system import Request as Request
-    from .system import Tally as Tally
+    from .system import StorageFailure as StorageFailure
     from .system import Transport as Transport
-    from .system import Trouble as Trouble
     from .vocabulary import CompressionWord as CompressionWord
     from .vocabulary import EnvDisabledReason as EnvDisabledReason
     from .vocabulary import EnvKind as EnvKind

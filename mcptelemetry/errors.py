@@ -28,7 +28,7 @@ class StorageError(TelemetryError):
     """
     What this machine remembers cannot be read or written.
 
-    Raised by `Telemetry.sent_documents()`, and told by `ActivationStore.trouble`. The message
+    Raised by `Telemetry.sent_documents()`, and told by `ActivationStore.failure`. The message
     names the file and what is wrong with it: held by another process, full, damaged, or not
     to be written by this user.
     """

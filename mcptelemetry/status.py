@@ -102,7 +102,7 @@ class StorageStatus(TypedDict):
     """
 
     degraded: bool
-    trouble: Optional[str]
+    failure: Optional[str]
     set_aside: Optional[str]
 
 

@@ -115,7 +115,7 @@ def measure_figures() -> dict[str, float]:
     source = TelemetryBuffer(1_000)
     for number in range(1_000):
         source.record(TelemetryEvent.now(TOOLS[number % 40], "local_only", latency_ms=number))
-    rows, encoder = source.lend(1_000), EventEncoder()
+    rows, encoder = source.check_out(1_000), EventEncoder()
     figures["encoding an event"] = min(
         cpu_timed(lambda: encoder.encode(rows, source.process)) for _ in range(50)
     ) / 1_000 * 1e9
@@ -273,7 +273,7 @@ def bench_encode(count: int) -> None:
     buffer = TelemetryBuffer(1_000)
     for number in range(1_000):
         buffer.record(TelemetryEvent.now(TOOLS[number % 40], "local_only", latency_ms=number))
-    rows, events = buffer.lend(1_000), None
+    rows, events = buffer.check_out(1_000), None
     encoder = EventEncoder()
     texts = encoder.encode(rows, buffer.process)
     events = [json.loads(text) for text in texts]
@@ -369,7 +369,7 @@ def ready_made(sink: Sink, count: int, batch_size: int) -> float:
     buffer = TelemetryBuffer(batch_size)
     for _ in range(batch_size):
         buffer.record(TelemetryEvent.now("get_issues", "local_only", latency_ms=12))
-    texts = EventEncoder().encode(buffer.lend(batch_size), buffer.process)
+    texts = EventEncoder().encode(buffer.check_out(batch_size), buffer.process)
     body = ('{"events":[' + ",".join(texts) + "]}").encode()
     with requests.Session() as session:
         session.trust_env = False

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..installation import find_operators_endpoint
 from ..privacy import Stream, Switches
 from ..state import DATABASE_FILE
-from ..system import outline_of_url
+from ..system import url_without_secrets
 
 __all__ = ["LeavingStream", "find_leaving_streams", "leaving_stream"]
 
@@ -62,7 +62,7 @@ def leaving_stream(
         return None
     in_file = f"set enabled = false in [proxy.telemetry] of {switches.config_path}"
     stop = in_file if found.variable is None else f"unset {found.variable}"
-    return LeavingStream(application.name, outline_of_url(found.endpoint), stop)
+    return LeavingStream(application.name, url_without_secrets(found.endpoint), stop)
 
 
 def _applications(environ: Mapping[str, str]) -> list[Application]:

@@ -34,7 +34,7 @@ _MEND_OF_ROW = {
 _OTHER_MEND = "change that first"
 
 
-class _Verdict(NamedTuple):
+class _Standing(NamedTuple):
     """What holds now: the mode, why, by which row (None: not known), and what leaves all the same."""
 
     mode: str
@@ -51,7 +51,7 @@ class _Subject(NamedTuple):
     settings_path: str
     state_path: str
     person_path: str
-    judge: Callable[[], _Verdict]
+    judge: Callable[[], _Standing]
 
     @property
     def mode_path(self) -> str:
@@ -87,7 +87,7 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _say_what_else_holds(said: Mode, verdict: _Verdict, console: Console) -> None:
+def _say_what_else_holds(said: Mode, verdict: _Standing, console: Console) -> None:
     """Raise when more leaves than was said, or a yes came to nothing; note what is merely worth knowing."""
     if (said is Mode.ON) != (verdict.mode == Mode.ON):
         mend = _MEND_OF_ROW.get(verdict.row or 0, _OTHER_MEND).format(prog=console.prog)
@@ -131,14 +131,14 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
     )
 
 
-def _judge(switches: Switches, application: Application | None, console: Console) -> _Verdict:
+def _judge(switches: Switches, application: Application | None, console: Console) -> _Standing:
     decision = switches.decide(Stream.HEARTBEAT)
     if application is None:
         leaving = tuple(find_leaving_streams(console.environ))
     else:
         own = leaving_stream(switches, application, console.environ)
         leaving = () if own is None else (own,)
-    return _Verdict(str(decision.mode), decision.reason, decision.row, leaving)
+    return _Standing(str(decision.mode), decision.reason, decision.row, leaving)
 
 
 def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemetry, or its silent twin
@@ -154,7 +154,7 @@ def _running_application(telemetry: Any) -> _Subject:  # noqa: ANN401  a Telemet
     )
 
 
-def _verdict_of_status(status: dict[str, Any]) -> _Verdict:
+def _verdict_of_status(status: dict[str, Any]) -> _Standing:
     events = status.get("events") or {}
     is_operators = events.get("owner") == "operator" and events.get("mode") == Mode.ON
     leaving = (
@@ -162,7 +162,7 @@ def _verdict_of_status(status: dict[str, Any]) -> _Verdict:
         if is_operators
         else ()
     )
-    return _Verdict(status["mode"], status["reason"], status.get("row"), leaving)
+    return _Standing(status["mode"], status["reason"], status.get("row"), leaving)
 
 
 def _add_everything(parser: argparse.ArgumentParser) -> None:

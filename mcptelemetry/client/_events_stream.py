@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from ..errors import ConfigError
 from ..installation import AsOf, Installation
 from ..privacy import Stream
-from ..system import outline_of_url
+from ..system import url_without_secrets
 
 if TYPE_CHECKING:
     from ..events import EventsTarget, TelemetryPipeline
@@ -101,7 +101,7 @@ class EventsStream:
     def _shown_endpoint(self) -> str | None:
         """Return the endpoint as a person is told of it: a query may hold a key."""
         endpoint = None if self.target is None else self.target.settings.endpoint
-        return None if endpoint is None else outline_of_url(endpoint)
+        return None if endpoint is None else url_without_secrets(endpoint)
 
     def describe(self) -> EventsStatus:
         """Return mode, reason, endpoint, owner and account, for a person."""

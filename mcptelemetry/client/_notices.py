@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..application import home_directory
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Stream
-from ..system import outline_of_url
+from ..system import url_without_secrets
 from ._events_stream import EventsStream
 
 __all__ = ["Notices"]
@@ -50,4 +50,4 @@ class Notices:
         may_send = installation.switches.decide(Stream.HEARTBEAT).may_send
         heartbeat = installation.heartbeat_endpoint if may_send else None
         # A query may hold a key: it is neither shown nor kept.
-        return None if heartbeat is None else outline_of_url(heartbeat), self._events.endpoint_to_notice()
+        return None if heartbeat is None else url_without_secrets(heartbeat), self._events.endpoint_to_notice()

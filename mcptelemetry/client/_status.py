@@ -15,7 +15,7 @@ from ..counters import ActivationStore, Windows
 from ..installation import Installation
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
-from ..system import CORRUPT_SUFFIX, outline_of_url
+from ..system import CORRUPT_SUFFIX, url_without_secrets
 from ._events_stream import EventsStream
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _heartbeat(installation: Installation, decision: Decision, picture: Picture)
     return {
         "mode": decision.mode.value if is_built else "off",
         "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
-        "endpoint": None if endpoint is None else outline_of_url(endpoint),
+        "endpoint": None if endpoint is None else url_without_secrets(endpoint),
         "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
         "not_before": _moment(first_heartbeat_at(picture.notice)),
         **_windows(installation),
@@ -91,15 +91,15 @@ def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
     store = ActivationStore.on(installation.open_memory().database, installation.clock)
     state = store.load()
-    return None if store.trouble is not None else cast("ActivationStatus", state.to_dict())
+    return None if store.failure is not None else cast("ActivationStatus", state.to_dict())
 
 
 def _storage(memory: Memory) -> StorageStatus:
-    trouble = memory.storage_trouble()
+    failure = memory.storage_failure()
     aside = memory.path + CORRUPT_SUFFIX
     return {
-        "degraded": trouble is not None,
-        "trouble": None if trouble is None else trouble.text,
+        "degraded": failure is not None,
+        "failure": None if failure is None else failure.text,
         "set_aside": aside if memory.path and os.path.lexists(aside) else None,
     }
 

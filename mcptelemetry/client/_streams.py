@@ -18,7 +18,7 @@ from ..counters import ActivationNotes, CounterRegistry, Counting
 from ..errors import StorageError, UploadError
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
-from ..system import SystemClock, Trouble, begin_anew, notice_fork
+from ..system import StorageFailure, SystemClock, begin_anew, notice_fork
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
@@ -162,7 +162,7 @@ class Streams:
         """Leave what the author said for the command line; return whether it could be done: if not, the host has waited long enough."""
         installation = self._installation
         memory = installation.open_memory()
-        if installation.heartbeat_endpoint is not None and isinstance(memory.ensure_identity(), Trouble):
+        if installation.heartbeat_endpoint is not None and isinstance(memory.ensure_identity(), StorageFailure):
             return False
         return memory.note_profile(installation.setup.remembered())
 
@@ -222,7 +222,7 @@ class Streams:
         Empty when there are none. Raises `StorageError` when they cannot be read.
         """
         found = self._installation.open_memory().sent_documents()
-        if isinstance(found, Trouble):
+        if isinstance(found, StorageFailure):
             msg = f"what was sent cannot be read: {found.text}"
             raise StorageError(msg)
         return found

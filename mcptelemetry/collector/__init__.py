@@ -8,13 +8,13 @@ from ._heartbeats import read_heartbeats
 from ._report import compile_report, render_report
 from ._schema import StoreError
 from ._server import Server, serve
-from ._store import Outcome, SqliteStore, Stored
+from ._store import CallOutcome, SqliteStore, Stored
 
 __all__ = [
     "EVENTS_PATH",
     "FEEDBACK_PATH",
     "HEARTBEAT_PATH",
-    "Outcome",
+    "CallOutcome",
     "Server",
     "SqliteStore",
     "StoreError",

@@ -20,7 +20,7 @@ from ._feedback import add_feedback, read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
 from ._heartbeats import add_heartbeat, read_heartbeat
 from ._report import compile_report
-from ._requests import Refusal, Request, Response
+from ._requests import IncomingRequest, Refusal, Response
 from ._schema import StoreError
 from ._store import SqliteStore
 
@@ -92,7 +92,7 @@ class Route:
 
     method: str
     path: str
-    handler: Callable[[Request], Response]
+    handler: Callable[[IncomingRequest], Response]
     guards: tuple[Guard, ...] = ()
 
 
@@ -103,7 +103,7 @@ class _Handlers:
         self._store = store
         self._clock = clock
 
-    def take_events(self, request: Request) -> Response:
+    def take_events(self, request: IncomingRequest) -> Response:
         try:
             reading = read_batch(request.read_body())
         except DocumentError as error:
@@ -114,7 +114,7 @@ class _Handlers:
             document["ignored_fields"] = reading.ignored_fields
         return Response(202, document)
 
-    def take_heartbeat(self, request: Request) -> Response:
+    def take_heartbeat(self, request: IncomingRequest) -> Response:
         try:
             document, ignored_fields = read_heartbeat(request.read_body())
         except DocumentError as error:
@@ -125,7 +125,7 @@ class _Handlers:
             answer["ignored_fields"] = ignored_fields
         return Response(202, answer)
 
-    def take_feedback(self, request: Request) -> Response:
+    def take_feedback(self, request: IncomingRequest) -> Response:
         try:
             document = read_feedback(request.read_body())
         except DocumentError as error:
@@ -133,11 +133,11 @@ class _Handlers:
         add_feedback(self._store, document, received_at=int(self._clock.time()))
         return Response(202, {"success": True})
 
-    def show_health(self, _request: Request) -> Response:
+    def show_health(self, _request: IncomingRequest) -> Response:
         self._store.check()
         return Response(200, {"status": "ok"})
 
-    def show_report(self, request: Request) -> Response:
+    def show_report(self, request: IncomingRequest) -> Response:
         return Response(200, compile_report(self._store, app=request.query("app")))
 
 
@@ -154,7 +154,7 @@ class _App:
         self._is_store_down = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
+        request = IncomingRequest(environ)
         response = self._answer(request)
         body = response.encode()
         start_response(
@@ -169,7 +169,7 @@ class _App:
         )
         return [] if request.method == "HEAD" else [body]
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: IncomingRequest) -> Response:
         """Return the response to *request*, whatever happens on the way."""
         try:
             route = self._find(request)
@@ -186,7 +186,7 @@ class _App:
         self._is_store_down = False
         return response
 
-    def _find(self, request: Request) -> Route:
+    def _find(self, request: IncomingRequest) -> Route:
         method = "GET" if request.method == "HEAD" else request.method
         try:
             return self._routes[method, request.path]

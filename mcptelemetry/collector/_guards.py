@@ -14,11 +14,11 @@ import threading
 from collections.abc import Callable
 
 from ..system import Clock, is_loopback_host
-from ._requests import Refusal, Request
+from ._requests import IncomingRequest, Refusal
 
 __all__ = ["Guard", "RateLimit", "refuse_browsers", "require_loopback", "require_token"]
 
-Guard = Callable[[Request], None]
+Guard = Callable[[IncomingRequest], None]
 
 # A request that carries one of these was passed on by somebody; the list cannot be whole,
 # so behind a proxy the report's token is the way.
@@ -36,7 +36,7 @@ def require_token(token: str) -> Guard:
     """Return a guard that passes only requests with ``Authorization: Bearer <token>``."""
     expected = token.encode("ascii")
 
-    def guard(request: Request) -> None:
+    def guard(request: IncomingRequest) -> None:
         scheme, _, given = request.header("Authorization").partition(" ")
         # WSGI hands headers over as Latin-1; compare_digest takes as long for any wrong token.
         offered = given.strip().encode("latin-1", "replace")
@@ -47,7 +47,7 @@ def require_token(token: str) -> Guard:
     return guard
 
 
-def require_loopback(request: Request) -> None:
+def require_loopback(request: IncomingRequest) -> None:
     """Pass only requests made on this machine, to a name of this machine."""
     peer = request.peer[7:] if request.peer.lower().startswith("::ffff:") else request.peer
     is_near = is_loopback_host(peer) and not any(request.has_header(name) for name in _PROXY_HEADERS)
@@ -56,7 +56,7 @@ def require_loopback(request: Request) -> None:
         raise Refusal(403, "this is shown on the collector's own machine only, or with a report token")
 
 
-def refuse_browsers(request: Request) -> None:
+def refuse_browsers(request: IncomingRequest) -> None:
     """Refuse what a web page sends: its events are not an application's, whatever they say."""
     if request.has_header("Origin"):
         raise Refusal(403, "events are not taken from web pages; send them without an Origin header")
@@ -78,7 +78,7 @@ class RateLimit:
         self._left = self._capacity  # guarded by _lock
         self._counted_at = clock.monotonic()  # guarded by _lock
 
-    def __call__(self, _request: Request) -> None:
+    def __call__(self, _request: IncomingRequest) -> None:
         """Count the request, or refuse it with the seconds to wait."""
         wait_secs = self._take()
         if wait_secs > 0:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._store import Outcome, SqliteStore
+from ._store import CallOutcome, SqliteStore
 from ._table import render_table
 
 __all__ = ["compile_report", "render_report"]
@@ -48,11 +48,11 @@ def render_report(document: Mapping[str, Any]) -> str:
 class _Section:
     """A part of the report: what it adds to the document, and how that reads."""
 
-    compile: Callable[[Mapping[Outcome, int], str | None], Mapping[str, Any]]
+    compile: Callable[[Mapping[CallOutcome, int], str | None], Mapping[str, Any]]
     render: Callable[[Mapping[str, Any]], str]
 
 
-class _Tally:
+class _CallTotals:
     """Calls, errors by type, and how often each latency occurred."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class _Tally:
         self.error_types: Counter[str] = Counter()
         self.latencies: Counter[int] = Counter()
 
-    def add(self, outcome: Outcome, count: int) -> None:
+    def add(self, outcome: CallOutcome, count: int) -> None:
         self.calls += count
         self.latencies[outcome.latency_ms] += count
         if outcome.status == "error":
@@ -78,21 +78,21 @@ class _Tally:
         }
 
 
-def _compile_calls(counts: Mapping[Outcome, int], app: str | None) -> Mapping[str, Any]:
+def _compile_calls(counts: Mapping[CallOutcome, int], app: str | None) -> Mapping[str, Any]:
     apps: Counter[str] = Counter()
-    totals = _Tally()
-    tallies: dict[tuple[str, str], _Tally] = {}
+    totals = _CallTotals()
+    totals_of: dict[tuple[str, str], _CallTotals] = {}
     for outcome, count in counts.items():
         name = outcome.app or _UNNAMED
         apps[name] += count
         if app is not None and name != app:
             continue
         totals.add(outcome, count)
-        tallies.setdefault((outcome.tool, outcome.routing_decision), _Tally()).add(outcome, count)
+        totals_of.setdefault((outcome.tool, outcome.routing_decision), _CallTotals()).add(outcome, count)
     rows = [
-        {"tool": tool, "routing_decision": decision, **tally.to_dict()}
-        for (tool, decision), tally in sorted(
-            tallies.items(), key=lambda entry: (-entry[1].calls, entry[0])
+        {"tool": tool, "routing_decision": decision, **sums.to_dict()}
+        for (tool, decision), sums in sorted(
+            totals_of.items(), key=lambda entry: (-entry[1].calls, entry[0])
         )
     ]
     return {

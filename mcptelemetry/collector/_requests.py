@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["BODY_BYTES_MAX", "INFLATED_BYTES_MAX", "Refusal", "Request", "Response", "too_large"]
+__all__ = ["BODY_BYTES_MAX", "INFLATED_BYTES_MAX", "IncomingRequest", "Refusal", "Response", "too_large"]
 
 BODY_BYTES_MAX = 1024 * 1024
 # Events compress some tenfold; a body that inflates to more than this is no batch of events.
@@ -52,7 +52,7 @@ class Refusal(Exception):
         self.response = Response(status, {"error": message}, tuple(headers))
 
 
-class Request:
+class IncomingRequest:
     """What came in, read from a WSGI environment."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:

@@ -21,7 +21,7 @@ from typing import NamedTuple, Optional, Union
 from ..wire import TelemetryBatch
 from ._schema import StoreError, migrate, require_readable
 
-__all__ = ["Outcome", "SqliteStore", "Stored"]
+__all__ = ["CallOutcome", "SqliteStore", "Stored"]
 
 _INSERT_EVENT = """
 INSERT INTO events (
@@ -49,7 +49,7 @@ class Stored(NamedTuple):
     duplicates: int
 
 
-class Outcome(NamedTuple):
+class CallOutcome(NamedTuple):
     """What a report asks of an event."""
 
     app: Optional[str]
@@ -118,7 +118,7 @@ class SqliteStore:
             stored = connection.total_changes - before
         return Stored(stored, len(rows) - stored)
 
-    def count_outcomes(self) -> dict[Outcome, int]:
+    def count_outcomes(self) -> dict[CallOutcome, int]:
         """
         Return how many events had each outcome, as of the moment of the call.
 
@@ -134,7 +134,7 @@ class SqliteStore:
                 bounds = (start, min(start + _SLICE_ROWS, last))
                 # fetchall: the lock on the file ends here, not when the counting is done.
                 counts.update(connection.execute(_SELECT_OUTCOMES, bounds).fetchall())
-        return {Outcome(*key): count for key, count in counts.items()}  # type: ignore[arg-type]  # as selected
+        return {CallOutcome(*key): count for key, count in counts.items()}  # type: ignore[arg-type]  # as selected
 
     def check(self) -> None:
         """Raise `StoreError` unless the file can be opened and read."""

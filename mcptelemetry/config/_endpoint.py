@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ..system import is_loopback_host, outline_of_url
+from ..system import is_loopback_host, url_without_secrets
 
 __all__ = ["FORMATS_OF_SCHEME", "check_endpoint"]
 
@@ -41,7 +41,7 @@ def check_endpoint(
         raise TypeError(msg)
     problem = _problem_of(endpoint, allow_insecure=allow_insecure, may_be_file=may_be_file)
     if problem is not None:
-        msg = f"{argument}={outline_of_url(endpoint)!r} is not usable: {problem}"
+        msg = f"{argument}={url_without_secrets(endpoint)!r} is not usable: {problem}"
         raise ValueError(msg)
     return endpoint
 

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StorageError
 from ..state import Memory
-from ..system import Clock, Database, Trouble, as_clock
+from ..system import Clock, Database, StorageFailure, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
 from ..wire import sanitize_client_name
 from ._buckets import bucket_tokens
-from ._facts import FactTable
+from ._value_table import ValueTable
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["ACTIVATION", "MAX_MCP_CLIENTS_SEEN", "ActivationNews", "ActivationState", "ActivationStore", "add_news"]
 
-ACTIVATION = FactTable("usage_activation")
+ACTIVATION = ValueTable("usage_activation")
 _CLOCK_MAY_STEP_SECS = 300.0  # a clock that was put right a little has not begun another day
 
 # The names of the values.
@@ -78,7 +78,7 @@ class ActivationStore:
 
     Each method is one transaction and touches the disk: on a host's own thread use
     `Telemetry.activation`. Safe from any thread and process. Never raises for what the disk
-    does; the attribute *trouble* says then why nothing was read or written.
+    does; the attribute *failure* says then why nothing was read or written.
 
     Args:
         path: the file ``telemetry.db`` in the application's data directory; made by the first write.
@@ -98,7 +98,7 @@ class ActivationStore:
     def _use(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock.time
-        self.trouble: StorageError | None = None
+        self.failure: StorageError | None = None
 
     def load(self) -> ActivationState:
         """Return what is stored; what is missing or damaged reads as zero."""
@@ -150,12 +150,12 @@ class ActivationStore:
 
     def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
         found = self._database.change(work)
-        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
+        self.failure = StorageError(found.text) if isinstance(found, StorageFailure) else None
 
     def _read(self, work: Callable[[sqlite3.Connection], _Result], missing: _Result) -> _Result:
         found = self._database.read(work)
-        self.trouble = StorageError(found.text) if isinstance(found, Trouble) else None
-        return missing if found is None or isinstance(found, Trouble) else found
+        self.failure = StorageError(found.text) if isinstance(found, StorageFailure) else None
+        return missing if found is None or isinstance(found, StorageFailure) else found
 
 
 # -- inside a transaction --------------------------------------------------------------
@@ -234,7 +234,7 @@ def _flag(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def _clients(connection: sqlite3.Connection) -> tuple[str, ...]:
-    import json  # inside a transaction, where what cannot be loaded is trouble with storage
+    import json  # inside a transaction, where what cannot be loaded is failure with storage
 
     text = ACTIVATION.text(connection, _CLIENTS)
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..installation import AsOf
 from ..state import Memory, write_value
-from ..system import Trouble, Turns, around_fork
+from ..system import StorageFailure, Turns, around_fork
 from ._activation import ActivationNews, add_news
 from ._keys import CounterKey, Counts, Kind
 from ._ledger import add_counts
@@ -53,10 +53,10 @@ class CounterFlusher:
         self._database = memory.database
         self._clock = clock
         self._as_of = AsOf(permission)
-        self.trouble: Trouble | None = None
+        self.failure: StorageFailure | None = None
         """Why the last flush failed, None when it did not."""
         self._turns = Turns(fork_wait_secs=0)  # a fork waits for the transaction in it, and that is enough
-        around_fork(in_child=self._turns.renew)
+        around_fork(in_child=self._turns.after_fork)
 
     def flush(self, timeout: float = 1.0) -> bool:
         """
@@ -99,12 +99,12 @@ class CounterFlusher:
         try:
             found = self._database.change(store)
             is_stored = found is True
-            self.trouble = found if isinstance(found, Trouble) else None
+            self.failure = found if isinstance(found, StorageFailure) else None
         finally:
             if is_stored:
                 self._registry.settle_counts(counts)
             elif noted is not None:
-                self._notes.put_back(noted)
+                self._notes.requeue(noted)
         return is_stored
 
 

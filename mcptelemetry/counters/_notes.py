@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..system import Tally, around_fork
+from ..system import AtomicCounter, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
 from ..wire import sanitize_client_name
 
@@ -36,14 +36,14 @@ class ActivationNotes:
     def __init__(self, store: ActivationStore | None = None) -> None:
         self._store = store
         self._summon: Callable[[], object] | None = None
-        self.renew()
-        around_fork(in_child=self.renew)
+        self.after_fork()
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew without notes: this is a forked child, or the notes are to be dropped."""
         self._flags: dict[str, bool] = {}
         self._clients: dict[str, None] = {}
-        self._calls = Tally()
+        self._calls = AtomicCounter()
         self._calls_stored = 0
         self._tokens: deque[int] = deque()
         self._startup_outcome: StartupOutcome | None = None
@@ -136,7 +136,7 @@ class ActivationNotes:
         )
         return news, outcome
 
-    def put_back(self, taken: tuple[ActivationNews, StartupOutcome | None]) -> None:
+    def requeue(self, taken: tuple[ActivationNews, StartupOutcome | None]) -> None:
         """Note once more what could not be stored; what was said since stays the last word."""
         news, outcome = taken
         said = {

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..system import Tally, around_fork
+from ..system import AtomicCounter, around_fork
 from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
@@ -62,18 +62,18 @@ class CounterRegistry:
         self.is_unattended: bool = False
         """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
         self._begin()
-        around_fork(in_child=self.renew)
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew with nothing counted: this is a forked child."""
         self._begin()
 
     def _begin(self) -> None:
         # Re-entrant: a signal handler or a destructor may count in the middle of a count.
         self._lock = threading.RLock()
-        self._tallies: dict[CounterKey, Tally] = {}
+        self._counters: dict[CounterKey, AtomicCounter] = {}
         self._settled: Counts = {}  # guarded by _lock: how much of each was acknowledged
-        self._violations = Tally()
+        self._violations = AtomicCounter()
         self._templates = KnownTemplates(self._routes)  # guarded by _lock
         self._doctor_checks: dict[str, None] = {}
         # From what a caller passes to the numbers that it takes one of: the fast way.
@@ -235,7 +235,7 @@ class CounterRegistry:
         with self._lock:
             settled = self._settled
             # A copy of the items in one step: counting goes on and adds keys.
-            found = ((key, tally.value - settled.get(key, 0)) for key, tally in list(self._tallies.items()))
+            found = ((key, counter.value - settled.get(key, 0)) for key, counter in list(self._counters.items()))
             return {key: count for key, count in found if count > 0}
 
     def settle(self, snapshot: RegistrySnapshot) -> None:
@@ -250,9 +250,9 @@ class CounterRegistry:
         """Subtract *counts* in the flat form; see `settle()`."""
         with self._lock:
             for key, count in counts.items():
-                tally = self._tallies.get(key)
-                if tally is not None:
-                    self._settled[key] = min(tally.value, self._settled.get(key, 0) + count)
+                counter = self._counters.get(key)
+                if counter is not None:
+                    self._settled[key] = min(counter.value, self._settled.get(key, 0) + count)
 
     def reset(self) -> None:
         """Forget everything counted so far, acknowledged or not."""
@@ -262,7 +262,7 @@ class CounterRegistry:
 
     def _numbers(self, key: CounterKey) -> _Numbers:
         # `setdefault` is one step: two threads that learn a key at once take the same numbers.
-        return self._tallies.setdefault(key, Tally()).numbers
+        return self._counters.setdefault(key, AtomicCounter()).numbers
 
     def _learn_request(self, method: str, template: str, status_class: str) -> _Numbers | None:
         if status_class not in STATUS_CLASSES:

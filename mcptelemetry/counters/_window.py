@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..installation import Installation
-from ..system import Database, Trouble, draw_backoff_secs, draw_uniform, draw_uuid4, is_uuid
+from ..system import Database, StorageFailure, draw_backoff_secs, draw_uniform, draw_uuid4, is_uuid
 from ..vocabulary import DAY_SECS
 from . import _ledger as ledger
 from ._activation import ACTIVATION
-from ._facts import FactTable
+from ._value_table import ValueTable
 from ._window_values import FrozenWindow, WindowState
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LEASE_SECS = 120.0
 GIVE_UP_AFTER_SECS = 21 * DAY_SECS
 """After how long a window that nobody accepts is given up."""
 
-_FACTS = FactTable("usage_facts")
+_FACTS = ValueTable("usage_facts")
 _GENERATION = "generation"
 _HEARTBEAT_ID = "heartbeat_id"
 _FROZEN_AT = "frozen_at"
@@ -56,7 +56,7 @@ class Windows:
 
     *clock* gives Unix seconds, *generation* the present generation (None: nothing may be
     stored or sent), *uniform* is as `draw_uniform`, *draw_id* makes a UUID. Safe from any
-    thread; never raises for what the disk does: then nothing has changed, and *trouble* says
+    thread; never raises for what the disk does: then nothing has changed, and *failure* says
     why.
     """
 
@@ -70,7 +70,7 @@ class Windows:
         draw_id: Callable[[], str] = draw_uuid4,
     ) -> None:
         self._database = database
-        self.trouble: Trouble | None = None
+        self.failure: StorageFailure | None = None
         self._clock = clock
         self._generation = generation
         self._uniform = uniform
@@ -87,7 +87,7 @@ class Windows:
         generation = self._generation()
         now = self._clock()
         found = self._database.read(lambda connection: self._state(connection, generation, now))
-        return WindowState() if found is None else self._without_trouble(found, WindowState())
+        return WindowState() if found is None else self._without_failure(found, WindowState())
 
     def prepare(self) -> bool:
         """Draw the name of the next heartbeat if there is none, so that a preview can show it; return whether there is one."""
@@ -139,13 +139,13 @@ class Windows:
         return self._change(lambda connection: self._postpone(connection, window, retry_after_secs), 0.0)
 
     def _change(self, work: Callable[[sqlite3.Connection], _Result], failed: _Result) -> _Result:
-        return self._without_trouble(self._database.change(work), failed)
+        return self._without_failure(self._database.change(work), failed)
 
-    def _without_trouble(self, found: _Result | Trouble, failed: _Result) -> _Result:
-        if isinstance(found, Trouble):
-            self.trouble = found
+    def _without_failure(self, found: _Result | StorageFailure, failed: _Result) -> _Result:
+        if isinstance(found, StorageFailure):
+            self.failure = found
             return failed
-        self.trouble = None
+        self.failure = None
         return found
 
     # -- inside a transaction ---------------------------------------------------------

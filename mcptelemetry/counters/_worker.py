@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic as read_monotonic
 
-from ..system import Bell, ExitHook, Worker, around_fork, join_host
+from ..system import ExitHook, WakeEvent, Worker, around_fork, join_host
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
@@ -35,7 +35,7 @@ class _Asked:
     """Somebody waiting in `flush()`."""
 
     def __init__(self) -> None:
-        self.bell = Bell()
+        self.wake_event = WakeEvent()
         self.is_done = False
         self.is_stored = False
 
@@ -43,7 +43,7 @@ class _Asked:
         """Say whether nothing is left."""
         self.is_stored = is_stored
         self.is_done = True
-        self.bell.ring()
+        self.wake_event.set()
 
 
 class CountingWorker:
@@ -72,12 +72,12 @@ class CountingWorker:
         self._is_closed = False
         self._early_hook: ExitHook | None = None
         self._begin()
-        around_fork(in_child=self._renew, place="loop")
-        # At the end of the process everybody is rung first, so that all have the same second.
+        around_fork(in_child=self._after_fork, place="loop")
+        # At the end of the process everybody is woken first, so that all have the same second.
         self._late_hook = ExitHook(self._finish_at_exit)
 
     def _begin(self) -> None:
-        self._bell = Bell()
+        self._wake_event = WakeEvent()
         self._flush_due_at: float | None = None
         self._chores_due_at = self._monotonic()
         self._stops_at: float | None = None
@@ -88,7 +88,7 @@ class CountingWorker:
         if self._is_closed or self._early_hook is not None:
             return
         join_host()
-        self._early_hook = ExitHook(None, ring=self.stop_soon)
+        self._early_hook = ExitHook(None, wake=self.stop_soon)
         self._notes.attend(self._summon)
         self._registry.attend(self._summon)
         if self._chores or self._registry.counts():
@@ -112,11 +112,11 @@ class CountingWorker:
         self._asked[asked] = None
         try:
             while not asked.is_done and self._worker.ensure_running():
-                self._bell.ring()
+                self._wake_event.set()
                 left = ends_at - read_monotonic()
                 if left <= 0:
                     break
-                asked.bell.wait(min(left, _LOOK_AGAIN_SECS))
+                asked.wake_event.wait(min(left, _LOOK_AGAIN_SECS))
         finally:
             self._asked.pop(asked, None)
         return asked.is_stored if asked.is_done else self._flusher.flush(timeout * (1 - _WORKERS_SHARE))
@@ -131,7 +131,7 @@ class CountingWorker:
     def stop_soon(self, timeout: float = _EXIT_SECS) -> None:
         """Have the thread store what was counted and end; returns at once."""
         self._stops_at = read_monotonic() + timeout
-        self._bell.ring()
+        self._wake_event.set()
 
     def turn(self) -> float | None:
         """Do what is due; return the seconds until something is again, None at the last turn."""
@@ -159,7 +159,7 @@ class CountingWorker:
         if due_in is None:
             return False
         if due_in > 0 and self._stops_at is None:
-            self._bell.wait(due_in)
+            self._wake_event.wait(due_in)
         return True
 
     # -- the life of a process --------------------------------------------------------
@@ -167,9 +167,9 @@ class CountingWorker:
     def _summon(self) -> None:
         if self._is_closed:
             return
-        self._late_hook.renew()
+        self._late_hook.register_in_child()
         if self._early_hook is not None:
-            self._early_hook.renew()
+            self._early_hook.register_in_child()
         self._worker.ensure_running()
 
     def _leave(self) -> None:
@@ -198,7 +198,7 @@ class CountingWorker:
         if self._early_hook is not None:
             self._early_hook.cancel()
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a forked child, as registry and notes have by now."""
-        self._worker.renew()
+        self._worker.after_fork()
         self._begin()

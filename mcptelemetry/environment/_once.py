@@ -38,7 +38,7 @@ class Once(Generic[_Key, _Answer]):
         # Re-entrant: a signal handler may ask while its own thread is being answered.
         self._lock = threading.RLock()
         self._answers: dict[_Key, _Answer] = {}  # guarded by _lock
-        around_fork(in_child=self._renew_lock)
+        around_fork(in_child=self._after_fork)
 
     def get(self, key: _Key, find: Callable[[], _Answer]) -> _Answer:
         """Return the answer to *key*, from *find* the first time and from memory ever after."""
@@ -47,7 +47,7 @@ class Once(Generic[_Key, _Answer]):
                 self._answers[key] = find()
             return self._answers[key]
 
-    def _renew_lock(self) -> None:
+    def _after_fork(self) -> None:
         """Begin a forked child with a free lock: the thread that held it is not in the child."""
         self._lock = threading.RLock()
 

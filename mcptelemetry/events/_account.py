@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from ..system import Tally
+from ..system import AtomicCounter
 from ._buffer import TelemetryBuffer
 
 __all__ = ["Account", "PipelineStats"]
@@ -48,8 +48,8 @@ class Account:
         # which is taken in one step: an interruption in a Python method of its own, as a
         # condition has it, could leave it held for ever.
         self._lock = threading.RLock()
-        self._delivered = Tally()  # guarded by _lock, as is all that stats() shows
-        self._rejected = Tally()
+        self._delivered = AtomicCounter()  # guarded by _lock, as is all that stats() shows
+        self._rejected = AtomicCounter()
         self._requeued = 0
         self._last_error: str | None = None
         self._last_success_at: float | None = None
@@ -60,28 +60,28 @@ class Account:
         return self._delivered.value
 
     def deliver(self, count: int, *, at: float) -> None:
-        """Settle the first *count* lent events as delivered *at* (Unix seconds)."""
+        """Settle the first *count* checked out events as delivered *at* (Unix seconds)."""
         with self._lock:
-            self._buffer.settle(count, self._delivered)
+            self._buffer.acknowledge(count, self._delivered)
             self._last_success_at = at
 
     def reject(self, count: int, error: str) -> None:
-        """Settle the first *count* lent events as given up for good."""
+        """Settle the first *count* checked out events as given up for good."""
         with self._lock:
-            self._buffer.settle(count, self._rejected)
+            self._buffer.acknowledge(count, self._rejected)
             self._last_error = error
 
     def requeue(self, error: str | None = None) -> None:
-        """Put what is lent back, in order."""
+        """Put what is checked out back, in order."""
         with self._lock:
-            if self._buffer.put_back():
+            if self._buffer.requeue():
                 self._requeued += 1
             self._last_error = error or self._last_error
 
     def drop_all(self, error: str) -> None:
-        """Drop what is lent and what waits."""
+        """Drop what is checked out and what waits."""
         with self._lock:
-            self._buffer.put_back()
+            self._buffer.requeue()
             self._buffer.discard()
             self._last_error = error
 
@@ -93,11 +93,11 @@ class Account:
             return PipelineStats(
                 recorded=counts.recorded,
                 delivered=delivered,
-                dropped=counts.recorded - delivered - rejected - counts.waiting - counts.lent,
+                dropped=counts.recorded - delivered - rejected - counts.waiting - counts.checked_out,
                 rejected=rejected,
                 spooled=0,
                 buffered=counts.waiting,
-                in_flight=counts.lent,
+                in_flight=counts.checked_out,
                 requeued=self._requeued,
                 invalid=self._buffer.invalid,
                 last_error=self._last_error,

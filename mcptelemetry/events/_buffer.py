@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from ..system import Bell, Tally, around_fork, has_interpreter_lock, notice_fork
+from ..system import AtomicCounter, WakeEvent, around_fork, has_interpreter_lock, notice_fork
 from ..wire import EventShape, TelemetryEvent
 from ._own_traffic import OwnTraffic
 from ._row_queue import SLACK, BufferCounts, RowQueue
@@ -46,21 +46,21 @@ class TelemetryBuffer(RowQueue):
         self._own_traffic = OwnTraffic()
         self._threshold = capacity
         self._summon: Callable[[], object] | None = None
-        self.renew()
-        around_fork(in_child=self.renew)
+        self.after_fork()
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Begin anew, empty, with another id prefix: this is a forked child."""
         self._begin()
-        self._invalid = Tally(is_locked=self._is_locked)
+        self._invalid = AtomicCounter(is_locked=self._is_locked)
         self._complaint: str | None = None
         self._is_complaint_taken = False
         # Guarded by _moving: the threshold of each who waits, and whom to wake.
-        self._waiters: list[tuple[Callable[[], int], Bell]] = []
-        self._is_rung = False
+        self._waiters: list[tuple[Callable[[], int], WakeEvent]] = []
+        self._is_woken = False
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
-        self.mute(0)
+        self.suppress(0)
         self._pid = os.getpid()
         self._prefixes: dict[int, str] = {}
 
@@ -77,8 +77,8 @@ class TelemetryBuffer(RowQueue):
         self.leave()
 
     def leave(self) -> None:
-        """Say that nobody attends or is muted from now on: the next record summons somebody."""
-        self.mute(0)
+        """Say that nobody attends or is suppressed from now on: the next record summons somebody."""
+        self.suppress(0)
         with self._moving:
             self._is_left = self._summon is not None
             self._look_up_from_now_on()
@@ -132,7 +132,7 @@ class TelemetryBuffer(RowQueue):
         # Whose turn it is says it; two threads may both be first, and either name will do.
         if argument is not None and self._complaint is None:
             self._complaint = argument
-            self.ring()
+            self.wake()
 
     def take_complaint(self) -> str | None:
         """Return the name of the first bad argument of this process, once; None at all other times."""
@@ -173,7 +173,7 @@ class TelemetryBuffer(RowQueue):
             self._is_left = False
             self._look_up_from_now_on()
             self._drop_oldest_beyond(0)
-        self.mute(0)
+        self.suppress(0)
 
     def set_flush_threshold(self, n: int) -> None:
         """Have `wait()` return once *n* events wait (at least 1)."""
@@ -184,22 +184,22 @@ class TelemetryBuffer(RowQueue):
 
     def wait(self, timeout: float | None) -> bool:
         """
-        Wait at most *timeout* seconds (None: for ever) for the threshold or a `ring()`.
+        Wait at most *timeout* seconds (None: for ever) for the threshold or a `wake()`.
 
         Returns whether the threshold is reached: at once when it is already.
         """
         return self._wait(timeout, lambda: self._threshold)
 
-    def wait_for_ring(self, timeout: float) -> None:
-        """Wait at most *timeout* seconds for a `ring()`, however many events are waiting."""
+    def wait_for_wake(self, timeout: float) -> None:
+        """Wait at most *timeout* seconds for a `wake()`, however many events are waiting."""
         self._wait(timeout, lambda: sys.maxsize)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Make a present or the next `wait()` return."""
-        self._is_rung = True
+        self._is_woken = True
         self._wake()
 
-    def mute(self, thread_ident: int) -> None:
+    def suppress(self, thread_ident: int) -> None:
         """Ignore what the thread *thread_ident* records from now on; 0 ends it."""
         self._own_traffic.suppress(thread_ident)
         self._is_careful = self._is_locked or thread_ident != 0
@@ -220,19 +220,19 @@ class TelemetryBuffer(RowQueue):
         return self._capacity
 
     def _wait(self, timeout: float | None, threshold: Callable[[], int]) -> bool:
-        waiter = (threshold, Bell())
+        waiter = (threshold, WakeEvent())
         # In this order: a record either sees the waiter, or is seen by its first look.
         with self._moving:
             self._waiters.append(waiter)
             self._look_up_from_now_on()
         try:
-            waiter[1].wait_for(lambda: self._is_rung or len(self) >= threshold(), timeout)
+            waiter[1].wait_for(lambda: self._is_woken or len(self) >= threshold(), timeout)
         finally:
             with self._moving:
                 if waiter in self._waiters:  # not in a child that was forked meanwhile
                     self._waiters.remove(waiter)
                 self._look_up_from_now_on()
-        self._is_rung = False
+        self._is_woken = False
         return len(self) >= threshold()
 
     def _look_up_from_now_on(self) -> None:
@@ -255,8 +255,8 @@ class TelemetryBuffer(RowQueue):
         summon = self._summon
         if self._is_left and summon is not None:
             summon()
-        for _, bell in tuple(self._waiters):
-            bell.ring()
+        for _, wake_event in tuple(self._waiters):
+            wake_event.set()
 
     def _keep_the_newest(self) -> None:
         """
@@ -267,5 +267,5 @@ class TelemetryBuffer(RowQueue):
         shape, latency_ms, seconds, own_id, _ = self._waiting[-1]
         notice_fork()
         if self._pid != os.getpid():
-            self.renew()
+            self.after_fork()
         self._append((shape, latency_ms, seconds, own_id, next(self._numbers)))

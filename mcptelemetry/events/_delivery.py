@@ -1,7 +1,7 @@
 """
 From waiting events to settled ones: one pass of the worker.
 
-Batches are lent by the buffer, encoded, sent, and settled by what came of it: the table
+Batches are checked out by the buffer, encoded, sent, and settled by what came of it: the table
 of verdicts is followed here, with its two refinements (a batch that is too large goes in
 smaller parts, one that holds a credential goes without the guilty).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..privacy import Outcome, Verdict
+from ..privacy import SendResult, Verdict
 from ..system import Clock
 from ..wire import EventEncoder, EventRow
 from ._account import Account
@@ -53,22 +53,22 @@ class Delivery:
         self._secs_left = secs_left
         self._encoder = EventEncoder()
 
-    def send_waiting(self) -> Outcome | None:
+    def send_waiting(self) -> SendResult | None:
         """Send as many events as wait now, batch by batch; return what ended it early, or None."""
         self._schedule.begin_attempt()
         left = len(self._buffer)
         while left > 0:
-            rows = self._buffer.lend(min(self._schedule.batch_size, left))
+            rows = self._buffer.check_out(min(self._schedule.batch_size, left))
             if not rows:
                 return None
             left -= len(rows)
-            outcome = self._send_lent(rows)
+            outcome = self._send_checked_out(rows)
             if outcome is not None:
                 return outcome
         return None
 
-    def _send_lent(self, rows: list[EventRow]) -> Outcome | None:
-        """Send lent *rows*, in smaller parts when they are too large; as `send_waiting()`."""
+    def _send_checked_out(self, rows: list[EventRow]) -> SendResult | None:
+        """Send checked out *rows*, in smaller parts when they are too large; as `send_waiting()`."""
         size = len(rows)
         while rows:
             part = rows[:size]
@@ -88,7 +88,7 @@ class Delivery:
             if verdict is Verdict.UNCLEAN and len(part) > 1:
                 clean = self._count_clean(part)
                 if 0 < clean < len(part):
-                    ended_by = self._send_lent(part[:clean])
+                    ended_by = self._send_checked_out(part[:clean])
                     if ended_by is not None:
                         return ended_by
                     del rows[:clean]
@@ -106,14 +106,14 @@ class Delivery:
                 return number
         return len(rows)
 
-    def _send(self, rows: list[EventRow]) -> Outcome:
+    def _send(self, rows: list[EventRow]) -> SendResult:
         secs_left = self._secs_left()
         if secs_left is not None and secs_left <= 0:
-            return Outcome(Verdict.LATER, None, None, "no time was left before the end")
+            return SendResult(Verdict.LATER, None, None, "no time was left before the end")
         body = self._body_of(self._encoder.encode(rows, self._buffer.process))
         return self._uploader.send(body, timeout_secs=secs_left)
 
-    def _settle(self, count: int, outcome: Outcome) -> None:
+    def _settle(self, count: int, outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
             self._account.deliver(count, at=self._clock.time())
             self._outages.end()
@@ -122,7 +122,7 @@ class Delivery:
             self._outages.tell("rejected", f"{count} events were rejected and given up: {outcome.message}")
         self._schedule.resume()
 
-    def _postpone(self, outcome: Outcome) -> None:
+    def _postpone(self, outcome: SendResult) -> None:
         self._account.requeue(outcome.message)
         self._schedule.postpone(outcome.retry_after_secs)
         fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"

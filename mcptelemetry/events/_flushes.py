@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import UploadError
-from ..system import Bell, SystemClock, Worker
+from ..system import SystemClock, WakeEvent, Worker
 from ._buffer import TelemetryBuffer
 
 __all__ = ["Flush", "Flushes"]
@@ -22,7 +22,7 @@ class Flush:
     """Somebody waiting in `flush()`; *error* is why not everything went."""
 
     def __init__(self) -> None:
-        self.bell = Bell()
+        self.wake_event = WakeEvent()
         self.is_done = False
         self.error: UploadError | None = None
 
@@ -30,7 +30,7 @@ class Flush:
         """Let whoever waits go on."""
         self.error = error
         self.is_done = True
-        self.bell.ring()
+        self.wake_event.set()
 
 
 class Flushes:
@@ -79,11 +79,11 @@ class Flushes:
         while not flush.is_done:
             if not self._worker.ensure_running():
                 return False
-            self._buffer.ring()
+            self._buffer.wake()
             left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_time())
             if left <= 0:
                 break
-            flush.bell.wait(left)
+            flush.wake_event.wait(left)
         return True
 
     def _forget(self, flushes: Iterable[Flush]) -> None:

@@ -17,7 +17,7 @@ from typing import Union
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import Outcome
+from ..privacy import SendResult
 from ..system import (
     Clock,
     ExitHook,
@@ -111,7 +111,7 @@ class TelemetryPipeline:
         self._is_closed = False
         self._begin()
         # Here and not in start(): a server may build it, fork its workers, and start it there.
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
@@ -152,7 +152,7 @@ class TelemetryPipeline:
         self._uploader = self._build_uploader(self.config.endpoint, auth)
         self._delivery = self._build_delivery(self._uploader)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        self._exit_hook = ExitHook(self._finish_at_exit, ring=self._ring_at_exit)
+        self._exit_hook = ExitHook(self._finish_at_exit, wake=self._wake_at_exit)
         self.buffer.attend(self._summon)
         if not self.buffer.is_empty():
             self._summon()
@@ -194,7 +194,7 @@ class TelemetryPipeline:
         """
         # What the host's own hooks and log handlers record about our doings would come
         # round for ever.
-        self.buffer.mute(threading.get_ident())
+        self.buffer.suppress(threading.get_ident())
         try:
             return self._take_turn()
         except Exception as error:
@@ -203,7 +203,7 @@ class TelemetryPipeline:
             self._outages.tell("failed", f"events are kept: sending them failed with {type(error).__name__}")
             raise
         finally:
-            self.buffer.mute(0)
+            self.buffer.suppress(0)
 
     def _take_turn(self) -> float | None:
         flushes = self._flushes.waiting()
@@ -221,7 +221,7 @@ class TelemetryPipeline:
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:
             # A full buffer does not override the back-off, and must not make us spin.
-            self.buffer.wait_for_ring(secs)
+            self.buffer.wait_for_wake(secs)
         else:
             self.buffer.wait(secs)
 
@@ -239,7 +239,7 @@ class TelemetryPipeline:
     def _secs_left(self) -> float | None:
         return None if self._stops_at is None else self._stops_at - self._clock.monotonic()
 
-    def _why_not_all(self, outcome: Outcome | None) -> UploadError | None:
+    def _why_not_all(self, outcome: SendResult | None) -> UploadError | None:
         """Return what a flush raises when the turn ended with *outcome* (None: nothing was tried)."""
         if outcome is not None and outcome.verdict.is_retryable:
             return upload_error(outcome)
@@ -253,13 +253,13 @@ class TelemetryPipeline:
 
     def _summon(self) -> None:
         if self._exit_hook is not None:
-            self._exit_hook.renew()
+            self._exit_hook.register_in_child()
         self._worker.ensure_running()
 
-    def _ring_at_exit(self) -> None:
+    def _wake_at_exit(self) -> None:
         if not self._is_closed and self._exit_hook is not None:
             self._stops_at = self._clock.monotonic() + self._exit_hook.secs_left()
-            self.buffer.ring()
+            self.buffer.wake()
 
     def _finish_at_exit(self) -> None:
         if not self._is_closed and self._exit_hook is not None:
@@ -271,7 +271,7 @@ class TelemetryPipeline:
             if self._worker.is_running or (
                 not self.buffer.is_empty() and may_start_thread and self._worker.ensure_running()
             ):
-                self.buffer.ring()
+                self.buffer.wake()
                 self._worker.join(timeout)
             elif not self.buffer.is_empty() and is_quick_to_try(self.config.endpoint or ""):
                 self._worker.run_here()
@@ -281,11 +281,11 @@ class TelemetryPipeline:
             self._exit_hook.cancel()
         self._flushes.end()
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a forked child, as the buffer has by now: what was recorded is the parent's."""
-        self._worker.renew()
+        self._worker.after_fork()
         if self._uploader is not None:
-            self._uploader.renew()
+            self._uploader.after_fork()
         self._begin()
         if self._is_closed:
             self.buffer.close()

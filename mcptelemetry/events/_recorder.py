@@ -12,7 +12,7 @@ from math import floor, isfinite
 from time import time as read_machine_time
 from typing import TYPE_CHECKING, Protocol
 
-from ..system import Tally
+from ..system import AtomicCounter
 from ..vocabulary import COUNT_MAX, ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ..wire import OTHER_CLIENT, EventShape, check_shape, is_known_client
 
@@ -72,7 +72,7 @@ class Recorder:
         self._shapes: dict[tuple[object, ...], _Known] = {}
         self._fallback_shapes: dict[tuple[object, ...], _Known] = {}
         self._own_clients: dict[str, None] = {}  # names from outside the closed table, as they came
-        self._invalid = Tally()  # where there is no buffer that counts them
+        self._invalid = AtomicCounter()  # where there is no buffer that counts them
 
     def attach(self, buffer: TelemetryBuffer, counter: CallCounter) -> None:
         """From now on make events too, for *buffer*: it could not be had before."""

@@ -1,5 +1,5 @@
 """
-The rows of a buffer, and where each of them is: waiting, lent, gone on or dropped.
+The rows of a buffer, and where each of them is: waiting, checked_out, gone on or dropped.
 
 A row comes in by one step of the interpreter: an append to the queue. Every step that takes
 rows out counts them while it does, so how many came in is not counted but follows. No signal,
@@ -16,7 +16,7 @@ from itertools import repeat, starmap
 from operator import itemgetter, lt
 from typing import NamedTuple
 
-from ..system import Tally
+from ..system import AtomicCounter
 from ..wire import EventRow
 
 __all__ = ["SLACK", "BufferCounts", "RowQueue"]
@@ -29,15 +29,15 @@ SLACK = 256
 
 class BufferCounts(NamedTuple):
     """
-    One consistent picture: recorded = dropped + taken + lent + waiting.
+    One consistent picture: recorded = dropped + taken + checked_out + waiting.
 
-    *taken* have gone on for good, *lent* are with the flusher.
+    *taken* have gone on for good, *checked_out* are with the flusher.
     """
 
     recorded: int
     dropped: int
     taken: int
-    lent: int
+    checked_out: int
     waiting: int
 
 
@@ -64,34 +64,34 @@ class RowQueue:
         self._append = self._waiting.append
         # For ids only: a number whose record was interrupted before it came into the queue is
         # missed by nobody.
-        self._numbers = Tally(is_locked=False).numbers
+        self._numbers = AtomicCounter(is_locked=False).numbers
         # Plain ones: what counts in them either is one step for all, or holds _moving.
-        self._dropped = Tally(is_locked=False)  # let go one by one
-        self._sweeps = Tally(is_locked=False)  # let go by the slack
-        self._drained = Tally(is_locked=False)  # guarded by _moving: taken with drain()
-        self._returned = Tally(is_locked=False)  # guarded by _moving: given back after that
-        self._settled = Tally(is_locked=False)  # guarded by _moving: lent, and gone on
-        self._lent: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
+        self._dropped = AtomicCounter(is_locked=False)  # let go one by one
+        self._sweeps = AtomicCounter(is_locked=False)  # let go by the slack
+        self._drained = AtomicCounter(is_locked=False)  # guarded by _moving: taken with drain()
+        self._returned = AtomicCounter(is_locked=False)  # guarded by _moving: given back after that
+        self._settled = AtomicCounter(is_locked=False)  # guarded by _moving: checked_out, and gone on
+        self._checked_out: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
 
-    def lend(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
+    def check_out(self, max: int) -> list[EventRow]:  # noqa: A002  as drain()
         """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
         with self._moving:
-            self._lent.extend(self._pop(max))
-            return list(self._lent)
+            self._checked_out.extend(self._pop(max))
+            return list(self._checked_out)
 
-    def settle(self, count: int, into: Tally) -> None:
-        """Close the account of the first *count* lent rows, which have gone on: *into* counts them."""
+    def acknowledge(self, count: int, into: AtomicCounter) -> None:
+        """Close the account of the first *count* checked out rows, which have gone on: *into* counts them."""
         with self._moving:
-            rows = starmap(self._lent.popleft, repeat((), count))
+            rows = starmap(self._checked_out.popleft, repeat((), count))
             _do(zip(rows, self._settled.numbers, into.numbers))
 
-    def put_back(self) -> int:
-        """Return what is lent to the front of the queue, in order; return how many that were."""
+    def requeue(self) -> int:
+        """Return what is checked out to the front of the queue, in order; return how many that were."""
         with self._moving:
-            count = len(self._lent)
-            self._drop_newest(self._lent, count - self._room)
-            self._make_room(len(self._lent))
-            self._waiting.extendleft(starmap(self._lent.pop, repeat((), len(self._lent))))
+            count = len(self._checked_out)
+            self._drop_newest(self._checked_out, count - self._room)
+            self._make_room(len(self._checked_out))
+            self._waiting.extendleft(starmap(self._checked_out.pop, repeat((), len(self._checked_out))))
             return count
 
     def discard(self) -> None:
@@ -108,11 +108,11 @@ class RowQueue:
                 # Records take no lock, and may sweep: look again until none did so meanwhile.
                 if sweeps == self._sweeps.value:
                     break
-            lent = len(self._lent)
+            checked_out = len(self._checked_out)
             taken = self._drained.value - self._returned.value + self._settled.value
             waiting = min(held, self._room)
             dropped = self._dropped.value + sweeps * SLACK + held - waiting
-        return BufferCounts(dropped + taken + lent + waiting, dropped, taken, lent, waiting)
+        return BufferCounts(dropped + taken + checked_out + waiting, dropped, taken, checked_out, waiting)
 
     def is_empty(self) -> bool:
         """Return whether no event waits."""

@@ -2,7 +2,7 @@
 One batch to its endpoint, once: headers, compression and the token, then the gate.
 
 Whether to try again, and when, is the pipeline's affair; here an attempt ends in an
-`Outcome` (for the pipeline) or an `UploadError` (for a caller).
+`SendResult` (for the pipeline) or an `UploadError` (for a caller).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..config import check_endpoint
 from ..errors import UploadError
-from ..privacy import Gate, Outcome, StandingSwitches, Verdict, collect_blocked_values, find_credential
+from ..privacy import Gate, SendResult, StandingSwitches, Verdict, collect_blocked_values, find_credential
 from ..system import (
     AppendTransport,
     Clock,
@@ -25,7 +25,7 @@ from ..system import (
     Transport,
     as_clock,
     is_loopback_host,
-    outline_of_url,
+    url_without_secrets,
 )
 from ..vocabulary import CompressionWord
 from ..wire import TelemetryBatch
@@ -129,7 +129,7 @@ class TelemetryUploader:
         self._environ = surroundings
 
     def __repr__(self) -> str:
-        return f"TelemetryUploader({outline_of_url(self.endpoint)!r})"
+        return f"TelemetryUploader({url_without_secrets(self.endpoint)!r})"
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""
@@ -137,7 +137,7 @@ class TelemetryUploader:
         if outcome.verdict is not Verdict.DELIVERED:
             raise upload_error(outcome)
 
-    def send(self, body: bytes, *, timeout_secs: float | None = None) -> Outcome:
+    def send(self, body: bytes, *, timeout_secs: float | None = None) -> SendResult:
         """Send one encoded body, in at most *timeout_secs* a step; return what it came to."""
         headers = {"Content-Type": "application/json"}
         if self._token:
@@ -155,16 +155,16 @@ class TelemetryUploader:
         found = find_credential(body.decode("utf-8", "replace"), collect_blocked_values("", "", self._environ))
         return None if found is None else f"it holds a credential ({found.label})"
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
-        self._gate.renew()
+        self._gate.after_fork()
 
     def close(self) -> None:
         """Close the connection; a later upload opens another."""
         self._gate.close()
 
 
-def upload_error(outcome: Outcome) -> UploadError:
+def upload_error(outcome: SendResult) -> UploadError:
     """Return the error that says what *outcome* says."""
     return UploadError(
         outcome.message,

@@ -57,8 +57,8 @@ class HeartbeatBuilder:
         state = self._windows.state()
         picture = self._memory.look()
         notes = []
-        if picture.trouble is not None:
-            notes.append(f"what this installation remembers cannot be read ({picture.trouble.text})")
+        if picture.failure is not None:
+            notes.append(f"what this installation remembers cannot be read ({picture.failure.text})")
         elif picture.identity is None:
             notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
         elif not state.heartbeat_id:
@@ -82,7 +82,7 @@ class HeartbeatBuilder:
             counts=counts,
             surroundings=self._surroundings.read(),
             stats=self._stats.read(),
-            activation=None if self._activation.trouble is not None else activation.to_dict(),
+            activation=None if self._activation.failure is not None else activation.to_dict(),
             now=self._clock.time(),
             uptime_secs=self._clock.monotonic() - self._began_at,
         )

@@ -17,13 +17,13 @@ from ..privacy import (
     FirstRunNotice,
     Gate,
     HasNotice,
-    Outcome,
+    SendResult,
     Stream,
     Verdict,
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import Bell, Trouble, Turns, Worker, around_fork
+from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -82,14 +82,14 @@ class HeartbeatService:
         )
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
-        around_fork(in_child=self._renew, place="loop")
+        around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
-        self._bell = Bell()
+        self._wake_event = WakeEvent()
         self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
-        self._has_told_trouble = False
+        self._has_told_failure = False
         self._is_prepared = False
         self._accepted_count = 0  # guarded by _sending
 
@@ -118,7 +118,7 @@ class HeartbeatService:
     def stop(self, timeout: float = 1.0) -> None:
         """End the thread, in at most *timeout* seconds; nothing is sent for it. May be called again."""
         self._is_stopped = True
-        self._bell.ring()
+        self._wake_event.set()
         if self._worker.is_running:
             self._worker.join(timeout)
 
@@ -180,7 +180,7 @@ class HeartbeatService:
     def _prepare(self) -> None:
         """Draw the ids well before they leave, so that previews show them while the notice's delay passes."""
         if not self._is_prepared and self._url is not None and not self._is_refused():
-            has_identity = not isinstance(self._memory.ensure_identity(), Trouble)
+            has_identity = not isinstance(self._memory.ensure_identity(), StorageFailure)
             self._is_prepared = has_identity and self._windows.prepare()
 
     def _refusal(self) -> str | None:
@@ -197,7 +197,7 @@ class HeartbeatService:
         window = self._windows.begin()
         if window is None or self._url is None:
             return False
-        if isinstance(self._memory.ensure_identity(), Trouble):
+        if isinstance(self._memory.ensure_identity(), StorageFailure):
             self._windows.postpone(window)
             return False
         payload = self._builder.build(window)
@@ -206,9 +206,9 @@ class HeartbeatService:
         self._settle(window, payload, body, outcome)
         return outcome.verdict is Verdict.DELIVERED
 
-    def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: Outcome) -> None:
+    def _settle(self, window: FrozenWindow, payload: HeartbeatPayload, body: bytes, outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
-            self._has_told_trouble = False
+            self._has_told_failure = False
             self._accepted_count += 1
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
         elif outcome.verdict.is_retryable:
@@ -229,7 +229,7 @@ class HeartbeatService:
             self._tell(logging.WARNING, f"a heartbeat was rejected and given up: {outcome.message}")
 
     def _note_accepted(
-        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: Outcome
+        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: SendResult
     ) -> None:
         write_value(connection, "last_reported_version", payload.version)
         write_value(connection, "last_success_at", format_moment(self._clock.time()))
@@ -237,13 +237,13 @@ class HeartbeatService:
             clear_installer_pending(connection)
         self._note_sent(connection, body, outcome)
 
-    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: Outcome) -> None:
+    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: SendResult) -> None:
         keep_sent(connection, SentDocument(self._clock.time(), outcome.status or 0, body.decode("ascii")))
 
     def _tell(self, level: int, text: str) -> None:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
-        if not self._has_told_trouble:
-            self._has_told_trouble = True
+        if not self._has_told_failure:
+            self._has_told_failure = True
             _logger.log(level, "%s", text)
 
     def _search(self, body: bytes) -> str | None:
@@ -260,13 +260,13 @@ class HeartbeatService:
 
     def _turn_and_wait(self) -> bool:
         if not self._is_stopped:
-            self._bell.wait(self.turn())
+            self._wake_event.wait(self.turn())
         if self._is_stopped:
             self._gate.close()
             return False
         return True
 
-    def _renew(self) -> None:
-        self._worker.renew()
-        self._gate.renew()
+    def _after_fork(self) -> None:
+        self._worker.after_fork()
+        self._gate.after_fork()
         self._begin()

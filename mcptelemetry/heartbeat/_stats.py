@@ -88,10 +88,10 @@ class StatsReader:
         self._stats = stats
         self._flags = flags
         self._answer_secs = answer_secs
-        self.renew()
-        around_fork(in_child=self.renew)
+        self.after_fork()
+        around_fork(in_child=self.after_fork)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget what hangs: in a forked child nothing does."""
         self._lock = threading.Lock()
         self._hanging: set[str] = set()  # guarded by _lock

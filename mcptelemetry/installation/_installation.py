@@ -18,7 +18,7 @@ from ..config import Config, Mode, load_config
 from ..errors import ConfigError
 from ..privacy import Stream, Switches, first_heartbeat_at, has_been_noticed
 from ..state import DATABASE_FILE, Memory
-from ..system import Clock, HttpTransport, Transport, as_clock, outline_of_url
+from ..system import Clock, HttpTransport, Transport, as_clock, url_without_secrets
 from ..vocabulary import AUTOSTART_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._setup import Setup
@@ -115,7 +115,7 @@ class Installation:
     def has_shown_notice_of(self, endpoint: str) -> bool:
         """Return whether a person has been told that something goes to *endpoint*."""
         # As it was shown and kept: a query may hold a key.
-        return has_been_noticed(self.open_memory().look().notice, (outline_of_url(endpoint),))
+        return has_been_noticed(self.open_memory().look().notice, (url_without_secrets(endpoint),))
 
     def first_heartbeat_at(self) -> float | None:
         """Return when, in Unix seconds, the first heartbeat may leave, None as long as no notice named its endpoint."""

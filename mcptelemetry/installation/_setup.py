@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..config import Mode, ModeWord
-from ..system import outline_of_url
+from ..system import url_without_secrets
 
 __all__ = ["Setup"]
 
@@ -42,7 +42,7 @@ class Setup:
         """Return what the next command line has to know: endpoints without their query, which may hold a key."""
         values = {name: getattr(self, name) for name in _REMEMBERED}
         return {
-            name: outline_of_url(value) if name in _ENDPOINTS else str(value)
+            name: url_without_secrets(value) if name in _ENDPOINTS else str(value)
             for name, value in values.items()
             if value is not None
         }

@@ -13,13 +13,13 @@ from ._notice import (
     has_been_noticed,
     maybe_print_first_run_notice,
 )
-from ._rows import Decision, Facts, Stream
+from ._rows import Decision, Stream, SwitchFacts
 from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
 
 if TYPE_CHECKING:
     from ._blocked_values import BlockedValue, collect_blocked_values, read_hostname
     from ._credentials import find_credential
-    from ._gate import Gate, Outcome, Verdict
+    from ._gate import Gate, SendResult, Verdict
     from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
     from ._spellings import ANONYMITY_BLOCKED_PREFIXES
 
@@ -28,14 +28,14 @@ __all__ = [
     "AnonymityViolation",
     "BlockedValue",
     "Decision",
-    "Facts",
     "FirstRunNotice",
     "Gate",
     "HasNotice",
     "NoticeSink",
-    "Outcome",
+    "SendResult",
     "StandingSwitches",
     "Stream",
+    "SwitchFacts",
     "Switches",
     "Verdict",
     "collect_blocked_values",
@@ -57,7 +57,7 @@ if not TYPE_CHECKING:
         {
             "_blocked_values": ("BlockedValue", "collect_blocked_values", "read_hostname"),
             "_credentials": ("find_credential",),
-            "_gate": ("Gate", "Outcome", "Verdict"),
+            "_gate": ("Gate", "SendResult", "Verdict"),
             "_scanner": ("AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_text_for_pii"),
             "_spellings": ("ANONYMITY_BLOCKED_PREFIXES",),
         },

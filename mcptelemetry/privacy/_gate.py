@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ..system import Answer, Clock, NoAnswer, Request, Transport, Withheld
 from ._retry_after import parse_retry_after
 
-__all__ = ["Gate", "Outcome", "Verdict"]
+__all__ = ["Gate", "SendResult", "Verdict"]
 
 _EXCERPT_MAX_CHARACTERS = 200
 _ANSWER_MAX_BYTES = 4096
@@ -40,7 +40,7 @@ class Verdict(Enum):
         return self in (Verdict.LATER, Verdict.UNAUTHORIZED)
 
 
-class Outcome(NamedTuple):
+class SendResult(NamedTuple):
     """
     What an attempt came to, and why.
 
@@ -112,7 +112,7 @@ class Gate:
         answer_max_bytes: int = _ANSWER_MAX_BYTES,
         searched: bytes | None = None,
         is_repeatable: bool = True,
-    ) -> Outcome:
+    ) -> SendResult:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
@@ -123,10 +123,10 @@ class Gate:
         """
         found = self._search(body if searched is None else searched)
         if found is not None:
-            return Outcome(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
+            return SendResult(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
         refusal = self._ask()
         if refusal is not None:
-            return Outcome(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
+            return SendResult(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
         # Asked again by the transport: to look a name up, to connect and to agree on TLS takes
         # time, and nothing that takes time may lie between a no and a byte that leaves.
         question = _Question(self._ask)
@@ -134,17 +134,17 @@ class Gate:
         try:
             answer = self._transport.post(request)
         except Withheld:
-            return Outcome(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
+            return SendResult(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
         except NoAnswer as error:
             reason = _without(secret, _one_line(str(error)))
-            return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
+            return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
         except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
-            return Outcome(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
+            return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
         return self._judge(url, answer, secret, answer_max_bytes)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
-        self._transport.renew()
+        self._transport.after_fork()
 
     def close(self) -> None:
         """Close the connections."""
@@ -164,7 +164,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
             return f"the body could not be searched ({type(error).__name__})"
 
-    def _judge(self, url: str, answer: Answer, secret: str | None, answer_max_bytes: int) -> Outcome:
+    def _judge(self, url: str, answer: Answer, secret: str | None, answer_max_bytes: int) -> SendResult:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
         if 300 <= answer.status < 400:  # noqa: PLR2004  a class of statuses
@@ -178,7 +178,7 @@ class Gate:
             excerpt = text[:_EXCERPT_MAX_CHARACTERS].rstrip()
             message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
-        return Outcome(verdict, answer.status, retry_after, message, answer.body)
+        return SendResult(verdict, answer.status, retry_after, message, answer.body)
 
 
 def _host(url: str) -> str:

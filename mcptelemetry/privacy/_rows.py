@@ -16,7 +16,7 @@ from ..application import Application
 from ..config import CONFIG_FILE, PERSON_FILE, STATE_FILE, BrokenFile, Config, Mode, ModeRecord
 from ..errors import ConfigError
 
-__all__ = ["ROWS", "Decision", "Facts", "Row", "Stream", "decide"]
+__all__ = ["ROWS", "Decision", "Row", "Stream", "SwitchFacts", "decide"]
 
 _YES = frozenset({"1", "true", "on", "yes"})
 _TEST_VARIABLES = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
@@ -53,7 +53,7 @@ class Decision(NamedTuple):
         return self.mode is Mode.OFF and self.row in (1, 2, 3)
 
 
-class Facts(NamedTuple):
+class SwitchFacts(NamedTuple):
     """
     Everything the rows look at, gathered in one look.
 
@@ -86,20 +86,20 @@ class Facts(NamedTuple):
         return "|".join([*records, *([] if settings is None else [str(settings[0])])])
 
 
-_Verdict = Optional[tuple[Mode, str]]
+_Said = Optional[tuple[Mode, str]]
 
 
-def _do_not_track(facts: Facts) -> _Verdict:
+def _do_not_track(facts: SwitchFacts) -> _Said:
     said = facts.environ.get("DO_NOT_TRACK", "").strip()
     return (Mode.OFF, "DO_NOT_TRACK") if said not in ("", "0") else None
 
 
-def _ci(facts: Facts) -> _Verdict:
+def _ci(facts: SwitchFacts) -> _Said:
     said = facts.environ.get("CI", "").strip().lower()
     return (Mode.OFF, "CI") if said in ("true", "1") else None
 
 
-def _opt_out(facts: Facts) -> _Verdict:
+def _opt_out(facts: SwitchFacts) -> _Said:
     if facts.application is None:
         return None
     variable = facts.application.switch_variable
@@ -107,23 +107,23 @@ def _opt_out(facts: Facts) -> _Verdict:
     return (Mode.OFF, f"{variable}=false") if said and said not in _YES else None
 
 
-def _damaged_config(facts: Facts) -> _Verdict:
+def _damaged_config(facts: SwitchFacts) -> _Said:
     return _doubt(facts.config)
 
 
-def _damaged_person(facts: Facts) -> _Verdict:
+def _damaged_person(facts: SwitchFacts) -> _Said:
     return _doubt(facts.person)
 
 
-def _damaged_state(facts: Facts) -> _Verdict:
+def _damaged_state(facts: SwitchFacts) -> _Said:
     return _doubt(facts.state)
 
 
-def _doubt(found: object) -> _Verdict:
+def _doubt(found: object) -> _Said:
     return (Mode.OFF, str(found)) if isinstance(found, ConfigError) else None
 
 
-def _refused_or_damaged_events(facts: Facts) -> _Verdict:
+def _refused_or_damaged_events(facts: SwitchFacts) -> _Said:
     found = facts.person
     if isinstance(found, BrokenFile) and found.mentions("events"):
         return Mode.OFF, str(found)  # whoever spoke about events there may have refused them all
@@ -132,7 +132,7 @@ def _refused_or_damaged_events(facts: Facts) -> _Verdict:
     return None
 
 
-def _no_events(facts: Facts) -> _Verdict:
+def _no_events(facts: SwitchFacts) -> _Said:
     config = facts.config
     if not isinstance(config, Config):
         return None
@@ -143,13 +143,13 @@ def _no_events(facts: Facts) -> _Verdict:
     return None
 
 
-def _no_home(facts: Facts) -> _Verdict:
+def _no_home(facts: SwitchFacts) -> _Said:
     if facts.has_home:
         return None
     return Mode.OFF, "no home directory: nothing can be recorded, so nothing is sent"
 
 
-def _person_wide(facts: Facts) -> _Verdict:
+def _person_wide(facts: SwitchFacts) -> _Said:
     found = facts.person
     if not isinstance(found, ModeRecord) or found.mode is Mode.ON:
         return None  # a person-wide yes lifts no other refusal
@@ -160,7 +160,7 @@ def _person_wide(facts: Facts) -> _Verdict:
     return found.mode, found.doubt or f"{found.mode} for all applications, in {facts.names[1]}"
 
 
-def _settings(facts: Facts) -> _Verdict:
+def _settings(facts: SwitchFacts) -> _Said:
     config = facts.config
     if not isinstance(config, Config):
         return None
@@ -173,14 +173,14 @@ def _settings(facts: Facts) -> _Verdict:
     return None
 
 
-def _state(facts: Facts) -> _Verdict:
+def _state(facts: SwitchFacts) -> _Said:
     found = facts.state
     if not isinstance(found, ModeRecord):
         return None
     return found.mode, found.doubt or f"{found.mode} in {facts.names[2]}"
 
 
-def _not_for_real(facts: Facts) -> _Verdict:
+def _not_for_real(facts: SwitchFacts) -> _Said:
     if facts.application is not None:
         said = facts.environ.get(facts.application.switch_variable, "").strip().lower()
         if said in _YES:
@@ -192,11 +192,11 @@ def _not_for_real(facts: Facts) -> _Verdict:
     return None
 
 
-def _default(facts: Facts) -> _Verdict:
+def _default(facts: SwitchFacts) -> _Said:
     return facts.default, f"the author's default, {facts.default}"
 
 
-def _operator(_facts: Facts) -> _Verdict:
+def _operator(_facts: SwitchFacts) -> _Said:
     return Mode.ON, "the operator named an endpoint"
 
 
@@ -205,7 +205,7 @@ class Row(NamedTuple):
 
     number: int
     streams: frozenset[Stream]
-    judge: Callable[[Facts], _Verdict]
+    judge: Callable[[SwitchFacts], _Said]
 
 
 _ALL = frozenset(Stream)
@@ -232,7 +232,7 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def decide(facts: Facts, stream: Stream) -> Decision:
+def decide(facts: SwitchFacts, stream: Stream) -> Decision:
     """Return what the first row that binds *stream* and has something to say, says."""
     for row in ROWS:
         if stream in row.streams:

@@ -28,7 +28,7 @@ from ..config import (
     read_mode,
 )
 from ..vocabulary import EnvDisabledReason
-from ._rows import Decision, Facts, Stream, decide
+from ._rows import Decision, Stream, SwitchFacts, decide
 
 __all__ = [
     "Decision",
@@ -70,7 +70,7 @@ def is_disabled_by_env(
     Raises `ValueError` or `TypeError` when *app* is no application name.
     """
     application = app if isinstance(app, Application) else Application(app)
-    decision = decide(Facts(environ, application), Stream.HEARTBEAT)
+    decision = decide(SwitchFacts(environ, application), Stream.HEARTBEAT)
     reason = _REASON_OF_ROW.get(decision.row, EnvDisabledReason.NONE)
     return reason is not EnvDisabledReason.NONE, reason
 
@@ -97,7 +97,7 @@ class StandingSwitches:
         prepare_reader()  # here, in the host's thread: the worker's may be forked over
         path = _path(person_directory(environ), PERSON_FILE)
         self._person = WatchedFile(path, read_mode)
-        self._said_so_far = Facts(environ, application, names=(CONFIG_FILE, path, STATE_FILE))
+        self._said_so_far = SwitchFacts(environ, application, names=(CONFIG_FILE, path, STATE_FILE))
 
     def refusal(self) -> str | None:
         """Return why nothing may leave now, or None: the gate's question."""
@@ -184,7 +184,7 @@ class Switches:
         self._config = WatchedFile(self.config_path, load_config, clock=clock)
         self._person = WatchedFile(self.person_path, read_mode, clock=clock)
         self._state = WatchedFile(self.state_path, read_mode, clock=clock)
-        self._said_so_far = Facts(
+        self._said_so_far = SwitchFacts(
             environ,
             application,
             has_home=bool(has_place and person and (data_dir or application is None)),
@@ -194,7 +194,7 @@ class Switches:
             names=(self.config_path, self.person_path, self.state_path),
         )
 
-    def look(self) -> Facts:
+    def look(self) -> SwitchFacts:
         """Gather what is said now; `decide(facts, stream)` and `facts.generation` then agree."""
         return self._said_so_far._replace(
             config=self._config.look(), person=self._person.look(), state=self._state.look()

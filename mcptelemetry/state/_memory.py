@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 
-from ..system import Clock, Database, Trouble, as_clock, draw_uuid4
+from ..system import Clock, Database, StorageFailure, as_clock, draw_uuid4
 from ..vocabulary import StartupOutcome
 from ._counters import COUNTER_TABLES
 from ._identity import Identity, renew_identity
@@ -56,7 +56,7 @@ class Picture(NamedTuple):
     """
     Everything that is remembered, as of one look; None is what nobody has written yet.
 
-    Moments are Unix seconds. *profile* is what the author set up, as of the last start. *trouble* says why the look failed; all else is None then.
+    Moments are Unix seconds. *profile* is what the author set up, as of the last start. *failure* says why the look failed; all else is None then.
     """
 
     identity: Optional[Identity] = None  # noqa: UP045  evaluated on Python 3.9
@@ -67,7 +67,7 @@ class Picture(NamedTuple):
     last_error: Optional[str] = None  # noqa: UP045
     last_error_at: Optional[float] = None  # noqa: UP045
     profile: Mapping[str, str] = MappingProxyType({})
-    trouble: Optional[Trouble] = None  # noqa: UP045
+    failure: Optional[StorageFailure] = None  # noqa: UP045
 
 
 class Memory:
@@ -76,7 +76,7 @@ class Memory:
 
     *clock* gives the time, *draw_id* a new UUID4; *busy_secs* is how long a transaction
     waits for its turn, at most. Making one touches no file. Safe from any thread and across
-    forks; trouble with the disk is a value (`Trouble`), never an exception.
+    forks; failure with the disk is a value (`StorageFailure`), never an exception.
     """
 
     def __init__(
@@ -99,18 +99,18 @@ class Memory:
     def look(self) -> Picture:
         """Return what is remembered; makes and changes no file."""
         found = self.database.read(_picture)
-        if isinstance(found, Trouble):
-            return Picture(trouble=found)
+        if isinstance(found, StorageFailure):
+            return Picture(failure=found)
         return Picture() if found is None else found
 
-    def ensure_identity(self) -> Identity | Trouble:
+    def ensure_identity(self) -> Identity | StorageFailure:
         """Return the installation's identity as of now, having made, dated or rotated it when that is due."""
-        trouble = self._clock_trouble()
-        if trouble is not None:
-            return trouble  # an id must not be dated, or rotated, by such a clock
+        failure = self._clock_failure()
+        if failure is not None:
+            return failure  # an id must not be dated, or rotated, by such a clock
         picture = self.look()
-        if picture.trouble is not None and picture.trouble.kind == "locked":
-            return picture.trouble  # waiting once is enough
+        if picture.failure is not None and picture.failure.kind == "locked":
+            return picture.failure  # waiting once is enough
         seen = picture.identity
         if seen is not None and self._renewed(seen.anonymous_id, seen.created_at) == seen:
             return seen  # the usual case writes nothing
@@ -125,7 +125,7 @@ class Memory:
             write_value(connection, "anonymous_id_created_at", identity.created_at)
         return identity
 
-    def sent_documents(self) -> list[SentDocument] | Trouble:
+    def sent_documents(self) -> list[SentDocument] | StorageFailure:
         """Return the documents that were sent and kept, oldest first."""
         found = self.database.read(read_sent)
         return [] if found is None else found
@@ -135,7 +135,7 @@ class Memory:
 
     # -- the notice -------------------------------------------------------------------
 
-    def claim_notice(self, destinations: Iterable[str]) -> bool | Trouble:
+    def claim_notice(self, destinations: Iterable[str]) -> bool | StorageFailure:
         """
         Return whether the caller is the one who shall show the notice naming *destinations*.
 
@@ -213,9 +213,9 @@ class Memory:
 
         return dict(self.look().profile) == wanted or self._change(note) is True
 
-    def storage_trouble(self) -> Trouble | None:
+    def storage_failure(self) -> StorageFailure | None:
         """Return why nothing could be stored here now, None when nothing speaks against it; writes nothing."""
-        found = self._clock_trouble() or self.look().trouble or self.database.trouble
+        found = self._clock_failure() or self.look().failure or self.database.failure
         if found is not None or not self.path:
             return found
         # The directory, although the file is there: each change needs a journal beside it.
@@ -223,18 +223,18 @@ class Memory:
         while not os.path.lexists(place) and os.path.dirname(place) != place:
             place = os.path.dirname(place)
         if not os.access(place, os.W_OK):
-            return Trouble("read-only", f"{place}: may not be written")
+            return StorageFailure("read-only", f"{place}: may not be written")
         if not os.path.isdir(place):
-            return Trouble("unusable", f"{place}: is not a directory")
+            return StorageFailure("unusable", f"{place}: is not a directory")
         if os.path.lexists(self.path) and not os.access(self.path, os.W_OK):
-            return Trouble("read-only", f"{self.path}: may not be written")
+            return StorageFailure("read-only", f"{self.path}: may not be written")
         return None
 
-    def _clock_trouble(self) -> Trouble | None:
+    def _clock_failure(self) -> StorageFailure | None:
         now = self._clock.time()
-        return None if is_in_calendar(now) else Trouble("clock", f"the clock stands at {now:.0f} s, which no calendar has")
+        return None if is_in_calendar(now) else StorageFailure("clock", f"the clock stands at {now:.0f} s, which no calendar has")
 
-    def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | Trouble:
+    def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | StorageFailure:
         return self.database.change(work)
 
     def _note(self, values: dict[str, str], *, dated: str | None = None) -> bool:
@@ -264,7 +264,7 @@ def _picture(connection: sqlite3.Connection) -> Picture:
 
 
 def _profile(connection: sqlite3.Connection) -> Mapping[str, str]:
-    import json  # inside a transaction, where what cannot be loaded is trouble with storage
+    import json  # inside a transaction, where what cannot be loaded is failure with storage
 
     try:
         found = json.loads(read_value(connection, "profile") or "{}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
+from ._atomic_counter import AtomicCounter, has_interpreter_lock
 from ._backoff import Backoff, draw_backoff_secs, draw_uniform
-from ._bell import Bell
 from ._clock import Clock, SystemClock, as_clock
-from ._database import CORRUPT_SUFFIX, Database, Trouble
+from ._database import CORRUPT_SUFFIX, Database, StorageFailure
 from ._exit import ExitHook
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
 from ._fork import around_fork, begin_anew, notice_fork
@@ -17,10 +17,10 @@ from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
-from ._tally import Tally, has_interpreter_lock
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
-from ._urls import is_loopback_host, outline_of_url
+from ._urls import is_loopback_host, url_without_secrets
+from ._wake_event import WakeEvent
 from ._worker import Worker
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "AtomicCounter",
     "Backoff",
-    "Bell",
     "Clock",
     "Database",
     "ExitHook",
@@ -44,12 +44,12 @@ __all__ = [
     "NoAnswer",
     "Request",
     "SignalChain",
+    "StorageFailure",
     "SystemClock",
-    "Tally",
     "Transport",
-    "Trouble",
     "Turn",
     "Turns",
+    "WakeEvent",
     "Withheld",
     "Worker",
     "around_fork",
@@ -64,10 +64,10 @@ __all__ = [
     "join_host",
     "make_private_directory",
     "notice_fork",
-    "outline_of_url",
     "package_logger",
     "read_small_file",
     "stamp_of",
+    "url_without_secrets",
     "write_atomically",
 ]
 

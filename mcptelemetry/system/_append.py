@@ -60,7 +60,7 @@ class AppendTransport:
             os.close(descriptor)
         return Answer(200, {}, b"")
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Do nothing: no descriptor outlives a post."""
 
     def close(self) -> None:

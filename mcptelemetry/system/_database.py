@@ -2,7 +2,7 @@
 One sqlite file, opened for one transaction and closed again.
 
 Nothing is held between two transactions, so nothing is carried through a fork and nobody
-is locked out by a process that sleeps. Trouble is a value, never an exception: what the
+is locked out by a process that sleeps. A failure is a value, never an exception: what the
 host loses by it is for the caller to say. sqlite3 itself is imported when the first
 `Database` is made, in that thread.
 """
@@ -24,7 +24,7 @@ from ._turns import Turns
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["CORRUPT_SUFFIX", "Database", "Trouble"]
+__all__ = ["CORRUPT_SUFFIX", "Database", "StorageFailure"]
 
 _Result = TypeVar("_Result")
 
@@ -53,7 +53,7 @@ _LETS_GO_LATE = sys.implementation.name != "cpython"
 _IS_THERE_ALREADY = ("already exists", "duplicate column name")
 
 
-class Trouble(NamedTuple):
+class StorageFailure(NamedTuple):
     """Why a transaction did not come about: its *kind* in a word or two, and one line of *text*."""
 
     kind: str
@@ -78,7 +78,7 @@ class Database:
         self.path = path
         self._migrations = migrations
         self._busy_secs = busy_secs
-        self.trouble: Trouble | None = None
+        self.failure: StorageFailure | None = None
         """Why the last change could not be made, None when it could."""
         self._sqlite: Any = None
         with contextlib.suppress(ImportError, OSError):  # said when something is to be stored
@@ -88,46 +88,46 @@ class Database:
         self._connection: sqlite3.Connection | None = None  # only with a turn
         self._abandoned: list[object] = []
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
-        around_fork(in_child=self._renew, place="storage")
+        around_fork(in_child=self._after_fork, place="storage")
 
-    def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
+    def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure]:  # noqa: UP007  3.9
         """
         Return what *work* returns, having done all of it to the file or nothing.
 
         *work* must not wait for anything. What it raises undoes the transaction and is
-        passed on, but for sqlite's own errors, which are `Trouble`.
+        passed on, but for sqlite's own errors, which are `StorageFailure`.
         """
         found = self._in_turn(lambda: self._change(work))
-        self.trouble = found if isinstance(found, Trouble) else None
+        self.failure = found if isinstance(found, StorageFailure) else None
         return found
 
-    def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, Trouble, None]:  # noqa: UP007  3.9
+    def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure, None]:  # noqa: UP007  3.9
         """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
         return self._in_turn(lambda: self._read(work))
 
     # -- one transaction --------------------------------------------------------------
 
-    def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, Trouble]:  # noqa: UP007  3.9
+    def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, StorageFailure]:  # noqa: UP007  3.9
         if not self.path:
-            return Trouble("no place", "there is no home directory to store anything in")
+            return StorageFailure("no place", "there is no home directory to store anything in")
         if self._sqlite is None:
             try:
                 self._sqlite = _import_sqlite()
             except ImportError:
-                return Trouble("unusable", "this Python was built without sqlite3")
+                return StorageFailure("unusable", "this Python was built without sqlite3")
             except OSError as error:  # not one descriptor was free: it is asked again next time
-                return self._trouble(error)
+                return self._failure(error)
         the_register.notice_fork()
         if self._is_cut_off:
-            return Trouble("forked", "this process was forked while its parent was writing")
+            return StorageFailure("forked", "this process was forked while its parent was writing")
         turn = self._turns.take(self._busy_secs)
         if turn is None:
-            return Trouble("locked", f"{self.path}: another thread did not come to an end")
+            return StorageFailure("locked", f"{self.path}: another thread did not come to an end")
         try:
             self._close()
             return act()
         except (self._sqlite.Error, self._sqlite.Warning, OSError, ValueError, OverflowError) as error:
-            return self._trouble(error)
+            return self._failure(error)
         finally:
             self._turns.give_back(turn)
 
@@ -135,7 +135,7 @@ class Database:
         try:
             return self._change_once(work)
         except self._sqlite.Error as error:
-            if self._trouble(error).kind != "corrupt":
+            if self._failure(error).kind != "corrupt":
                 raise
         self._set_aside()
         return self._change_once(work)
@@ -247,18 +247,18 @@ class Database:
         with contextlib.suppress(FileNotFoundError):
             os.replace(self.path, self.path + CORRUPT_SUFFIX)
 
-    def _trouble(self, error: BaseException) -> Trouble:
+    def _failure(self, error: BaseException) -> StorageFailure:
         text = f"{self.path}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
         said = text[len(self.path) :].lower()
         kind = next((kind for part, kind in _KIND_OF_TEXT if part in said), "unusable")
-        return Trouble(kind, text)
+        return StorageFailure(kind, text)
 
     # -- forks ------------------------------------------------------------------------
 
-    def _renew(self) -> None:
+    def _after_fork(self) -> None:
         # sqlite believes the parent's transaction to be this process's own, and its memory
         # may be locked by a thread that does not exist here: better to store nothing.
-        self._is_cut_off = self._turns.renew() or self._is_cut_off
+        self._is_cut_off = self._turns.after_fork() or self._is_cut_off
         if self._connection is not None:
             # Kept, unused: closing it would undo the parent's transaction on the disk.
             self._abandoned.append(self._connection)

@@ -45,15 +45,15 @@ class ExitRegister:
         self._finalizer: Any = None
         self._finalizer_pid = 0
 
-    def add(self, finish: Callable[[], object] | None, ring: Callable[[], object] | None) -> _Entry:
+    def add(self, finish: Callable[[], object] | None, wake: Callable[[], object] | None) -> _Entry:
         """Have the bound methods called at the end; return what takes them out again."""
         if not self._entries:
             # Anew each time that there was nobody: what the host registered earlier comes later.
             atexit.unregister(self.run)
             atexit.register(self.run)
-        owner = (finish or ring).__self__  # type: ignore[union-attr]  # one of the two, and bound
+        owner = (finish or wake).__self__  # type: ignore[union-attr]  # one of the two, and bound
         entry = _Entry(owner, self._entries.pop)
-        entry.acts = (_function_of(ring), _function_of(finish))
+        entry.acts = (_function_of(wake), _function_of(finish))
         self._entries[entry] = None
         return entry
 
@@ -84,7 +84,7 @@ class ExitRegister:
                 except BaseException:  # noqa: BLE001
                     self._ends_at = read_monotonic()  # Ctrl-C: somebody does not want to wait
 
-    def renew(self) -> None:
+    def register_in_child(self) -> None:
         """
         Put this on the exit list of a `multiprocessing` child, when this is one.
 
@@ -102,26 +102,26 @@ class ExitHook:
     """
     Calls the bound method *finish* once when the process ends, unless it was cancelled before.
 
-    *ring* is called before anybody's *finish*, and must not wait. Both are held weakly.
+    *wake* is called before anybody's *finish*, and must not wait. Both are held weakly.
     """
 
     def __init__(
         self,
         finish: Callable[[], object] | None,
         *,
-        ring: Callable[[], object] | None = None,
+        wake: Callable[[], object] | None = None,
         register: ExitRegister | None = None,
     ) -> None:
         self._register = the_register if register is None else register
-        self._entry = self._register.add(finish, ring)
+        self._entry = self._register.add(finish, wake)
 
     def secs_left(self) -> float:
         """Return how long the end of the process may still wait."""
         return self._register.secs_left()
 
-    def renew(self) -> None:
-        """See `ExitRegister.renew`."""
-        self._register.renew()
+    def register_in_child(self) -> None:
+        """See `ExitRegister.register_in_child`."""
+        self._register.register_in_child()
 
     def cancel(self) -> None:
         """Forget the methods."""

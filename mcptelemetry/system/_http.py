@@ -21,7 +21,7 @@ from ._clock import Clock, SystemClock
 from ._fork import around_fork
 from ._transport import Answer, NoAnswer, Request
 from ._turns import Turns
-from ._urls import is_loopback_host, outline_of_url
+from ._urls import is_loopback_host, url_without_secrets
 
 if TYPE_CHECKING:
     from ._connection import Letter
@@ -46,7 +46,7 @@ class NetworkSettings(NamedTuple):
 
     def __repr__(self) -> str:
         # A proxy's URL may hold the password of its user.
-        proxy = None if self.https_proxy is None else outline_of_url(self.https_proxy)
+        proxy = None if self.https_proxy is None else url_without_secrets(self.https_proxy)
         return f"NetworkSettings(https_proxy={proxy!r}, ca_bundle={self.ca_bundle!r})"
 
 
@@ -54,7 +54,7 @@ class HttpTransport:
     """
     A `Transport` over HTTP and HTTPS.
 
-    One thread posts at a time; `renew()` may be called in a forked child whatever the
+    One thread posts at a time; `after_fork()` may be called in a forked child whatever the
     parent was doing.
     """
 
@@ -75,7 +75,7 @@ class HttpTransport:
         # in the middle of an import would wait for ever for a module lock that no thread holds.
         self._imports = Turns(fork_wait_secs=_FORK_WAITS_FOR_IMPORT_SECS)
         self._is_cut_off = False
-        around_fork(in_child=self.renew, place="transport")
+        around_fork(in_child=self.after_fork, place="transport")
 
     def post(self, request: Request) -> Answer:
         """Send *request*; raise `NoAnswer` when no status came back, `Withheld` when it may not be sent."""
@@ -102,9 +102,9 @@ class HttpTransport:
         except (RequestException, OSError, ValueError) as error:
             raise NoAnswer(_describe(error)) from None
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the connection of the parent, whose sockets and locks this child shares."""
-        self._is_cut_off = self._imports.renew() or self._is_cut_off
+        self._is_cut_off = self._imports.after_fork() or self._is_cut_off
         if self._adapter is not None:
             # Kept, unused: letting go of it would run its clean-up on shared state.
             self._abandoned.append(self._adapter)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from ..errors import TelemetryError
-from ._urls import outline_of_url
+from ._urls import url_without_secrets
 
 __all__ = ["BLOCK_BYTES", "Answer", "NoAnswer", "Request", "Transport", "Withheld"]
 
@@ -44,7 +44,7 @@ class Request(NamedTuple):
     def __repr__(self) -> str:
         # A header may hold a token, a body what a person wrote, a query a key.
         return (
-            f"Request({outline_of_url(self.url)!r}, {len(self.body)} bytes, headers={sorted(self.headers)}, "
+            f"Request({url_without_secrets(self.url)!r}, {len(self.body)} bytes, headers={sorted(self.headers)}, "
             f"timeout_secs={self.timeout_secs!r})"
         )
 
@@ -71,7 +71,7 @@ class Transport(Protocol):
     def post(self, request: Request) -> Answer:
         """Send *request*; raise `NoAnswer` when no status came back, `Withheld` when it may not be sent."""
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget every connection: this is a forked child, and they are its parent's."""
 
     def close(self) -> None:

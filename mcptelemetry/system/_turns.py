@@ -56,7 +56,7 @@ class Turns:
     """
     Lets one in at a time, in the order they came. Safe from any thread.
 
-    Every fork waits at most *fork_wait_secs* for the one who is in. `renew()` is for the child.
+    Every fork waits at most *fork_wait_secs* for the one who is in. `after_fork()` is for the child.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Turns:
         self._remove_stale()
         return any(turn.is_inside and not turn.is_on(sys._getframe(1)) for turn in tuple(self._queue))
 
-    def renew(self) -> bool:
+    def after_fork(self) -> bool:
         """Let everybody go, in a forked child; return whether somebody was in when it was forked."""
         was_busy = any(turn.is_inside for turn in tuple(self._queue))
         self._queue = {}

@@ -7,7 +7,7 @@ would be asked for exactly that; and what might be a password or a key is not sh
 
 from __future__ import annotations
 
-__all__ = ["is_loopback_host", "outline_of_url"]
+__all__ = ["is_loopback_host", "url_without_secrets"]
 
 _LOOPBACK_NAME = "localhost"
 _LOOPBACK_BLOCK_OF_IPV4 = 127
@@ -36,7 +36,7 @@ def is_loopback_host(host: str) -> bool:
     return int(address) == 1
 
 
-def outline_of_url(url: str) -> str:
+def url_without_secrets(url: str) -> str:
     """
     Return *url* for a person to read: without credentials, query and fragment.
 

@@ -14,9 +14,9 @@ import threading
 from collections.abc import Callable
 from time import monotonic as read_monotonic
 
-from ._bell import Bell
 from ._fork import the_register
 from ._hosts import join_host, may_start_thread
+from ._wake_event import WakeEvent
 
 __all__ = ["Worker"]
 
@@ -37,15 +37,15 @@ class Worker:
         self._turn = turn
         self._name = name
         self._on_end = on_end
-        self.renew()
+        self.after_fork()
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget the thread: in a forked child it does not exist, and its locks may be held."""
         self._turning = threading.Lock()  # held by the thread: there is one at most
         self._starting: threading.Thread | None = None
         self._thread: threading.Thread | None = None
         self._thread_ident = 0
-        self._joiners: list[Bell] = []
+        self._joiners: list[WakeEvent] = []
         self._failed_at: float | None = None
         self.is_running: bool = False  # true from the moment the thread is asked for
 
@@ -90,12 +90,12 @@ class Worker:
         """Wait at most *timeout* seconds for the thread's end; return whether it has ended."""
         if self.is_current():
             return False
-        bell = Bell()
-        self._joiners.append(bell)
+        wake_event = WakeEvent()
+        self._joiners.append(wake_event)
         try:
-            return bell.wait_for(lambda: not self.is_running, timeout)
+            return wake_event.wait_for(lambda: not self.is_running, timeout)
         finally:
-            self._joiners = [other for other in self._joiners if other is not bell]
+            self._joiners = [other for other in self._joiners if other is not wake_event]
 
     def run_here(self) -> None:
         """Take turns in the caller's thread until the last, unless the thread is at it."""
@@ -148,5 +148,5 @@ class Worker:
                 self._thread = None
                 self._on_end()
                 self.is_running = False
-                for bell in tuple(self._joiners):
-                    bell.ring()
+                for wake_event in tuple(self._joiners):
+                    wake_event.set()

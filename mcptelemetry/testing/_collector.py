@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..collector import EVENTS_PATH, SqliteStore, read_feedbacks, read_heartbeats, serve
-from ..system import Tally
+from ..system import AtomicCounter
 from ..wire import TelemetryEvent
 from ._sockets import Connection, SocketServer
 
@@ -151,8 +151,8 @@ class _Faults:
     def __init__(self, every: int, status: int) -> None:
         self._every = every
         self._status = status
-        self.requests = Tally()
-        self.failures = Tally()
+        self.requests = AtomicCounter()
+        self.failures = AtomicCounter()
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         def fail_some(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -173,8 +173,8 @@ class _LosingRelay(SocketServer):
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)
         self._every = every
-        self._answers = Tally()
-        self.losses = Tally()
+        self._answers = AtomicCounter()
+        self.losses = AtomicCounter()
         super().__init__(self._relay)
 
     def _relay(self, connection: Connection) -> None:

@@ -29,7 +29,7 @@ class ScriptedTransport:
     """
     A `Transport` that answers each post with the next of *steps*, then with *otherwise*.
 
-    *requests* holds every request posted; *renewals* and *closings* count those calls. Safe
+    *requests* holds every request posted; *fork_count* and *closings* count those calls. Safe
     from any thread. `TypeError` for a step that is none.
     """
 
@@ -38,7 +38,7 @@ class ScriptedTransport:
         self._otherwise = _check_step(otherwise)
         self._lock = threading.Lock()
         self.requests: list[Request] = []
-        self.renewals: int = 0
+        self.fork_count: int = 0
         self.closings: int = 0
 
     def __repr__(self) -> str:
@@ -61,10 +61,10 @@ class ScriptedTransport:
             raise step
         return step._replace(body=step.body[: request.answer_max_bytes])
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Count the call; there is no connection to forget."""
         with self._lock:
-            self.renewals += 1
+            self.fork_count += 1
 
     def close(self) -> None:
         """Count the call; there is no connection to close."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ._conversation import Conversation
 from ._lines import LINE_LIMIT_BYTES, LineCutter
+from ._outline import Outline
 from ._pump import CAN_POLL, Pump
 from ._signals import SignalRelay
-from ._skeleton import Skeleton
 from ._stdio import CommandNotStarted, run_wrapped, take_standard_streams
 
 __all__ = [
@@ -20,9 +20,9 @@ __all__ = [
     "CommandNotStarted",
     "Conversation",
     "LineCutter",
+    "Outline",
     "Pump",
     "SignalRelay",
-    "Skeleton",
     "run_wrapped",
     "take_standard_streams",
 ]

@@ -2,13 +2,13 @@
 Cutting a stream of bytes into the lines that are looked at.
 
 Forwarding never waits for a line: this cutter only sees copies of bytes that pass anyway.
-Its memory is bounded, so a line longer than the limit is reduced to its skeleton on the
+Its memory is bounded, so a line longer than the limit is reduced to its outline on the
 fly instead of being collected.
 """
 
 from __future__ import annotations
 
-from ._skeleton import Skeleton
+from ._outline import Outline
 
 __all__ = ["LINE_LIMIT_BYTES", "LineCutter"]
 
@@ -20,14 +20,14 @@ class LineCutter:
     """
     Collects bytes and gives back each line when its line end has come.
 
-    A line longer than *limit_bytes* comes back as its `Skeleton`; empty lines do not come
+    A line longer than *limit_bytes* comes back as its `Outline`; empty lines do not come
     back. Not safe for use by two threads at once.
     """
 
     def __init__(self, limit_bytes: int = LINE_LIMIT_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._line = bytearray()
-        self._skeleton: Skeleton | None = None  # takes the place of _line in a long line
+        self._outline: Outline | None = None  # takes the place of _line in a long line
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the stream; return the lines they complete, without line ends."""
@@ -41,19 +41,19 @@ class LineCutter:
 
     def rest(self) -> list[bytes]:
         """End the line under way, as at the end of the stream; return it unless it is empty."""
-        line = bytes(self._line) if self._skeleton is None else self._skeleton.text()
+        line = bytes(self._line) if self._outline is None else self._outline.text()
         self._line.clear()
-        self._skeleton = None
+        self._outline = None
         return [line] if line.strip() else []
 
     def _take(self, piece: bytes) -> None:
         """Add *piece*, which holds no line end, to the line under way."""
-        if self._skeleton is not None:
-            self._skeleton.feed(piece)
+        if self._outline is not None:
+            self._outline.feed(piece)
         elif len(self._line) + len(piece) <= self._limit_bytes:
             self._line += piece
         else:
-            self._skeleton = Skeleton()
-            self._skeleton.feed(bytes(self._line))
-            self._skeleton.feed(piece)
+            self._outline = Outline()
+            self._outline.feed(bytes(self._line))
+            self._outline.feed(piece)
             self._line = bytearray()

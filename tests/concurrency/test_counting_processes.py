@@ -162,9 +162,9 @@ def test_counts_of_eight_threads_add_up_through_500_sends_of_which_half_fail(tmp
     try:
         flusher, windows = restart()
         while sends < 500:
-            assert flusher.flush(), flusher.trouble
+            assert flusher.flush(), flusher.failure
             window = windows.begin()
-            assert window is not None, windows.trouble
+            assert window is not None, windows.failure
             sends += 1
             fate = chance.randrange(4)
             calls = window.snapshot.builtin_tool_calls.get("search", 0)

@@ -110,8 +110,8 @@ def test_nothing_is_ever_dropped_where_all_have_room(often, is_locked):
         if number == 7:
             for _ in range(3000):
                 pictures.append(buffer.counts())
-                buffer.lend(5)
-                buffer.put_back()
+                buffer.check_out(5)
+                buffer.requeue()
         else:
             for latency_ms in range(EACH):
                 buffer.record(TelemetryEvent("t", "local_only", latency_ms=latency_ms))
@@ -135,16 +135,16 @@ def test_counts_are_one_picture_while_threads_record(often, is_locked):
                 pictures.append(buffer.counts())
         elif number == 1:
             for _ in range(3000):
-                buffer.lend(5)
-                buffer.put_back()
+                buffer.check_out(5)
+                buffer.requeue()
         else:
             for latency_ms in range(3000):
                 buffer.record(TelemetryEvent("t", "local_only", latency_ms=latency_ms))
 
     run_together(work)
-    for recorded, dropped, taken, lent, waiting in pictures:
-        assert recorded == dropped + taken + lent + waiting
-        assert min(dropped, taken, lent) >= 0
+    for recorded, dropped, taken, checked_out, waiting in pictures:
+        assert recorded == dropped + taken + checked_out + waiting
+        assert min(dropped, taken, checked_out) >= 0
         assert waiting <= 50
     assert buffer.counts().recorded == 6 * 3000
 
@@ -234,7 +234,7 @@ def run_script(script, timeout=90):
 PREAMBLE = """
 import gc, json, signal, sys, threading, time
 from mcptelemetry.events import PipelineConfig, Recorder, TelemetryPipeline
-from mcptelemetry.system import Tally
+from mcptelemetry.system import AtomicCounter
 from mcptelemetry.testing import ScriptedTransport
 transport = ScriptedTransport()
 pipeline = TelemetryPipeline(
@@ -260,7 +260,7 @@ def test_record_in_a_signal_handler_is_exact():
         PREAMBLE
         + textwrap.dedent(
             """
-            handled = Tally()  # a handler may interrupt itself
+            handled = AtomicCounter()  # a handler may interrupt itself
             def handle(number, frame):
                 handled.add_one()
                 record("in_handler")
@@ -291,7 +291,7 @@ def test_record_in_a_destructor_is_exact():
         + textwrap.dedent(
             """
             gc.set_threshold(1)
-            destroyed = Tally()
+            destroyed = AtomicCounter()
             class Cycle:
                 def __init__(self):
                     self.me = self

@@ -22,7 +22,7 @@ def test_storage_trouble_is_said_and_passes(run_host, scene):
     """While it lasts `status()` names it; once it is over all six calls are stored, and nothing is said."""
     facts = run_host("storage_trouble_host.py", scene).facts
     assert facts["during"]["degraded"]
-    assert WORDS_OF_SCENE[scene] in facts["during"]["trouble"]
+    assert WORDS_OF_SCENE[scene] in facts["during"]["failure"]
     assert facts["after"] == {"degraded": False, "trouble": None, "set_aside": None}
     assert facts["counted"] == 6
 
@@ -40,7 +40,7 @@ def test_descriptors_that_are_used_up_cost_events_until_the_next_start(run_host)
 def test_storage_trouble_of_a_directory_is_said_before_anything_failed(run_host):
     """A process that has not tried to store anything says that the directory cannot be written."""
     facts = run_host("storage_trouble_host.py", "read-only").facts
-    assert "may not be written" in facts["elsewhere"]["trouble"]
+    assert "may not be written" in facts["elsewhere"]["failure"]
 
 
 @pytest.mark.parametrize("scene", ["version-0", "version-1"])

@@ -32,7 +32,7 @@ def load_mutate():
         ("x = f'no ({error})'", {"pass", "x = None"}),
         ("return 'no'", {"pass", "return None"}),
         ("return False", {"pass", "return True"}),
-        ("return Outcome(Verdict.LATER, 'é', 1)", {"pass", "return Outcome(Verdict.DELIVERED, 'é', 1)"}),
+        ("return SendResult(Verdict.LATER, 'é', 1)", {"pass", "return SendResult(Verdict.DELIVERED, 'é', 1)"}),
         ("if x: raise", {"pass", "if x: pass"}),
         ("log()", {"pass"}),
     ],

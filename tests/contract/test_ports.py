@@ -77,9 +77,9 @@ def test_transport_without_an_answer_raises_its_one_error(kind, tmp_path):
 
 @KINDS
 def test_transport_goes_on_after_renewal_and_closing(kind, tmp_path):
-    """After `renew()` and `close()`, in any order and twice, the next post is answered."""
+    """After `after_fork()` and `close()`, in any order and twice, the next post is answered."""
     with answering(kind, tmp_path) as (transport, url):
-        for step in (transport.close, transport.renew, transport.close, transport.close):
+        for step in (transport.close, transport.after_fork, transport.close, transport.close):
             step()
             assert transport.post(Request(url, b"{}\n", {}, 5.0)).status in (200, 202)
         transport.close()

@@ -209,8 +209,8 @@ def test_activation_without_a_place_is_trouble_and_no_exception(tmp_path):
     (tmp_path / "file").write_text("in the way")
     store = ActivationStore(os.fspath(tmp_path / "file" / "telemetry.db"))
     store.mark_first_mcp_client()
-    assert isinstance(store.trouble, StorageError)
-    assert str(tmp_path / "file" / "telemetry.db") in str(store.trouble)
+    assert isinstance(store.failure, StorageError)
+    assert str(tmp_path / "file" / "telemetry.db") in str(store.failure)
     assert store.load() == ActivationState()
 
 
@@ -228,7 +228,7 @@ def test_activation_notes_are_taken_once_and_can_be_put_back(store):
     assert notes.take() is None
     notes.set_installer_pending(False)
     notes.increment_retrieve_tools_call()
-    notes.put_back(taken)
+    notes.requeue(taken)
     news, outcome = notes.take()
     assert news._asdict() == {
         "first_connected_server": False, "first_mcp_client": True, "first_retrieve_tools_call": False,

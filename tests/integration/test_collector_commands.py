@@ -24,7 +24,7 @@ from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, ser
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
-class Outcome(NamedTuple):
+class SendResult(NamedTuple):
     """What a command came to."""
 
     status: int
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     err: str
 
 
-def run(*argv: str, environ: dict[str, str] | None = None) -> Outcome:
+def run(*argv: str, environ: dict[str, str] | None = None) -> SendResult:
     """Run one of the commands with the options that every command has."""
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
@@ -45,7 +45,7 @@ def run(*argv: str, environ: dict[str, str] | None = None) -> Outcome:
     args = parser.parse_args(argv)
     console = Console(io.StringIO(), io.StringIO(), environ or {})
     status = args.run(args, console)
-    return Outcome(status, console.out.getvalue(), console.err.getvalue())  # type: ignore[attr-defined]  # StringIO
+    return SendResult(status, console.out.getvalue(), console.err.getvalue())  # type: ignore[attr-defined]  # StringIO
 
 
 _COLLECT = """

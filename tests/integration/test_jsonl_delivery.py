@@ -224,6 +224,6 @@ def test_append_transport_takes_back_nothing_of_others(tmp_path):
     assert answer.status == 200
     with pytest.raises(NoAnswer):
         transport.post(Request(tmp_path.as_uri(), b"line\n", {}, 1.0))
-    transport.renew()
+    transport.after_fork()
     transport.close()
     assert path.read_bytes() == b"there\nline\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mcptelemetry.state import Memory, Picture, format_moment, write_value
-from mcptelemetry.system import CORRUPT_SUFFIX, Trouble
+from mcptelemetry.system import CORRUPT_SUFFIX, StorageFailure
 from mcptelemetry.testing import FakeClock
 from mcptelemetry.vocabulary import StartupOutcome
 
@@ -96,7 +96,7 @@ def test_fifty_processes_make_one_identity(tmp_path: Path) -> None:
 
 
 def test_what_was_noted_is_remembered(tmp_path: Path) -> None:
-    """Outcome, version, success, error and profile come back as they were noted."""
+    """SendResult, version, success, error and profile come back as they were noted."""
     clock = FakeClock()
     memory = Memory(str(tmp_path / "telemetry.db"), clock=clock)
     assert memory.note_startup_outcome(StartupOutcome.PORT_CONFLICT)
@@ -175,7 +175,7 @@ def test_database_cut_at_every_byte_is_no_error(tmp_path: Path) -> None:
         assert seen.identity in (None, identity)
         assert seen.notice is None or seen.notice.destinations == {"https://t.acme.dev"}
         found = memory.ensure_identity()
-        assert not isinstance(found, Trouble), (length, found)
+        assert not isinstance(found, StorageFailure), (length, found)
         assert memory.look().identity == found
         assert set(os.listdir(path.parent)) <= {"telemetry.db", "telemetry.db" + CORRUPT_SUFFIX}
 
@@ -188,32 +188,32 @@ def test_corrupt_database_is_set_aside_and_begun_anew(content: bytes, tmp_path: 
     for round_ in (b"1", b"2"):
         path.write_bytes(content + round_)
         (tmp_path / "telemetry.db-journal").write_bytes(b"\x00" * 600)
-        assert memory.look().trouble is not None
-        assert not isinstance(memory.ensure_identity(), Trouble)
+        assert memory.look().failure is not None
+        assert not isinstance(memory.ensure_identity(), StorageFailure)
         assert (tmp_path / ("telemetry.db" + CORRUPT_SUFFIX)).read_bytes() == content + round_
     assert sorted(os.listdir(tmp_path)) == ["telemetry.db", "telemetry.db" + CORRUPT_SUFFIX]
 
 
 def test_locked_database_is_a_value(tmp_path: Path) -> None:
-    """When another process keeps the file, writing is trouble, reading a look goes on, and nothing is raised."""
+    """When another process keeps the file, writing is failure, reading a look goes on, and nothing is raised."""
     memory = Memory(str(tmp_path / "telemetry.db"), busy_secs=0.05)
     identity = memory.ensure_identity()
     holder = sqlite3.connect(memory.path, isolation_level=None)
     try:
         holder.execute("BEGIN IMMEDIATE")
         assert memory.note_success() is False
-        assert memory.storage_trouble().kind == "locked"
+        assert memory.storage_failure().kind == "locked"
         assert memory.ensure_identity() == identity
-        assert memory.claim_notice(["https://t.acme.dev"]) != True  # noqa: E712  a Trouble is not False either
+        assert memory.claim_notice(["https://t.acme.dev"]) != True  # noqa: E712  a StorageFailure is not False either
     finally:
         holder.close()
     assert memory.note_success()
-    assert memory.storage_trouble() is None
+    assert memory.storage_failure() is None
 
 
 @pytest.mark.parametrize("place", ["", "/proc/nowhere/telemetry.db", "file", "directory", "pipe", "dangling"])
 def test_impossible_places_are_a_value(place: str, tmp_path: Path) -> None:
-    """No home, a read-only file system, a file, directory, pipe or dead link in the way: trouble, said, not raised."""
+    """No home, a read-only file system, a file, directory, pipe or dead link in the way: failure, said, not raised."""
     path = {"": "", "file": str(tmp_path / "f" / "telemetry.db")}.get(place, str(tmp_path / "telemetry.db"))
     (tmp_path / "f").write_text("x")
     if place.startswith("/"):
@@ -225,11 +225,11 @@ def test_impossible_places_are_a_value(place: str, tmp_path: Path) -> None:
     elif place == "dangling":
         os.symlink(tmp_path / "gone" / "x", path)
     memory = Memory(path, busy_secs=0.05)
-    assert isinstance(memory.ensure_identity(), Trouble)
+    assert isinstance(memory.ensure_identity(), StorageFailure)
     assert memory.look().identity is None
     assert memory.note_success() is False
     assert memory.mark_notice("terminal", ["x"]) is False
-    assert memory.storage_trouble() is not None
+    assert memory.storage_failure() is not None
 
 
 def test_full_disk_is_a_value(tmp_path: Path) -> None:
@@ -238,10 +238,10 @@ def test_full_disk_is_a_value(tmp_path: Path) -> None:
         """
         import resource, sys
         from mcptelemetry.state import Memory
-        from mcptelemetry.system import Trouble
+        from mcptelemetry.system import StorageFailure
         memory = Memory(sys.argv[1], busy_secs=1)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
-        print(isinstance(memory.ensure_identity(), Trouble), memory.mark_notice("sink", ["x"]), memory.storage_trouble() is not None)
+        print(isinstance(memory.ensure_identity(), StorageFailure), memory.mark_notice("sink", ["x"]), memory.storage_failure() is not None)
         """
     )
     path = tmp_path / "d" / "telemetry.db"
@@ -252,7 +252,7 @@ def test_full_disk_is_a_value(tmp_path: Path) -> None:
         assert (run.stdout, run.stderr) == ("True False True\n", ""), limit
     memory = Memory(str(path))
     assert memory.look().notice is None
-    assert not isinstance(memory.ensure_identity(), Trouble)
+    assert not isinstance(memory.ensure_identity(), StorageFailure)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -356,7 +356,7 @@ def test_flusher_keeps_what_a_locked_database_does_not_take(tmp_path):
         process.registry.record_call("search")
     process.notes.increment_retrieve_tools_call()
     assert process.flusher.flush() is False
-    assert process.flusher.trouble.kind == "locked"
+    assert process.flusher.failure.kind == "locked"
     assert installation.windows().begin() is None
     process.registry.record_call("search")
     process.notes.increment_retrieve_tools_call()
@@ -364,7 +364,7 @@ def test_flusher_keeps_what_a_locked_database_does_not_take(tmp_path):
     holder.execute("ROLLBACK")
     holder.close()
     assert process.flusher.flush() is True
-    assert process.flusher.trouble is None
+    assert process.flusher.failure is None
     assert calls(installation.windows().state()) == 12
     assert process.notes.load().retrieve_tools_calls_24h == 2
 

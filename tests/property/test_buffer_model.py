@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mcptelemetry.events import TelemetryBuffer, TelemetryEvent
-from mcptelemetry.system import Tally
+from mcptelemetry.system import AtomicCounter
 
 counts = st.integers(0, 12)
 
@@ -21,9 +21,9 @@ class BufferAgainstList(RuleBasedStateMachine):
         self.room = capacity
         self.buffer = TelemetryBuffer(capacity, is_locked=is_locked)
         self.waiting = []  # the numbers of the events that wait, oldest first
-        self.lent = []
+        self.checked_out = []
         self.drained = []
-        self.gone_on = Tally()
+        self.gone_on = AtomicCounter()
         self.recorded = 0
         self.taken = 0
         self.dropped = 0
@@ -62,27 +62,27 @@ class BufferAgainstList(RuleBasedStateMachine):
         self.push_front([event.latency_ms for event in events])
 
     @rule(count=st.integers(1, 12))
-    def lend(self, count):
-        rows = self.buffer.lend(count)
-        self.lent += self.waiting[:count]
+    def check_out(self, count):
+        rows = self.buffer.check_out(count)
+        self.checked_out += self.waiting[:count]
         self.waiting = self.waiting[count:]
-        assert [row[1] for row in rows] == self.lent
+        assert [row[1] for row in rows] == self.checked_out
 
-    @precondition(lambda self: self.lent)
+    @precondition(lambda self: self.checked_out)
     @rule(data=st.data())
     def settle(self, data):
-        count = data.draw(st.integers(0, len(self.lent)))
+        count = data.draw(st.integers(0, len(self.checked_out)))
         before = self.gone_on.value
-        self.buffer.settle(count, self.gone_on)
+        self.buffer.acknowledge(count, self.gone_on)
         assert self.gone_on.value == before + count
-        self.lent = self.lent[count:]
+        self.checked_out = self.checked_out[count:]
         self.taken += count
 
     @rule()
-    def put_back(self):
-        assert self.buffer.put_back() == len(self.lent)
-        lent, self.lent = self.lent, []
-        self.push_front(lent)
+    def requeue(self):
+        assert self.buffer.requeue() == len(self.checked_out)
+        checked_out, self.checked_out = self.checked_out, []
+        self.push_front(checked_out)
 
     @rule()
     def discard(self):
@@ -118,7 +118,7 @@ class BufferAgainstList(RuleBasedStateMachine):
             self.recorded,
             self.dropped,
             self.taken,
-            len(self.lent),
+            len(self.checked_out),
             len(self.waiting),
         )
 

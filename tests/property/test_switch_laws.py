@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcptelemetry.application import Application
 from mcptelemetry.config import Config, Mode, ModeRecord, ProxySettings, TelemetrySettings, load_config, read_mode, write_mode
 from mcptelemetry.errors import ConfigError
-from mcptelemetry.privacy._rows import Facts, Stream, decide
+from mcptelemetry.privacy._rows import SwitchFacts, Stream, decide
 from mcptelemetry.privacy._switches import Switches, is_disabled_by_env, standing_refusal
 
 APP = Application("acme-mcp")
@@ -29,7 +29,7 @@ CONFIGS: st.SearchStrategy[Union[Config, ConfigError]] = st.just(ConfigError("da
     proxy=st.builds(ProxySettings, enabled=st.booleans()),
 )
 FACTS = st.builds(
-    Facts,
+    SwitchFacts,
     ENVIRONMENTS,
     st.just(APP),
     config=CONFIGS,
@@ -57,7 +57,7 @@ FOR_ALL = {"do not track", "own no", "damaged settings"}
 
 
 @given(FACTS, st.sampled_from(sorted(REFUSALS)))
-def test_refusal_is_never_outvoted(facts: Facts, name: str) -> None:
+def test_refusal_is_never_outvoted(facts: SwitchFacts, name: str) -> None:
     """Whatever else is said, each of these refusals keeps the streams it binds from leaving."""
     refused = REFUSALS[name](facts)
     bound = set(Stream) if name in FOR_ALL else {Stream.HEARTBEAT, Stream.AUTHOR_EVENTS}
@@ -66,7 +66,7 @@ def test_refusal_is_never_outvoted(facts: Facts, name: str) -> None:
 
 
 @given(FACTS)
-def test_operator_events_obey_their_own_rows_only(facts: Facts) -> None:
+def test_operator_events_obey_their_own_rows_only(facts: SwitchFacts) -> None:
     """An operator's events leave exactly when rows 1 and 3, the word about events and [proxy.telemetry] let them."""
     expected = (
         standing_refusal(facts.environ, APP) is None
@@ -78,14 +78,14 @@ def test_operator_events_obey_their_own_rows_only(facts: Facts) -> None:
 
 
 @given(FACTS)
-def test_author_events_leave_only_with_the_heartbeat(facts: Facts) -> None:
+def test_author_events_leave_only_with_the_heartbeat(facts: SwitchFacts) -> None:
     """The author's events never leave when the heartbeat may not."""
     if decide(facts, Stream.AUTHOR_EVENTS).may_send:
         assert decide(facts, Stream.HEARTBEAT).may_send
 
 
 @given(FACTS)
-def test_every_decision_has_a_reason_and_a_row(facts: Facts) -> None:
+def test_every_decision_has_a_reason_and_a_row(facts: SwitchFacts) -> None:
     """Whatever was said, there is one mode, one row and one reason in words."""
     for stream in Stream:
         decision = decide(facts, stream)

@@ -29,12 +29,12 @@ def destructors():
             record("destroyed")
 
     gc.set_threshold(1)
-    tally = threading.Lock()
+    counter = threading.Lock()
 
     def litter(count):
         for _ in range(count):
             Garbage()
-        with tally:
+        with counter:
             made[0] += count
 
     # The first record may come while a thread is being started, inside `threading` itself.

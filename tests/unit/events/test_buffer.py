@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mcptelemetry.events import TelemetryBuffer, TelemetryEvent
-from mcptelemetry.system import Tally, has_interpreter_lock
+from mcptelemetry.system import AtomicCounter, has_interpreter_lock
 
 
 def fill(buffer, count, start=0):
@@ -33,13 +33,13 @@ def test_full_buffer_keeps_the_newest_to_the_event(capacity, is_locked):
 
 
 def test_lent_rows_come_back_before_what_waits():
-    """What was lent is the oldest again, and the newest give way to it."""
+    """What was checked out is the oldest again, and the newest give way to it."""
     buffer = TelemetryBuffer(10)
     fill(buffer, 10)
-    assert [row[1] for row in buffer.lend(4)] == [0, 1, 2, 3]
+    assert [row[1] for row in buffer.check_out(4)] == [0, 1, 2, 3]
     fill(buffer, 300, 10)
     assert buffer.counts() == (310, 296, 0, 4, 10)
-    assert buffer.put_back() == 4
+    assert buffer.requeue() == 4
     assert buffer.counts() == (310, 300, 0, 0, 10)
     assert waiting(buffer) == [0, 1, 2, 3, *range(300, 306)]
 
@@ -48,21 +48,21 @@ def test_closed_buffer_lets_everything_go():
     """After its end a buffer holds nothing, and all that comes or comes back is dropped."""
     buffer = TelemetryBuffer(10)
     fill(buffer, 5)
-    buffer.lend(2)
+    buffer.check_out(2)
     buffer.close()
     fill(buffer, 1000)
-    assert buffer.put_back() == 2
+    assert buffer.requeue() == 2
     assert buffer.is_empty()
-    assert buffer.lend(5) == []
+    assert buffer.check_out(5) == []
     assert buffer.counts() == (1005, 1005, 0, 0, 0)
 
 
 def test_settled_rows_are_counted_for_whoever_asked():
     """What has gone on is in one account, by the row."""
-    buffer, delivered = TelemetryBuffer(10), Tally()
+    buffer, delivered = TelemetryBuffer(10), AtomicCounter()
     fill(buffer, 5)
-    buffer.lend(5)
-    buffer.settle(3, delivered)
+    buffer.check_out(5)
+    buffer.acknowledge(3, delivered)
     assert (delivered.value, buffer.counts()) == (3, (5, 0, 3, 2, 0))
 
 
@@ -83,14 +83,14 @@ def test_our_own_thread_is_not_recorded_but_a_destructor_in_it_is():
         def __del__(self):
             fill(buffer, 1, 1)
 
-    buffer.mute(threading.get_ident())
+    buffer.suppress(threading.get_ident())
     fill(buffer, 1, 0)
     kept = Destroyed()
     del kept
     other = threading.Thread(target=fill, args=(buffer, 1, 2))
     other.start()
     other.join(30)
-    buffer.mute(0)
+    buffer.suppress(0)
     fill(buffer, 1, 3)
     assert waiting(buffer) == [1, 2, 3]
 

@@ -250,9 +250,9 @@ def test_recorder_counts_nothing_of_our_own_traffic(buffer, clock):
     """What our own thread records about its doings is no event and no call."""
     counter = Calls()
     recorder = Recorder(buffer, clock.time, counter)
-    buffer.mute(threading.get_ident())
+    buffer.suppress(threading.get_ident())
     recorder.record("t")
-    buffer.mute(0)
+    buffer.suppress(0)
     recorder.record("u")
     assert [event.tool for event in buffer.drain(5)] == ["u"]
     assert counter.calls == [("u", None)]
@@ -292,7 +292,7 @@ def test_recorder_counts_in_a_forked_child_from_nothing(buffer, clock):
     recorder = Recorder(buffer, clock.time, registry)
     recorder.record("search")
     recorder.record("search", was_fallback=True)
-    registry.renew()
+    registry.after_fork()
     assert registry.counts() == {}
     recorder.record("search")
     recorder.record("search", was_fallback=True)

@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
-from mcptelemetry.privacy import Gate, Outcome, Verdict
+from mcptelemetry.privacy import Gate, SendResult, Verdict
 from mcptelemetry.system import Answer, NoAnswer
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
@@ -107,7 +107,7 @@ def test_gate_searches_then_asks_then_sends():
     outcome = way.post()
     assert way.steps == [("search", BODY, 0), ("ask", 0), ("ask", 0)]
     assert way.sent == [BODY]
-    assert outcome == Outcome(Verdict.DELIVERED, 202, None, "HTTP 202 from t.acme.dev")
+    assert outcome == SendResult(Verdict.DELIVERED, 202, None, "HTTP 202 from t.acme.dev")
 
 
 def test_gate_searches_and_asks_anew_for_every_sending():
@@ -131,7 +131,7 @@ def test_gate_searches_and_asks_anew_for_every_sending():
 def test_gate_sends_nothing_that_the_search_found_something_in(found):
     """A finding, however it is worded, keeps the body here; the switch need not be asked."""
     way = Way(found=found)
-    assert way.post() == Outcome(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
+    assert way.post() == SendResult(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
     assert way.sent == []
     assert [step[0] for step in way.steps] == ["search"]
 
@@ -140,7 +140,7 @@ def test_gate_sends_nothing_that_the_search_found_something_in(found):
 def test_gate_sends_nothing_that_is_refused(refusal):
     """A no, however it is worded, keeps the body here."""
     way = Way(refusal=refusal)
-    assert way.post() == Outcome(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
+    assert way.post() == SendResult(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
     assert way.sent == []
 
 
@@ -153,7 +153,7 @@ def test_gate_sends_nothing_when_the_search_fails(fault):
     assert [step[0] for step in way.steps] == ["search"]
     name = type(fault).__name__
     expected = f"nothing was sent: the body could not be searched ({name})"
-    assert outcome == Outcome(Verdict.UNCLEAN, None, None, expected)
+    assert outcome == SendResult(Verdict.UNCLEAN, None, None, expected)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
@@ -164,7 +164,7 @@ def test_gate_sends_nothing_when_the_switch_cannot_be_asked(fault):
     assert way.sent == []
     name = type(fault).__name__
     expected = f"nothing was sent: the switches could not be read ({name})"
-    assert outcome == Outcome(Verdict.REFUSED, None, None, expected)
+    assert outcome == SendResult(Verdict.REFUSED, None, None, expected)
 
 
 def test_gate_without_a_search_still_asks():
@@ -202,7 +202,7 @@ def test_gate_lets_the_end_of_the_process_through_unsent(ending):
 def test_gate_sends_nothing_that_is_refused_while_the_way_is_made(refusal):
     """A no that comes while names are looked up and a connection is made, however worded, is obeyed."""
     way, outcome = on_the_way(refusal)
-    assert outcome == Outcome(Verdict.REFUSED, None, None, f"the sending was stopped: {refusal}")
+    assert outcome == SendResult(Verdict.REFUSED, None, None, f"the sending was stopped: {refusal}")
     assert way.sent == []
 
 
@@ -211,7 +211,7 @@ def test_gate_sends_nothing_when_the_switch_cannot_be_asked_again(fault):
     """A second look that raises may have been a no as well; the outcome names the kind of error alone."""
     way, outcome = on_the_way(fault)
     expected = f"the sending was stopped: the switches could not be read ({type(fault).__name__})"
-    assert outcome == Outcome(Verdict.REFUSED, None, None, expected)
+    assert outcome == SendResult(Verdict.REFUSED, None, None, expected)
     assert way.sent == []
 
 
@@ -296,7 +296,7 @@ def test_gate_takes_no_answer_for_a_failure_that_passes():
     way = Way(NoAnswer("connection refused"))
     outcome = way.post(url="https://user:pass@t.acme.dev:8443/events?key=1")
     expected = "no answer from t.acme.dev:8443 (connection refused)"
-    assert outcome == Outcome(Verdict.LATER, None, None, expected)
+    assert outcome == SendResult(Verdict.LATER, None, None, expected)
     assert len(way.sent) == 1
 
 
@@ -305,7 +305,7 @@ def test_gate_takes_a_fault_in_the_transport_for_no_answer(fault):
     """Any other error of a transport is later too; its text may hold anything and is not shown."""
     outcome = Way(fault).post()
     expected = f"no answer from t.acme.dev ({type(fault).__name__})"
-    assert outcome == Outcome(Verdict.LATER, None, None, expected)
+    assert outcome == SendResult(Verdict.LATER, None, None, expected)
 
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=repr)
@@ -333,10 +333,10 @@ def test_gate_shows_the_file_that_took_no_answer():
 def test_gate_passes_renew_and_close_to_its_transport():
     """A forked child, and whoever is done, reach the connections through the gate."""
     way = Way()
-    way.gate.renew()
-    assert (way.transport.renewals, way.transport.closings) == (1, 0)
+    way.gate.after_fork()
+    assert (way.transport.fork_count, way.transport.closings) == (1, 0)
     way.gate.close()
-    assert (way.transport.renewals, way.transport.closings) == (1, 1)
+    assert (way.transport.fork_count, way.transport.closings) == (1, 1)
     assert way.steps == []
     assert way.sent == []
 

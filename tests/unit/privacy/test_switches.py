@@ -20,7 +20,7 @@ import pytest
 
 from mcptelemetry.application import Application
 from mcptelemetry.config import CONFIG_FILE, STATE_FILE, Mode, write_mode
-from mcptelemetry.privacy._rows import ROWS, Facts, Stream, decide
+from mcptelemetry.privacy._rows import ROWS, SwitchFacts, Stream, decide
 from mcptelemetry.privacy._switches import StandingSwitches, Switches, is_disabled_by_env, is_test_runner, standing_refusal
 from mcptelemetry.vocabulary import EnvDisabledReason
 
@@ -276,8 +276,8 @@ def test_rows_stand_in_the_order_of_their_numbers() -> None:
 
 
 def test_facts_that_say_nothing_refuse_nothing() -> None:
-    """Facts of which only the surroundings are given stand for a released application with a home and no file."""
-    decision = decide(Facts({}, APP), Stream.HEARTBEAT)
+    """SwitchFacts of which only the surroundings are given stand for a released application with a home and no file."""
+    decision = decide(SwitchFacts({}, APP), Stream.HEARTBEAT)
     assert decision == (Mode.ON, "the author's default, on", 8)
 
 

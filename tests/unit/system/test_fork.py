@@ -19,7 +19,7 @@ class Member:
         self.log = log
         self.raises = list(raises)
 
-    def renew(self):
+    def after_fork(self):
         if self.raises:
             raise self.raises.pop(0)
         self.log.append(self.name)
@@ -46,7 +46,7 @@ def test_fork_members_begin_anew_from_below():
     register, log = ForkRegister(), []
     members = {name: Member(name, log) for name in sorted(RANKS)}
     for name, member in members.items():
-        register.add(member.renew, RANKS[name])
+        register.add(member.after_fork, RANKS[name])
     register.begin_anew()
     assert log == ["transport", "storage", "state", "loop"]
 
@@ -56,7 +56,7 @@ def test_fork_members_of_one_rank_keep_their_order():
     register, log = ForkRegister(), []
     members = [Member(number, log) for number in range(9)]
     for member in members:
-        register.add(member.renew, 2)
+        register.add(member.after_fork, 2)
     register.begin_anew()
     assert log == list(range(9))
 
@@ -67,8 +67,8 @@ def test_fork_member_that_is_gone_leaves_nothing():
     members = [Member(number, log) for number in range(100)]
     sections = [Section(0) for _ in range(100)]
     for member in members:
-        register.add(member.renew, 0)
-        register.add(member.renew, 1)
+        register.add(member.after_fork, 0)
+        register.add(member.after_fork, 1)
     for section in sections:
         register.add_section(section)
     assert len(register) == 300
@@ -127,7 +127,7 @@ def test_fork_exception_in_a_child_surfaces_and_nobody_is_left_out():
     register, log = ForkRegister(), []
     members = [Member("a", log), Member("b", log, [KeyboardInterrupt()]), Member("c", log)]
     for member in members:
-        register.add(member.renew, 0)
+        register.add(member.after_fork, 0)
     with pytest.raises(KeyboardInterrupt):
         register.begin_anew()
         pytest.fail("the host went on")
@@ -139,7 +139,7 @@ def test_fork_fault_of_our_own_is_not_the_hosts():
     register, log = ForkRegister(), []
     members = [Member("a", log, [ValueError()] * 9), Member("b", log)]
     for member in members:
-        register.add(member.renew, 0)
+        register.add(member.after_fork, 0)
     register.begin_anew()
     assert log == ["b"]
 

@@ -116,10 +116,10 @@ def test_turns_do_not_wait_for_ever_for_a_fork(turns, register):
 
 def test_turns_tell_the_child_who_was_in(turns):
     """A child learns whether somebody was in when it was forked, and begins with a free place."""
-    assert turns.renew() is False
+    assert turns.after_fork() is False
     assert turns.take(1) is not None
-    assert turns.renew() is True
-    assert turns.renew() is False
+    assert turns.after_fork() is True
+    assert turns.after_fork() is False
     assert can_take(turns)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcptelemetry.system import NetworkSettings, Request, outline_of_url
+from mcptelemetry.system import NetworkSettings, Request, url_without_secrets
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from mcptelemetry.system import NetworkSettings, Request, outline_of_url
 )
 def test_outline_shows_where_and_nothing_secret(url, shown):
     """Credentials, query and fragment are left out, wherever a password puts its marks."""
-    assert outline_of_url(url) == shown
+    assert url_without_secrets(url) == shown
 
 
 def test_request_shows_no_token():

@@ -34,10 +34,10 @@ def test_scripted_transport_answers_as_a_real_one_would():
 def test_scripted_transport_counts_renewals_and_closings():
     """The calls around a fork and at the end can be seen."""
     transport = ScriptedTransport()
-    transport.renew()
+    transport.after_fork()
     transport.close()
     transport.close()
-    assert (transport.renewals, transport.closings) == (1, 2)
+    assert (transport.fork_count, transport.closings) == (1, 2)
 
 
 @pytest.mark.parametrize("step", [None, "500", True, (200,), object()])

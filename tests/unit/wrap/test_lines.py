@@ -32,7 +32,7 @@ def test_line_cutter_gives_a_line_when_its_end_has_come() -> None:
 
 
 def test_line_cutter_reduces_a_line_beyond_its_limit() -> None:
-    """A long line comes back as its skeleton, and the next line whole again."""
+    """A long line comes back as its outline, and the next line whole again."""
     long_line = b'{"id":1,"result":{"content":["' + b"x" * 5000 + b'"],"isError":true}}'
     pieces = [long_line[:40], long_line[40:], b"\nnext\n"]
     first, second = cut(pieces, limit_bytes=100)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Skeleton"]
+__all__ = ["Outline"]
 
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _STRING_STOP = re.compile(rb'["\\]')
@@ -22,7 +22,7 @@ _NAME_WINDOW_BYTES = 64
 _QUOTE = b'"'
 
 
-class Skeleton:
+class Outline:
     """
     Reduces one JSON text, fed in pieces, to its shallow and short parts.
 

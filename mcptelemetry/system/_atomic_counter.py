@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-__all__ = ["Tally", "has_interpreter_lock"]
+__all__ = ["AtomicCounter", "has_interpreter_lock"]
 
 
 def has_interpreter_lock() -> bool:
@@ -22,7 +22,7 @@ def has_interpreter_lock() -> bool:
     return is_enabled is None or bool(is_enabled())
 
 
-class Tally:
+class AtomicCounter:
     """
     A number that only rises, exact under threads, signal handlers and destructors.
 

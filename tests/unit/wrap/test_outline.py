@@ -1,4 +1,4 @@
-"""The skeleton of a long line: what is kept of it, whatever its pieces."""
+"""The outline of a long line: what is kept of it, whatever its pieces."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcptelemetry.wrap import Skeleton
+from mcptelemetry.wrap import Outline
 
 
 def reduced(text: bytes, piece_bytes: int = 7, **limits: int) -> bytes:
-    skeleton = Skeleton(**limits)
+    outline = Outline(**limits)
     for start in range(0, len(text), piece_bytes):
-        skeleton.feed(text[start : start + piece_bytes])
-    return skeleton.text()
+        outline.feed(text[start : start + piece_bytes])
+    return outline.text()
 
 
 shallow = st.recursive(
@@ -26,7 +26,7 @@ shallow = st.recursive(
 
 
 @given(shallow, st.integers(1, 40), st.booleans())
-def test_skeleton_of_a_text_within_its_limits_means_the_same(
+def test_outline_of_a_text_within_its_limits_means_the_same(
     document: object, piece_bytes: int, ascii_only: bool
 ) -> None:
     """A text without content, shallow and with short strings, keeps its meaning in pieces of any size."""
@@ -37,7 +37,7 @@ def test_skeleton_of_a_text_within_its_limits_means_the_same(
 
 
 @given(st.binary(), st.integers(1, 40))
-def test_skeleton_takes_any_bytes(data: bytes, piece_bytes: int) -> None:
+def test_outline_takes_any_bytes(data: bytes, piece_bytes: int) -> None:
     """Bytes that are no JSON at all do not make it raise."""
     reduced(data, piece_bytes)
 
@@ -52,12 +52,12 @@ def test_skeleton_takes_any_bytes(data: bytes, piece_bytes: int) -> None:
     ],
     ids=["content", "deep", "long string", "spaces"],
 )
-def test_skeleton_leaves_out_what_nobody_looks_at(text: str, kept: object) -> None:
+def test_outline_leaves_out_what_nobody_looks_at(text: str, kept: object) -> None:
     """Content, deep containers and long strings go; the fields beside them stay."""
     document = json.loads(reduced(text.encode(), depth_limit=3, string_limit=20))
     assert document == {"id": 1, "result": kept}
 
 
-def test_skeleton_that_grows_too_large_is_given_up() -> None:
-    """Even the kept parts are bounded: past the limit there is no skeleton."""
+def test_outline_that_grows_too_large_is_given_up() -> None:
+    """Even the kept parts are bounded: past the limit there is no outline."""
     assert reduced(b'{"a":' + b"1" * 200 + b"}", size_limit=100) == b""

@@ -14,12 +14,12 @@ from ..vocabulary import COUNT_MAX
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["FactTable"]
+__all__ = ["ValueTable"]
 
 _MOMENT_MAX = 1e12
 
 
-class FactTable:
+class ValueTable:
     """The table *name*, made of ``name`` and ``value``; every method is inside the caller's transaction."""
 
     def __init__(self, name: str) -> None:
