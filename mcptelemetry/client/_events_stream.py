@@ -2,7 +2,8 @@
 The events of one application: whose they are, whether they may leave, and the pipeline.
 
 An operator's events ask two switches; the author's ask all of them, wait for the notice,
-and never outlive a change of the mode.
+and never outlive a change of the mode. What delivers them is loaded when somebody named an
+endpoint; where a host without a free descriptor cannot load it, its next start does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..privacy import Stream
 from ..system import url_without_secrets
 
 if TYPE_CHECKING:
-    from ..events import TelemetryPipeline
+    from ..events import EventsTarget, TelemetryPipeline
     from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
@@ -30,26 +31,45 @@ class EventsStream:
     """
 
     def __init__(self, installation: Installation) -> None:
-        from ..events import find_target
-
         self._installation = installation
         self._switches = installation.switches
         self._as_of = AsOf(self._switches.generation)
         self._is_noticed = False
+        self._trouble: str | None = None  # why what delivers could not be loaded
+        self.target: EventsTarget | None = None
+        self.stream = Stream.AUTHOR_EVENTS
+        self.pipeline: TelemetryPipeline | None = None
+        self._load()
+
+    def _load(self) -> None:
+        """Find out whose the events are and build what delivers them; only who sends any pays for it."""
+        installation = self._installation
+        if installation.operators_endpoint is None and installation.setup.events_endpoint is None:
+            return
+        self._trouble = None
         try:
-            self.target = find_target(installation)
+            self._build()
         except ConfigError as error:
             installation.switch_off(error)
-        if installation.problem is not None:
             self.target = None
-        is_operators = self.target is not None and self.target.is_operators
-        self.stream = Stream.OPERATOR_EVENTS if is_operators else Stream.AUTHOR_EVENTS
-        self.pipeline: TelemetryPipeline | None = None
-        if self.target is not None and self._switches.decide(self.stream).may_send:
-            from ..events import TelemetryPipeline  # only who sends events pays for it
+        except (ImportError, OSError) as error:  # not one descriptor is free: the next start tries again
+            self._trouble = f"events cannot be delivered: {type(error).__name__}: {error}"
+            self.target = None
+
+    def _build(self) -> None:
+        from ..events import find_target
+
+        installation = self._installation
+        target = find_target(installation)
+        if target is None or installation.problem is not None:
+            return
+        self.target = target
+        self.stream = Stream.OPERATOR_EVENTS if target.is_operators else Stream.AUTHOR_EVENTS
+        if self._switches.decide(self.stream).may_send:
+            from ..events import TelemetryPipeline
 
             self.pipeline = TelemetryPipeline(
-                self.target.settings,
+                target.settings,
                 app=installation.application.name,
                 version=installation.setup.version or None,
                 environ=installation.environ,
@@ -59,6 +79,14 @@ class EventsStream:
                 refusal=self._refusal,
                 is_authors=self.stream is Stream.AUTHOR_EVENTS,
             )
+
+    def try_again(self) -> None:
+        """Load what could not be loaded before; never raises."""
+        if self._trouble is not None:
+            try:
+                self._load()
+            except (TypeError, ValueError) as error:  # what the author gave is wrong, and a start never raises
+                self._trouble = f"events cannot be delivered: {error}"
 
     def start(self) -> None:
         """Begin to deliver; see `TelemetryPipeline.start`."""
@@ -80,7 +108,7 @@ class EventsStream:
         """Return mode, reason, endpoint, owner and account, for a person."""
         problem = self._installation.problem
         if problem is not None or self.target is None:
-            reason = str(problem or "no endpoint is configured")
+            reason = str(problem or self._trouble or "no endpoint is configured")
             return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
         from dataclasses import asdict
 

@@ -1,16 +1,18 @@
 """
 What is on and why, as one mapping that is also JSON.
 
-Looking changes nothing: no file is made, and every answer is that of this moment.
+Looking changes nothing: no file is made, and every answer is that of this moment. What cannot
+be loaded now, for want of a free descriptor, is left out: `storage` says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, cast
 
 from ..counters import ActivationStore, Windows
-from ..installation import Installation, SurroundingsReader
+from ..installation import Installation
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX, url_without_secrets
@@ -124,6 +126,10 @@ def _memory(picture: Picture) -> MemoryStatus:
 
 
 def _surroundings(installation: Installation) -> SurroundingsStatus:
+    try:
+        from ..installation import SurroundingsReader
+    except OSError:  # not one descriptor is free: nothing can be found out now
+        return {"env_kind": None, "env_markers": None, "launch_source": None, "autostart_enabled": None}
     kind, markers, source, autostart = SurroundingsReader(installation).read()
     return {
         "env_kind": None if kind is None else kind.value,
@@ -134,4 +140,7 @@ def _surroundings(installation: Installation) -> SurroundingsStatus:
 
 
 def _moment(secs: float | None) -> str | None:
-    return None if secs is None else format_moment(secs)
+    if secs is not None:
+        with contextlib.suppress(OSError):  # not one descriptor is free, and the calendar is not loaded
+            return format_moment(secs)
+    return None

@@ -7,8 +7,10 @@ record (the heartbeat's service, feedback) is built when it is first asked for.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..config import Config, load_config
@@ -20,6 +22,7 @@ from ..system import StorageFailure, SystemClock, begin_anew, notice_fork, print
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
+from ._status import describe_status
 
 if TYPE_CHECKING:
     from ..events import TelemetryPipeline
@@ -81,17 +84,23 @@ class Streams:
 
         Shows the first-run notice when it is due. Off, it does nothing at all.
         """
-        from ..environment import detect_launch_source
-
+        self._events.try_again()  # before the notice, which names where events go
         notice = self.first_run_notice()
         if notice is not None and self._remember_setup():
             maybe_print_first_run_notice(notice)
             if notice.heartbeat_endpoint is not None:
-                self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
+                with contextlib.suppress(OSError):  # not one descriptor is free: the next start finds one
+                    self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
         self._events.start()
+        with contextlib.suppress(OSError):
+            self._note_installer()
+        self._counting.start()
+
+    def _note_installer(self) -> None:
+        from ..environment import detect_launch_source
+
         if detect_launch_source(self.environ, None, None, None, app=self._installation.application) is LaunchSource.INSTALLER:
             self._counting.activation.set_installer_pending(True)
-        self._counting.start()
 
     def flush(self, timeout: float | None = None) -> int:
         """
@@ -156,6 +165,11 @@ class Streams:
         if installation.heartbeat_endpoint is not None and isinstance(memory.ensure_identity(), StorageFailure):
             return False
         return memory.note_profile(installation.setup.remembered())
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()
 
     # -- counting ---------------------------------------------------------------------
 
@@ -268,7 +282,5 @@ class Streams:
         say the same of their streams with endpoint and owner, *storage* whether this machine
         can remember anything. Changes nothing.
         """
-        from ._status import describe_status
-
         notice_fork()
         return describe_status(self._installation, self._events)

@@ -7,22 +7,20 @@ thread, socket or file behind it: every method is there and does nothing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import SOME_RELEASE, Application, normalise_version
 from ..config import Mode, ModeWord, check_endpoint
 from ..counters import Counting
 from ..events import Recorder
-from ..installation import Installation, Setup, path_in
+from ..installation import Installation, Setup
 from ..instrument import Invocation, instrument_callable, tool_name_of
 from ..privacy import NoticeSink
 from ..system import Clock, Transport
 from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
+from ._recalled import recall_setup
 from ._streams import Streams
 
 if TYPE_CHECKING:
@@ -147,13 +145,9 @@ class Telemetry(Streams):
         not known is left out, and the version is taken for a release. Raises `ValueError`
         when *app* is no application name.
         """
-        from ..state import DATABASE_FILE, Memory
+        from dataclasses import replace
 
-        application = Application(app)
-        home = application.data_directory(os.environ if environ is None else environ)
-        database = path_in(home if data_dir is None else data_dir, DATABASE_FILE)
-        profile = dict(Memory(database).look().profile) if os.path.lexists(database) else {}
-        known: dict[str, Any] = Setup.recalled(profile)
+        known = recall_setup(Application(app), data_dir, environ)
         version = known.pop("version", None)
         shown = SOME_RELEASE if version is None else version
         try:
@@ -164,14 +158,15 @@ class Telemetry(Streams):
         installation.setup = replace(installation.setup, version=version or "")
         return telemetry
 
+    def start(self) -> None:
+        """Begin to deliver, having shown the first-run notice when it is due; off, it does nothing at all."""
+        super().start()
+        if self.pipeline is not None:  # it may have come only now, see `EventsStream`
+            self._recorder.attach(self.pipeline.buffer, self._counting.registry)
+
     def __enter__(self) -> Telemetry:
         self.start()
         return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self.shutdown()
 
     # -- recording --------------------------------------------------------------------
 

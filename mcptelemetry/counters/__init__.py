@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 from .._late import late_names
 from ..vocabulary import parse_client_surface
 from ..wire import sanitize_client_name
+from ._activation import (
+    MAX_MCP_CLIENTS_SEEN,
+    ActivationNews,
+    ActivationState,
+    ActivationStore,
+    clear_installer_pending,
+    is_installer_pending,
+)
 from ._buckets import bucket_tokens, bucket_upstream_calls
 from ._counting import Counting
+from ._flusher import CounterFlusher
 from ._keys import CounterKey, Counts
 from ._names import MCPPROXY_TOOLS
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._window import Also, Windows
+from ._window_values import FrozenWindow, WindowState
+from ._worker import Chore, CountingWorker
 
 if TYPE_CHECKING:
-    from ._activation import (
-        MAX_MCP_CLIENTS_SEEN,
-        ActivationNews,
-        ActivationState,
-        ActivationStore,
-        clear_installer_pending,
-        is_installer_pending,
-    )
-    from ._flusher import CounterFlusher
     from ._snapshot import DoctorCounts, RegistrySnapshot
-    from ._window import Also, Windows
-    from ._window_values import FrozenWindow, WindowState
-    from ._worker import Chore, CountingWorker
 
 __all__ = [
     "MAX_MCP_CLIENTS_SEEN",
@@ -61,18 +61,6 @@ if not TYPE_CHECKING:
     __getattr__ = late_names(
         globals(),
         {
-            "_activation": (
-                "MAX_MCP_CLIENTS_SEEN",
-                "ActivationNews",
-                "ActivationState",
-                "ActivationStore",
-                "clear_installer_pending",
-                "is_installer_pending",
-            ),
-            "_flusher": ("CounterFlusher",),
             "_snapshot": ("DoctorCounts", "RegistrySnapshot"),
-            "_window": ("Also", "Windows"),
-            "_window_values": ("FrozenWindow", "WindowState"),
-            "_worker": ("Chore", "CountingWorker"),
         },
     )

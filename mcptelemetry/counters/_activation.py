@@ -7,7 +7,6 @@ began; it rolls when a day has passed since then, and whoever reads it sees that
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -236,6 +235,8 @@ def _flag(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def _clients(connection: sqlite3.Connection) -> tuple[str, ...]:
+    import json  # inside a transaction, where what cannot be loaded is failure with storage
+
     text = ACTIVATION.text(connection, _CLIENTS)
     try:
         names = json.loads(text) if text is not None else []
@@ -253,6 +254,8 @@ def _is_sound(name: str) -> bool:
 
 
 def _add_clients(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    import json
+
     known = _clients(connection)
     kept = tuple(dict.fromkeys((*known, *names)))[:MAX_MCP_CLIENTS_SEEN]
     if kept != known:

@@ -2,7 +2,8 @@
 Counting, put together for one application: counters, notes, and who stores them.
 
 The counters are always there. Stored is only what a heartbeat may report one day: without
-an endpoint for one, or with telemetry off, no file is touched and no thread started.
+an endpoint for one, or with telemetry off, no file is touched and no thread started. What
+stores is loaded with this module: a host without a free descriptor can still count.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..vocabulary import StartupOutcome, StartupOutcomeWord, Surface
+from ._activation import ActivationStore
+from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._worker import Chore, CountingWorker
 
 if TYPE_CHECKING:
     from ..installation import Installation
-    from ._worker import Chore, CountingWorker
 
 __all__ = ["Counting"]
 
@@ -42,11 +45,6 @@ class Counting:
 
     def keep(self, installation: Installation, *, chores: Sequence[Chore] = ()) -> None:
         """Store what is counted in the memory of *installation* from `start()` on; the same thread does *chores*."""
-        # Only who stores pays for it; here, and not in the worker, whose import might be forked over.
-        from ._activation import ActivationStore
-        from ._flusher import CounterFlusher
-        from ._worker import CountingWorker
-
         memory, clock = installation.open_memory(), installation.clock
         self.activation = ActivationNotes(ActivationStore.on(memory.database, clock), installation.blocked_values)
         flusher = CounterFlusher(

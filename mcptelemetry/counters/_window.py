@@ -8,12 +8,11 @@ next date. What happens between is only sending, and may happen twice: the name 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..installation import Installation
-from ..system import Database, StorageFailure, draw_backoff_secs, draw_uuid4, is_uuid
+from ..system import Database, StorageFailure, draw_backoff_secs, draw_uniform, draw_uuid4, is_uuid
 from ..vocabulary import DAY_SECS
 from . import _ledger as ledger
 from ._activation import ACTIVATION
@@ -56,7 +55,7 @@ class Windows:
     The windows of one installation, shared by all its processes through *database*.
 
     *clock* gives Unix seconds, *generation* the present generation (None: nothing may be
-    stored or sent), *uniform* is as `random.uniform`, *draw_id* makes a UUID. Safe from any
+    stored or sent), *uniform* is as `draw_uniform`, *draw_id* makes a UUID. Safe from any
     thread; never raises for what the disk does: then nothing has changed, and *failure* says
     why.
     """
@@ -67,7 +66,7 @@ class Windows:
         *,
         clock: Callable[[], float],
         generation: Callable[[], str | None],
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = draw_uniform,
         draw_id: Callable[[], str] = draw_uuid4,
     ) -> None:
         self._database = database

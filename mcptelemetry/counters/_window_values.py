@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._keys import Counts
-from ._snapshot import RegistrySnapshot
+
+if TYPE_CHECKING:
+    from ._snapshot import RegistrySnapshot
 
 __all__ = ["FrozenWindow", "WindowState"]
 
@@ -26,6 +28,8 @@ class FrozenWindow(NamedTuple):
     @property
     def snapshot(self) -> RegistrySnapshot:
         """The counts as a picture."""
+        from ._snapshot import RegistrySnapshot  # whoever builds a heartbeat has loaded it
+
         return RegistrySnapshot.of(self.counts)
 
 
@@ -48,4 +52,6 @@ class WindowState(NamedTuple):
     @property
     def snapshot(self) -> RegistrySnapshot:
         """The counts as a picture."""
+        from ._snapshot import RegistrySnapshot  # whoever builds a heartbeat has loaded it
+
         return RegistrySnapshot.of(self.counts)

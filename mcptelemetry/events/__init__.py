@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from ._buffer import BufferCounts, TelemetryBuffer
     from ._config import PipelineConfig
     from ._pipeline import TelemetryPipeline
-    from ._target import find_target
+    from ._target import EventsTarget, find_target
     from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
     "BufferCounts",
+    "EventsTarget",
     "PipelineConfig",
     "PipelineStats",
     "Recorder",
@@ -44,7 +45,7 @@ if not TYPE_CHECKING:
             "_buffer": ("BufferCounts", "TelemetryBuffer"),
             "_config": ("PipelineConfig",),
             "_pipeline": ("TelemetryPipeline",),
-            "_target": ("find_target",),
+            "_target": ("EventsTarget", "find_target"),
             "_uploader": ("TelemetryAuth", "TelemetryUploader"),
         },
     )

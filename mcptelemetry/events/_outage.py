@@ -1,5 +1,5 @@
 """
-The log lines about delivery: one an outage.
+The log lines about events: one an outage, and one about calls that made none.
 
 A dead endpoint must not fill a host's log, however often it is tried.
 """
@@ -25,6 +25,15 @@ class OutageLog:
         if kind not in self._told:
             self._told.add(kind)
             self._logger.warning("%s", printable(message))
+
+    def tell_of_complaint(self, argument: str | None) -> None:
+        """Log that *argument* of `record()` was invalid, None: nothing was; the buffer complains once."""
+        if argument is not None:
+            self._logger.warning(
+                "mcptelemetry: a call of record() was not recorded, because %s is invalid;"
+                " such calls are counted as invalid, and this is said once",
+                argument,
+            )
 
     def end(self) -> None:
         """Say that delivery works again, if it did not."""

@@ -3,18 +3,17 @@ Buffer, uploader and one worker put together: what waits is sent, in batches, in
 
 One thread sends at any time, and every decision to send is made in `turn()`: a flush, a
 full batch, an elapsed interval, a back-off or the end are only different answers to *is it
-time* (`_schedule`). What a pass does is in `_delivery`, what became of it in `_account`.
+time* (`_schedule`). What a pass does is in `_delivery`, what became of it in `_account`, who
+waits for it in `_flushes`.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Union
-from urllib.parse import urlsplit
 
 from ..application import Application
 from ..errors import UploadError
@@ -23,38 +22,27 @@ from ..system import (
     Clock,
     ExitHook,
     NetworkSettings,
-    SystemClock,
     Transport,
-    WakeEvent,
     Worker,
     around_fork,
     as_clock,
-    is_loopback_host,
+    draw_uniform,
     join_host,
 )
 from ._account import Account, PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
 from ._delivery import Delivery
+from ._flushes import Flushes
 from ._formats import BODY_OF_FORMAT
 from ._outage import OutageLog
 from ._schedule import Schedule
-from ._uploader import TelemetryAuth, TelemetryUploader, upload_error
+from ._uploader import TelemetryAuth, TelemetryUploader, is_quick_to_try, upload_error
 
 __all__ = ["TelemetryPipeline"]
 
 _logger = logging.getLogger(__name__)
 _CAPACITY_MIN = 16
-_LOOK_AGAIN_SECS = 0.5  # a flush whose worker was killed notices after this
-
-
-class _Flush:
-    """Somebody waiting in `flush()`; *error* is why not everything went."""
-
-    def __init__(self) -> None:
-        self.wake_event = WakeEvent()
-        self.is_done = False
-        self.error: UploadError | None = None
 
 
 class TelemetryPipeline:
@@ -91,7 +79,7 @@ class TelemetryPipeline:
         clock: Union[Clock, Callable[[], float], None] = None,
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = draw_uniform,
         refusal: Callable[[], str | None] | None = None,
         is_authors: bool = False,
     ) -> None:
@@ -130,8 +118,7 @@ class TelemetryPipeline:
 
     def _begin(self) -> None:
         """Set everything that a process has for itself; a forked child begins here too."""
-        # Who waits in flush(), in order. No lock: each change is one step of the interpreter.
-        self._flushes: dict[_Flush, None] = {}
+        self._flushes = Flushes(self.buffer, self._worker)
         self._stops_at: float | None = None
         self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
@@ -184,19 +171,8 @@ class TelemetryPipeline:
         """
         if self._uploader is None or self._is_closed or self._worker.is_current():
             return 0
-        flush = _Flush()
         delivered_before = self._account.delivered
-        try:
-            self._flushes[flush] = None
-            has_worker = self._await(flush, timeout)
-        finally:
-            self._forget((flush,))
-        if not flush.is_done:
-            reason = f"was not over after {timeout} s" if has_worker else "could not start a thread"
-            msg = f"the flush {reason}; what waits is kept, and an attempt is made later"
-            raise UploadError(msg, retryable=True)
-        if flush.error is not None:
-            raise flush.error
+        self._flushes.ask(timeout)
         return self._account.delivered - delivered_before
 
     def shutdown(self, timeout: float = 1.0) -> None:
@@ -233,28 +209,17 @@ class TelemetryPipeline:
             self.buffer.suppress(0)
 
     def _take_turn(self) -> float | None:
-        # They stay on the list until they are answered: this thread may be killed.
-        flushes = list(self._flushes)
+        flushes = self._flushes.waiting()
         is_last = self._stops_at is not None
-        self._tell_of_complaint()
+        self._outages.tell_of_complaint(self.buffer.take_complaint())  # here: recording itself never logs
         self._account.requeue()  # a worker before this one may have been killed while it was sending
         due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=bool(flushes) or is_last)
         outcome = None
         if due_in <= 0 and self._delivery is not None:
             outcome = self._delivery.send_waiting()
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
-        self._answer(flushes, outcome)
+        self._flushes.answer(flushes, self._why_not_all(outcome))
         return None if is_last else due_in
-
-    def _tell_of_complaint(self) -> None:
-        # Here, because recording itself never logs.
-        argument = self.buffer.take_complaint()
-        if argument is not None:
-            _logger.warning(
-                "mcptelemetry: a call of record() was not recorded, because %s is invalid;"
-                " such calls are counted as invalid, and this is said once",
-                argument,
-            )
 
     def _wait(self, secs: float) -> None:
         if self._schedule.is_held:
@@ -277,38 +242,15 @@ class TelemetryPipeline:
     def _secs_left(self) -> float | None:
         return None if self._stops_at is None else self._stops_at - self._clock.monotonic()
 
-    # -- flushing ---------------------------------------------------------------------
-
-    def _answer(self, flushes: list[_Flush], outcome: SendResult | None) -> None:
-        error = upload_error(outcome) if outcome is not None and outcome.verdict.is_retryable else None
+    def _why_not_all(self, outcome: SendResult | None) -> UploadError | None:
+        """Return what a flush raises when the turn ended with *outcome* (None: nothing was tried)."""
+        if outcome is not None and outcome.verdict.is_retryable:
+            return upload_error(outcome)
         left_alone = self._schedule.left_alone_secs
-        if error is None and left_alone > 0 and not self.buffer.is_empty():
-            msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
-            error = UploadError(msg, retryable=True, retry_after=left_alone)
-        for flush in flushes:
-            flush.error = error
-            flush.is_done = True
-            flush.wake_event.set()
-        self._forget(flushes)
-
-    def _await(self, flush: _Flush, timeout: float | None) -> bool:
-        """Wait for *flush*; return False when there is nobody to wait for."""
-        # Somebody waits here, so it is the machine's time, whatever clock was given.
-        read_time = SystemClock.monotonic
-        ends_at = None if timeout is None else read_time() + timeout
-        while not flush.is_done:
-            if not self._worker.ensure_running():
-                return False
-            self.buffer.wake()
-            left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_time())
-            if left <= 0:
-                break
-            flush.wake_event.wait(left)
-        return True
-
-    def _forget(self, flushes: Iterable[_Flush]) -> None:
-        for flush in flushes:
-            self._flushes.pop(flush, None)
+        if left_alone <= 0 or self.buffer.is_empty():
+            return None
+        msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
+        return UploadError(msg, retryable=True, retry_after=left_alone)
 
     # -- the life of a process --------------------------------------------------------
 
@@ -334,21 +276,13 @@ class TelemetryPipeline:
             ):
                 self.buffer.wake()
                 self._worker.join(timeout)
-            elif not self.buffer.is_empty() and self._is_quick_to_try:
+            elif not self.buffer.is_empty() and is_quick_to_try(self.config.endpoint or ""):
                 self._worker.run_here()
         self._is_closed = True
         self.buffer.close()
         if self._exit_hook is not None:
             self._exit_hook.cancel()
-        for flush in tuple(self._flushes):
-            flush.is_done = True
-            flush.wake_event.set()
-
-    @property
-    def _is_quick_to_try(self) -> bool:
-        """Whether an attempt in the host's own thread is bounded: the look-up of a name is not."""
-        parts = urlsplit(self.config.endpoint or "")
-        return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")
+        self._flushes.end()
 
     def _after_fork(self) -> None:
         """Begin anew in a forked child, as the buffer has by now: what was recorded is the parent's."""

@@ -74,6 +74,11 @@ class Recorder:
         self._own_clients: dict[str, None] = {}  # names from outside the closed table, as they came
         self._invalid = AtomicCounter()  # where there is no buffer that counts them
 
+    def attach(self, buffer: TelemetryBuffer, counter: CallCounter) -> None:
+        """From now on make events too, for *buffer*: it could not be had before."""
+        self._buffer, self._counter = buffer, counter
+        self._is_off = False
+
     @property
     def invalid(self) -> int:
         """How many records had an argument that does not fit."""

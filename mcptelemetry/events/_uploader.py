@@ -24,12 +24,13 @@ from ..system import (
     NetworkSettings,
     Transport,
     as_clock,
+    is_loopback_host,
     url_without_secrets,
 )
 from ..vocabulary import CompressionWord
 from ..wire import EventShape, TelemetryBatch
 
-__all__ = ["TelemetryAuth", "TelemetryUploader", "upload_error"]
+__all__ = ["TelemetryAuth", "TelemetryUploader", "is_quick_to_try", "upload_error"]
 
 _COMPRESSED_FROM_BYTES = 1024
 
@@ -179,3 +180,9 @@ def _transport_for(endpoint: str, environ: Mapping[str, str], network: NetworkSe
     if urlsplit(endpoint).scheme == "file":
         return AppendTransport()
     return HttpTransport(environ=environ, network=network)
+
+
+def is_quick_to_try(endpoint: str) -> bool:
+    """Return whether an attempt in the host's own thread is bounded: the look-up of a name is not."""
+    parts = urlsplit(endpoint)
+    return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")

@@ -17,6 +17,7 @@ from ..application import Application, home_directory
 from ..config import Config, Mode, load_config
 from ..errors import ConfigError
 from ..privacy import Stream, Switches, first_heartbeat_at, has_been_noticed
+from ..state import DATABASE_FILE, Memory
 from ..system import Clock, HttpTransport, Transport, as_clock, printable, url_without_secrets
 from ..vocabulary import AUTOSTART_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
@@ -24,7 +25,6 @@ from ._setup import Setup
 
 if TYPE_CHECKING:
     from ..privacy import BlockedValue
-    from ..state import Memory
 
 __all__ = ["Installation", "path_in"]
 
@@ -75,8 +75,6 @@ class Installation:
     def open_memory(self) -> Memory:
         """Return the installation's memory, the one that there is in this process; making it touches no file."""
         if self._memory is None:
-            from ..state import DATABASE_FILE, Memory
-
             path = path_in(self.data_dir, DATABASE_FILE)
             self._memory = Memory(path, clock=self.clock, busy_secs=_BUSY_SECS)
         return self._memory

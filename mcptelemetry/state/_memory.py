@@ -8,7 +8,6 @@ further migrations.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -162,6 +161,8 @@ class Memory:
         """Remember that the notice naming *destinations* was shown now; return whether that could be done."""
 
         def mark(connection: sqlite3.Connection) -> bool:
+            import json
+
             before = _notice_mark(connection)
             named = {*destinations, *(before.destinations if before is not None else ())}
             write_value(connection, "notice_shown_at", format_moment(self._clock.time()))
@@ -188,12 +189,12 @@ class Memory:
 
     def note_success(self) -> bool:
         """Remember that something was delivered now; return whether that could be done."""
-        return self._note({"last_success_at": format_moment(self._clock.time())})
+        return self._note({}, dated="last_success_at")
 
     def note_error(self, text: str) -> bool:
         """Remember one line about what failed now; return whether that could be done."""
         line = " ".join(text.split())[:_TEXT_MAX_CHARACTERS]
-        return self._note({"last_error": line, "last_error_at": format_moment(self._clock.time())})
+        return self._note({"last_error": line}, dated="last_error_at")
 
     def note_profile(self, profile: Mapping[str, str]) -> bool:
         """
@@ -203,7 +204,14 @@ class Memory:
         the application. Writes nothing when nothing has changed.
         """
         wanted = dict(profile)
-        return dict(self.look().profile) == wanted or self._note({"profile": json.dumps(wanted, sort_keys=True)})
+
+        def note(connection: sqlite3.Connection) -> bool:
+            import json
+
+            write_value(connection, "profile", json.dumps(wanted, sort_keys=True))
+            return True
+
+        return dict(self.look().profile) == wanted or self._change(note) is True
 
     def storage_failure(self) -> StorageFailure | None:
         """Return why nothing could be stored here now, None when nothing speaks against it; writes nothing."""
@@ -229,8 +237,10 @@ class Memory:
     def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | StorageFailure:
         return self.database.change(work)
 
-    def _note(self, values: dict[str, str]) -> bool:
+    def _note(self, values: dict[str, str], *, dated: str | None = None) -> bool:
         def note(connection: sqlite3.Connection) -> bool:
+            if dated is not None:
+                write_value(connection, dated, format_moment(self._clock.time()))
             for name, value in values.items():
                 write_value(connection, name, value)
             return True
@@ -254,6 +264,8 @@ def _picture(connection: sqlite3.Connection) -> Picture:
 
 
 def _profile(connection: sqlite3.Connection) -> Mapping[str, str]:
+    import json  # inside a transaction, where what cannot be loaded is failure with storage
+
     try:
         found = json.loads(read_value(connection, "profile") or "{}")
     except (ValueError, RecursionError):
@@ -264,6 +276,8 @@ def _profile(connection: sqlite3.Connection) -> Mapping[str, str]:
 
 def _notice_mark(connection: sqlite3.Connection) -> NoticeMark | None:
     """Return the mark, None when there is none or it cannot be read: in doubt it was not shown."""
+    import json
+
     shown_at = parse_moment(read_value(connection, "notice_shown_at"))
     how = read_value(connection, "notice_shown_how")
     try:

@@ -1,12 +1,12 @@
 """
 Single values and moments, as they stand in the table `memory`.
 
-Each value is text on its own line, so that one that was damaged costs only itself.
+Each value is text on its own line, so that one that was damaged costs only itself. The
+calendar is loaded when a moment is first put into words: constructing needs none.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["format_moment", "is_in_calendar", "parse_moment", "read_value", "write_value"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
-_LAST_SECS = (_LAST - _EPOCH).total_seconds()
+_LAST_SECS = 253_402_300_799.0  # the end of the year 9999
 
 
 def read_value(connection: sqlite3.Connection, name: str) -> str | None:
@@ -40,17 +38,22 @@ def is_in_calendar(secs: float) -> bool:
 
 def format_moment(secs: float) -> str:
     """Return Unix *secs* as RFC 3339 in UTC, to the second: ``2026-01-31T12:00:00Z``; the nearest there is."""
-    return (_EPOCH + timedelta(seconds=int(min(max(0, secs), _LAST_SECS)))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    from datetime import datetime, timedelta, timezone
+
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (epoch + timedelta(seconds=int(min(max(0, secs), _LAST_SECS)))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_moment(text: str | None) -> float | None:
     """Return the Unix seconds that *text* (RFC 3339; UTC when it does not say) names, None if it names none."""
     if text is None:
         return None
+    from datetime import datetime, timezone
+
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
-        return (moment - _EPOCH).total_seconds()
+        return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds()
     except (ValueError, OverflowError):
         return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._late import late_names
 from ._atomic_counter import AtomicCounter, has_interpreter_lock
-from ._backoff import Backoff, draw_backoff_secs
+from ._backoff import Backoff, draw_backoff_secs, draw_uniform
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, StorageFailure
 from ._exit import ExitHook
@@ -57,6 +57,7 @@ __all__ = [
     "as_clock",
     "begin_anew",
     "draw_backoff_secs",
+    "draw_uniform",
     "draw_uuid4",
     "has_interpreter_lock",
     "is_loopback_host",

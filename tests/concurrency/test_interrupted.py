@@ -19,7 +19,7 @@ def test_interrupted_anywhere_all_surface_and_nothing_is_held(run_host, count):
         facts, account = result.facts, result.facts["account"]
         assert facts["surfaced"] == facts["handled"] == count, result.err
         assert facts["is_stored"] is True
-        assert facts["trouble"] is None
+        assert facts["failure"] is None
         assert account["is_balanced"]
         # One that was interrupted may have been recorded, or not: its call never returned.
         most = facts["returned"] + facts["in_record"]

@@ -24,7 +24,7 @@ def test_nested_forks_from_signal_handlers_deliver_and_lock_nothing(run_host):
         result = run_host("nested_fork_host.py", collector.events_url, "nested")
         assert result.facts["nested"] >= ROUNDS
         assert set(result.facts["statuses"]) == {0}
-        assert result.facts["storage"]["trouble"] is None
+        assert result.facts["storage"]["failure"] is None
         assert result.facts["account"]["delivered"] == result.facts["account"]["recorded"] == 2
         events = collector.events()
         assert len({event.id for event in events}) == len(events)

@@ -23,8 +23,18 @@ def test_storage_trouble_is_said_and_passes(run_host, scene):
     facts = run_host("storage_trouble_host.py", scene).facts
     assert facts["during"]["degraded"]
     assert WORDS_OF_SCENE[scene] in facts["during"]["failure"]
-    assert facts["after"] == {"degraded": False, "trouble": None, "set_aside": None}
+    assert facts["after"] == {"degraded": False, "failure": None, "set_aside": None}
     assert facts["counted"] == 6
+
+
+def test_descriptors_that_are_used_up_cost_events_until_the_next_start(run_host):
+    """Without a free descriptor a client is made and says why it has no events; started again, it delivers them."""
+    facts = run_host("storage_trouble_host.py", "descriptors-events").facts
+    assert "Too many open files" in facts["during"]
+    assert facts["delivered"] == 1
+    assert facts["tools"] == ["search"]
+    assert facts["after"]["mode"] == "on"
+    assert facts["counted"] == 2
 
 
 def test_storage_trouble_of_a_directory_is_said_before_anything_failed(run_host):
@@ -40,4 +50,4 @@ def test_storage_that_lost_its_version_is_read_and_mended(run_host, scene):
     assert facts["identity"] is True
     assert facts["is_stored"] is True
     assert (facts["counted"], facts["version"]) == (6, 3)
-    assert facts["after"] == {"degraded": False, "trouble": None, "set_aside": None}
+    assert facts["after"] == {"degraded": False, "failure": None, "set_aside": None}

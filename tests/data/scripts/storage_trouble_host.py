@@ -7,6 +7,7 @@ in the end. Nothing may raise on the way.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import sys
@@ -112,8 +113,8 @@ def full():
     note("after", telemetry)
 
 
-def descriptors():
-    """Not one descriptor is free, from the first line on."""
+def take_all_descriptors():
+    """Return descriptors that are held until not one is free."""
     held = []
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
@@ -121,7 +122,12 @@ def descriptors():
         while True:
             held.append(os.open(os.devnull, os.O_RDONLY))
     except OSError:
-        pass
+        return held
+
+
+def descriptors():
+    """Not one descriptor is free, from the first line on."""
+    held = take_all_descriptors()
     telemetry = make()
     facts["is_stored"] = count(telemetry, 5)
     note("during", telemetry)
@@ -130,6 +136,23 @@ def descriptors():
     facts["mode"] = telemetry.status()["mode"]
     count(telemetry, 1)
     note("after", telemetry)
+
+
+def descriptors_of_events():
+    """Not one descriptor is free when a client with an endpoint for events is made, and started."""
+    held = take_all_descriptors()
+    events = os.path.join(directory, "events.jsonl")
+    telemetry = make(events_endpoint=f"file://{events}")
+    telemetry.record("search")
+    facts["during"] = telemetry.status()["events"]["reason"]
+    for descriptor in held:
+        os.close(descriptor)
+    telemetry.start()
+    telemetry.record("search")
+    facts["delivered"] = telemetry.flush(20)
+    facts["after"] = telemetry.status()["events"]
+    facts["tools"] = [json.loads(line)["tool"] for line in open(events)]
+    facts["is_stored"] = telemetry._counting.flush(5)
 
 
 def clock():
@@ -150,6 +173,7 @@ def clock():
     "version-1": lambda: version(1),
     "full": full,
     "descriptors": descriptors,
+    "descriptors-events": descriptors_of_events,
     "clock": clock,
 }[scene]()
 facts["counted"], facts["version"] = counted()
