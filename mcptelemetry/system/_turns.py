@@ -20,6 +20,7 @@ __all__ = ["Turn", "Turns"]
 
 _PAUSE_MIN_SECS = 0.0005
 _PAUSE_MAX_SECS = 0.02
+_LOOK_EVERY_SECS = 0.1  # whether the one before has gone: that looks at the stack of every thread
 # A fork is over long before, however large the process; a hook of somebody else's may hang.
 _FORK_MAX_SECS = 0.2
 
@@ -81,15 +82,16 @@ class Turns:
                 self._queue.pop(earlier, None)  # an earlier call's, that had the frame's address
         now = read_monotonic()
         ends_at, forks_end_at = now + secs, now + _FORK_MAX_SECS
-        pause_secs = _PAUSE_MIN_SECS
+        pause_secs, looks_at = _PAUSE_MIN_SECS, now
         self._queue[turn] = None
         while not self._is_let_in(turn, may_wait_for_forks=read_monotonic() < forks_end_at):
             if read_monotonic() >= ends_at:
                 self.give_back(turn)
                 return None
-            is_next = self._is_next(turn)
-            if is_next:
-                self._remove_stale_first()  # by one of all who wait: it looks at every thread's stack
+            is_next = self._place_of(turn) <= 1
+            if is_next or read_monotonic() >= looks_at:
+                self._remove_stale_before(turn)
+                looks_at = read_monotonic() + _LOOK_EVERY_SECS
             sleep(_PAUSE_MIN_SECS if is_next else pause_secs)
             pause_secs = min(pause_secs * 2, _PAUSE_MAX_SECS)
         return turn
@@ -118,13 +120,16 @@ class Turns:
             turn.is_inside = False
         return turn.is_inside
 
-    def _is_next(self, turn: Turn) -> bool:
-        return turn in tuple(self._queue)[:2]
+    def _place_of(self, turn: Turn) -> int:
+        queue = tuple(self._queue)
+        return queue.index(turn) if turn in queue else 0
 
-    def _remove_stale_first(self) -> None:
-        first = next(iter(tuple(self._queue)), None)
-        if first is not None and first.is_stale():
-            self._queue.pop(first, None)
+    def _remove_stale_before(self, turn: Turn) -> None:
+        """Take out the one just before *turn* when it is stale: each who waits looks after one of them."""
+        place = self._place_of(turn)
+        before = tuple(self._queue)[place - 1 : place]
+        if before and before[0].is_stale():
+            self._queue.pop(before[0], None)
 
     def _remove_stale(self) -> None:
         for turn in tuple(self._queue):

@@ -94,7 +94,7 @@ host.report(
     in_record=in_record,
     is_stored=is_stored,
     counted=counted,
-    trouble=status["storage"]["failure"],
+    failure=status["storage"]["failure"],
     account=host.account(telemetry.pipeline),
     took_secs=took_secs,
 )

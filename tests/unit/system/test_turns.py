@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 
@@ -153,3 +154,48 @@ def test_turns_under_four_threads_let_in_one_at_a_time(turns):
         sys.setswitchinterval(before)
     assert len(total) == 400
     assert set(worst) == {1}
+
+
+def stand_and_leave(turns):
+    """Stand in the queue behind others, and be interrupted while waiting."""
+
+    def interrupt(_signal, _frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        turns.take(60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_turns_of_several_that_were_interrupted_while_they_waited_all_end(turns):
+    """Behind one who is in, others wait and are interrupted; whoever comes last is let in all the same."""
+    is_over = threading.Event()
+    is_in = threading.Event()
+
+    def stay():
+        turn = turns.take(1)
+        is_in.set()
+        is_over.wait(30)
+        turns.give_back(turn)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    assert is_in.wait(30)
+
+    def wait_here():
+        stand_and_leave(turns)
+
+    def wait_there():
+        stand_and_leave(turns)
+
+    for wait in (wait_here, lambda: wait_there(), wait_here):
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+    is_over.set()
+    thread.join(30)
+    assert turns.take(5) is not None
