@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StorageError
-from ..privacy import keep_client_name
 from ..state import Memory
 from ..system import Clock, Database, StorageFailure, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
@@ -127,7 +126,7 @@ class ActivationStore:
 
     def record_mcp_client(self, name: str) -> None:
         """Remember the client *name*, sanitised, once; at most `MAX_MCP_CLIENTS_SEEN` are kept."""
-        self._add(ActivationNews(clients=(keep_client_name(sanitize_client_name(name), ()),)))
+        self._add(ActivationNews(clients=(_kept(sanitize_client_name(name)),)))
 
     def increment_retrieve_tools_call(self) -> None:
         """Count one call of `retrieve_tools` in the last 24 hours."""
@@ -250,7 +249,7 @@ def _clients(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _is_sound(name: str) -> bool:
-    return sanitize_client_name(name) == name and keep_client_name(name, ()) == name
+    return sanitize_client_name(name) == name and _kept(name) == name
 
 
 def _add_clients(connection: sqlite3.Connection, names: Iterable[str]) -> None:
@@ -284,3 +283,9 @@ def _set_gauge(connection: sqlite3.Connection, name: str, count: int, now: float
 
 def _bounded(count: object) -> int:
     return min(COUNT_MAX, max(0, count)) if isinstance(count, int) else 0
+
+
+def _kept(name: str) -> str:
+    from ..privacy import keep_client_name  # loaded by `Counting.start()`: not needed to construct
+
+    return keep_client_name(name, ())

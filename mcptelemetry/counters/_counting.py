@@ -8,6 +8,7 @@ stores is loaded with this module: a host without a free descriptor can still co
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,10 @@ class Counting:
     def start(self) -> None:
         """Begin to store; the thread itself starts with the first count."""
         if self._worker is not None:
+            # Here, and not in the worker: what is imported must not be forked over. Without a
+            # free descriptor the worker will.
+            with contextlib.suppress(OSError):
+                from ..privacy import keep_client_name  # noqa: F401  the worker's, later
             self._worker.start()
 
     def flush(self, timeout: float = 1.0) -> bool:

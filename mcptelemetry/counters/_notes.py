@@ -164,7 +164,7 @@ class ActivationNotes:
     def _kept(self, clients: Iterable[str]) -> tuple[str, ...]:
         """Return the names under which *clients* are stored, each once."""
         # Here and not when they are noted: the names of this machine may have to be looked up.
-        from ..privacy import keep_client_name  # whoever stores has loaded it
+        from ..privacy import keep_client_name  # loaded by `Counting.start()`
 
         names = tuple(clients)
         blocked: tuple[BlockedValue, ...] | None = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Union
@@ -170,6 +171,4 @@ def _passwords_in(value: str) -> tuple[str, ...]:
 
 def read_hostname() -> str:
     """Return what this machine calls itself."""
-    import socket  # loaded by whoever sends; not needed to construct or to record
-
     return socket.gethostname()
