@@ -16,6 +16,8 @@ pytestmark = [
 ]
 
 ROUNDS = 20
+TRIES = 3  # for what depends on time, on a machine that is busy with something else
+CUT_OFF = 7
 
 
 def test_nested_forks_from_signal_handlers_deliver_and_lock_nothing(run_host):
@@ -42,8 +44,13 @@ def test_fork_that_waits_lets_an_exception_through_to_the_host(run_host):
 
 def test_fork_in_a_transaction_leaves_the_child_able_to_store(run_host):
     """A fork waits for the transaction of another thread, so that its child is not cut off."""
-    result = run_host("nested_fork_host.py", "http://127.0.0.1:9", "child-stores")
-    assert result.facts == {"statuses": [0] * 10}
+    for _ in range(TRIES):
+        statuses = run_host("nested_fork_host.py", "http://127.0.0.1:9", "child-stores").facts["statuses"]
+        # A fork waits 50 ms and no longer: then the child stores nothing, and neither hangs nor dies.
+        assert {os.waitstatus_to_exitcode(status) for status in statuses} <= {0, CUT_OFF}
+        if not any(statuses):
+            break
+    assert statuses == [0] * 10
 
 
 def test_storage_interrupted_anywhere_is_free_afterwards(run_host):

@@ -173,7 +173,7 @@ def child_stores():
         is_in.wait(20)
         pid = os.fork()
         if pid == 0:
-            os._exit(0 if database.change(lambda connection: True) is True else 7)
+            os._exit(0 if database.change(lambda connection: True) is True else 7)  # 7: cut off
         thread.join()
         statuses.append(os.waitpid(pid, 0)[1])
     host.report(statuses=statuses)
