@@ -145,8 +145,6 @@ class Telemetry(Streams):
         not known is left out, and the version is taken for a release. Raises `ValueError`
         when *app* is no application name.
         """
-        from dataclasses import replace
-
         known = recall_setup(Application(app), data_dir, environ)
         version = known.pop("version", None)
         shown = SOME_RELEASE if version is None else version
@@ -155,7 +153,7 @@ class Telemetry(Streams):
         except (TypeError, ValueError):  # written by another release, or damaged
             telemetry = cls(app, shown, data_dir=data_dir, environ=environ)
         installation = telemetry._installation
-        installation.setup = replace(installation.setup, version=version or "")
+        installation.setup = installation.setup._replace(version=version or "")
         return telemetry
 
     def start(self) -> None:

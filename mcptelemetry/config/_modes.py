@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..application import home_directory
 from ..errors import ConfigError
@@ -55,8 +54,7 @@ ModeWord = Literal["on", "local", "off"]
 _MODE_OF_WORD: dict[str, Mode] = {mode.value: mode for mode in Mode}
 
 
-@dataclass(frozen=True)
-class ModeRecord:
+class ModeRecord(NamedTuple):
     """
     What a mode file says: the *mode*, and *since* when (RFC 3339; ``""`` when it does not say).
 

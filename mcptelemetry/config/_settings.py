@@ -8,9 +8,8 @@ message and the nearest known key. The file is the person's: it is read, never w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional, Union
 
 from ..system import NetworkSettings
 from ..vocabulary import CompressionWord, FormatWord, RoutingStrategy
@@ -30,8 +29,7 @@ _MAX_INTERVAL_SECS = 4_000_000
 _MAX_WARNINGS = 20
 
 
-@dataclass(frozen=True)
-class TelemetrySettings:
+class TelemetrySettings(NamedTuple):
     """
     `[telemetry]`: whether, and where to, the maintainer's heartbeat goes.
 
@@ -39,13 +37,15 @@ class TelemetrySettings:
     `Mode.OFF`. *endpoint* is a base URL or None.
     """
 
-    enabled: bool | None = None
-    mode: Mode | None = None
-    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
+    enabled: Optional[bool] = None
+    mode: Optional[Mode] = None
+    endpoint: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return _without_endpoint(self)
 
 
-@dataclass(frozen=True)
-class ProxySettings:
+class ProxySettings(NamedTuple):
     """
     `[proxy.telemetry]`: the operator's events.
 
@@ -54,18 +54,26 @@ class ProxySettings:
     """
 
     enabled: bool = True
-    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
+    endpoint: Optional[str] = None
     batch_size: int = 100
     batch_interval_secs: float = 30
     offline_queue_max: int = 10_000
-    token_key: str | None = None
+    token_key: Optional[str] = None
     format: FormatWord = "json"
-    compression: CompressionWord | None = None
+    compression: Optional[CompressionWord] = None
     spool: bool = False
 
+    def __repr__(self) -> str:
+        return _without_endpoint(self)
 
-@dataclass(frozen=True)
-class Config:
+
+def _without_endpoint(settings: Union[TelemetrySettings, ProxySettings]) -> str:
+    # A query may hold a key.
+    shown = (f"{name}={value!r}" for name, value in settings._asdict().items() if name != "endpoint")
+    return f"{type(settings).__name__}({', '.join(shown)})"
+
+
+class Config(NamedTuple):
     """
     What `telemetry.toml` says; the defaults are what a missing file says.
 
@@ -75,10 +83,10 @@ class Config:
     or all events, read as off; ``""`` when there is none.
     """
 
-    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
-    proxy: ProxySettings = field(default_factory=ProxySettings)
-    network: NetworkSettings = field(default_factory=NetworkSettings)
-    routing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    telemetry: TelemetrySettings = TelemetrySettings()
+    proxy: ProxySettings = ProxySettings()
+    network: NetworkSettings = NetworkSettings()
+    routing: Mapping[str, Any] = MappingProxyType({})
     warnings: tuple[str, ...] = ()
     telemetry_doubt: str = ""
     events_doubt: str = ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StorageError
@@ -43,8 +42,7 @@ _BEGAN_AT = "_began_at"
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class ActivationState:
+class ActivationState(NamedTuple):
     """What a heartbeat says about activation; the calls and the tokens are of the last 24 hours."""
 
     first_connected_server_ever: bool = False
@@ -57,7 +55,7 @@ class ActivationState:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form on the wire."""
-        return {**asdict(self), "mcp_clients_seen_ever": list(self.mcp_clients_seen_ever)}
+        return {**self._asdict(), "mcp_clients_seen_ever": list(self.mcp_clients_seen_ever)}
 
 
 class ActivationNews(NamedTuple):

@@ -7,10 +7,11 @@ it is the author who slipped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from ..config import FORMATS_OF_SCHEME, PROXY_KEYS, ProxySettings, check_endpoint
+from ..config import FORMATS_OF_SCHEME, PROXY_KEYS, check_endpoint
+from ..vocabulary import CompressionWord, FormatWord
 
 __all__ = ["PipelineConfig"]
 
@@ -26,7 +27,7 @@ _NOT_YET = {"format": "otlp", "spool": True}
 
 
 @dataclass(frozen=True)
-class PipelineConfig(ProxySettings):
+class PipelineConfig:
     """
     Settings of one pipeline; a bad one is a `ValueError` or `TypeError` naming the argument.
 
@@ -41,6 +42,16 @@ class PipelineConfig(ProxySettings):
         compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
         spool: not available in this version.
     """
+
+    enabled: bool = True
+    endpoint: str | None = field(default=None, repr=False)  # a query may hold a key
+    batch_size: int = 100
+    batch_interval_secs: float = 30
+    offline_queue_max: int = 10_000
+    token_key: str | None = None
+    format: FormatWord = "json"
+    compression: CompressionWord | None = None
+    spool: bool = False
 
     def __post_init__(self) -> None:
         for key in PROXY_KEYS:

@@ -8,7 +8,6 @@ environment's never reach another one.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple, Optional
 
 from ..errors import ConfigError
@@ -59,7 +58,7 @@ def _operators(installation: Installation, found: OperatorsEndpoint) -> EventsTa
 
 
 def _settings(installation: Installation, endpoint: str) -> PipelineConfig:
-    values = dataclasses.asdict(installation.config.proxy)
+    values = installation.config.proxy._asdict()
     values["endpoint"] = endpoint
     if isinstance(endpoint, str) and endpoint.startswith("file:"):
         values["format"] = "jsonl"  # the one format that a file takes

@@ -8,7 +8,7 @@ an application by its name only, sees the same as the application.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple, Optional, Union
 
 from ..config import Mode, ModeWord
 from ..system import url_without_secrets
@@ -20,8 +20,7 @@ _REMEMBERED = ("version", "default", "edition", "heartbeat_endpoint", "events_en
 _ENDPOINTS = frozenset({"heartbeat_endpoint", "events_endpoint"})
 
 
-@dataclass(frozen=True)
-class Setup:
+class Setup(NamedTuple):
     """
     The author's words; whoever makes one has checked them.
 
@@ -32,11 +31,15 @@ class Setup:
 
     version: str = ""
     edition: str = "personal"
-    default: Mode | ModeWord = "on"
-    heartbeat_endpoint: str | None = None
-    events_endpoint: str | None = None
-    token: str | None = field(default=None, repr=False)
-    command: str | None = None
+    default: Union[Mode, ModeWord] = "on"
+    heartbeat_endpoint: Optional[str] = None
+    events_endpoint: Optional[str] = None
+    token: Optional[str] = None
+    command: Optional[str] = None
+
+    def __repr__(self) -> str:
+        # Neither the token nor an endpoint, whose query may hold a key.
+        return f"Setup({self.remembered()})"
 
     def remembered(self) -> dict[str, str]:
         """Return what the next command line has to know: endpoints without their query, which may hold a key."""

@@ -8,7 +8,6 @@ asynchronous generator), since frameworks look at that to decide how to call it.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -42,13 +41,19 @@ def tool_name_of(function: object, name: str | None) -> str:
 
 def instrument_callable(function: _Callable, begin: Callable[[], Invocation]) -> _Callable:
     """Return *function* wrapped so that each call runs inside a fresh `begin()`."""
-    for is_kind, wrap in _WRAPPERS:
-        if is_kind(function):
-            wrapper = wrap(function, begin)
-            break
-    else:
-        wrapper = _wrap_function(function, begin)
+    wrapper = _wrap_of(function)(function, begin)
     return functools.wraps(function)(wrapper)  # type: ignore[return-value]  # the signature is kept by wraps
+
+
+def _wrap_of(function: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:
+    import inspect  # costs as much as half of us; only who decorates pays
+
+    wraps = (
+        (inspect.isasyncgenfunction, _wrap_async_generator),
+        (inspect.iscoroutinefunction, _wrap_coroutine),
+        (inspect.isgeneratorfunction, _wrap_generator),
+    )
+    return next((wrap for is_kind, wrap in wraps if is_kind(function)), _wrap_function)
 
 
 def _wrap_function(function: Callable[..., Any], begin: Callable[[], Invocation]) -> Callable[..., Any]:
@@ -105,10 +110,3 @@ def _wrap_async_generator(function: Callable[..., Any], begin: Callable[[], Invo
                 await source.aclose()
 
     return call
-
-
-_WRAPPERS: tuple[tuple[Callable[[Any], bool], Callable[..., Callable[..., Any]]], ...] = (
-    (inspect.isasyncgenfunction, _wrap_async_generator),
-    (inspect.iscoroutinefunction, _wrap_coroutine),
-    (inspect.isgeneratorfunction, _wrap_generator),
-)

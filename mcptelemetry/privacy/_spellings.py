@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from ..system import utf16_units
 from ._blocked_values import BlockedValue
 
 __all__ = ["ANONYMITY_BLOCKED_PREFIXES", "Layers", "TooManyLayersError"]
@@ -149,9 +150,8 @@ def _any_form(char: str) -> str:
     cases = [case for case in dict.fromkeys((char, char.lower(), char.upper())) if len(case) == 1]
     forms = [re.escape(char)]
     for case in cases:
-        units = case.encode("utf-16-be", "surrogatepass")
         octets = case.encode("utf-8", "surrogatepass")
-        forms.append("".join(rf"\\{{1,8}}u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2)))
+        forms.append("".join(rf"\\{{1,8}}u{unit:04x}" for unit in utf16_units(case)))
         forms.append("".join(rf"%(?:25){{0,8}}{octet:02x}" for octet in octets))
     return f"(?:{'|'.join(forms)})"
 

@@ -17,7 +17,7 @@ from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._logs import package_logger
 from ._ownership import ForeignFile
-from ._printable import printable
+from ._printable import printable, utf16_units
 from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
 from ._urls import is_loopback_host, url_without_secrets
@@ -70,6 +70,7 @@ __all__ = [
     "read_small_file",
     "stamp_of",
     "url_without_secrets",
+    "utf16_units",
     "write_atomically",
 ]
 

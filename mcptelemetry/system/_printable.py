@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["printable"]
+__all__ = ["printable", "utf16_units"]
 
 # Python takes these for printable, and a terminal shows nothing: joiners, fillers, selectors.
 _INVISIBLE = re.compile(
@@ -31,5 +31,12 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def _escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    return _SHORT_ESCAPES.get(character) or "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    return _SHORT_ESCAPES.get(character) or "".join(f"\\u{unit:04x}" for unit in utf16_units(character))
+
+
+def utf16_units(character: str) -> tuple[int, ...]:
+    """Return what JSON writes *character* as; by hand, for the codec is a file that a process may no longer read."""
+    point = ord(character)
+    if point < 0x10000:
+        return (point,)
+    return (0xD800 + ((point - 0x10000) >> 10), 0xDC00 + ((point - 0x10000) & 0x3FF))

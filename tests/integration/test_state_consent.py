@@ -311,7 +311,7 @@ def test_stranger_without_a_home_is_served_and_sends_nothing(home: str) -> None:
         """
         import json, os, sys
         # The interpreter itself may lie where a stranger may not look.
-        import encodings.idna, pathlib, requests, sqlite3
+        import dataclasses, encodings.idna, pathlib, requests, sqlite3
         from mcptelemetry import Telemetry
         from mcptelemetry.config import prepare_reader
         prepare_reader()
