@@ -7,6 +7,8 @@ would be asked for exactly that; and what might be a password or a key is not sh
 
 from __future__ import annotations
 
+import ipaddress
+
 __all__ = ["is_loopback_host", "url_without_secrets"]
 
 _LOOPBACK_NAME = "localhost"
@@ -21,8 +23,6 @@ def is_loopback_host(host: str) -> bool:
     ``localhost`` is asked of a name server, and a ``%`` begins what one reader drops and the
     next one decodes.
     """
-    import ipaddress  # not needed to import the package or to record
-
     if host.lower() == _LOOPBACK_NAME:
         return True
     if "%" in host:
