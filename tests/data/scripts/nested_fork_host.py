@@ -13,8 +13,12 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 
 import host
+
+# Python's own word about forking beside threads, from 3.12 on; everything else must stay silent.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 
 url, scene = sys.argv[1:3]
 
