@@ -20,13 +20,15 @@ OWN = APP.switch_variable
 WORDS = st.sampled_from(["", " ", "0", "1", "true", "TRUE", "false", "on", "off", "yes", "no", "local", " 1 ", "x"]) | st.text(max_size=5)
 ENVIRONMENTS = st.dictionaries(st.sampled_from(["DO_NOT_TRACK", "CI", OWN, "PYTEST_VERSION"]), WORDS)
 MODES = st.sampled_from(list(Mode))
-RECORDS = st.none() | st.builds(ModeRecord, MODES, st.just("s")) | st.just(ConfigError("damaged"))
+RECORDS = st.none() | st.builds(ModeRecord, MODES, st.just("s"), doubt=st.just(""), events=st.just("on")) | st.just(ConfigError("damaged"))
 EVENTS_WORDS = st.just("on") | WORDS
-PERSONS = RECORDS | st.builds(ModeRecord, MODES, st.just("s"), events=EVENTS_WORDS)
+PERSONS = RECORDS | st.builds(ModeRecord, MODES, st.just("s"), doubt=st.just(""), events=EVENTS_WORDS)
 CONFIGS: st.SearchStrategy[Union[Config, ConfigError]] = st.just(ConfigError("damaged")) | st.builds(
     Config,
-    telemetry=st.builds(TelemetrySettings, enabled=st.none() | st.booleans(), mode=st.none() | MODES),
-    proxy=st.builds(ProxySettings, enabled=st.booleans()),
+    telemetry=st.builds(TelemetrySettings, enabled=st.none() | st.booleans(), mode=st.none() | MODES, endpoint=st.none()),
+    proxy=st.booleans().map(lambda is_enabled: ProxySettings(enabled=is_enabled)),
+    # What the rows do not look at, as a missing file has it: of a named tuple every field would be made up.
+    **{name: st.just(getattr(Config(), name)) for name in ("network", "routing", "warnings", "telemetry_doubt", "events_doubt")},
 )
 FACTS = st.builds(
     SwitchFacts,
