@@ -89,6 +89,12 @@ def compare(beside: str, *, rounds: int) -> None:
         report(name, f"{figure:,.0f} ns", f"beside: {before:,.0f} ns, x {figure / before:.2f}")
 
 
+def _check_out(buffer, count):
+    """Take *count* rows out of *buffer*, which may be an older checkout's, with another word for it."""
+    take = getattr(buffer, "check_out", None) or buffer.lend
+    return take(count)
+
+
 def measure_figures() -> dict[str, float]:
     """Return the nanoseconds an event costs at each stage, in the checkout that was imported."""
     import mcptelemetry
@@ -115,7 +121,7 @@ def measure_figures() -> dict[str, float]:
     source = TelemetryBuffer(1_000)
     for number in range(1_000):
         source.record(TelemetryEvent.now(TOOLS[number % 40], "local_only", latency_ms=number))
-    rows, encoder = source.check_out(1_000), EventEncoder()
+    rows, encoder = _check_out(source, 1_000), EventEncoder()
     figures["encoding an event"] = min(
         cpu_timed(lambda: encoder.encode(rows, source.process)) for _ in range(50)
     ) / 1_000 * 1e9
