@@ -15,22 +15,21 @@ __all__ = ["has_deep_table", "has_long_key"]
 
 # Each alternative matches whatever follows its first character, up to the end of the text
 # if need be, so that nothing is read twice.
-_STRING_OR_COMMENT = re.compile(
+_STRING_OR_COMMENT = (
     r'"""(?:[^\\"]|\\.|"{1,2}(?!"))*(?:"{3,5}|\\?\Z)'
     r"|'''(?:[^']|'{1,2}(?!'))*(?:'{3,5}|\Z)"
     r'|"(?:[^\\"\n]|\\[^\n])*"?'
     r"|'[^'\n]*'?"
-    r"|#[^\n]*",
-    re.DOTALL,
+    r"|#[^\n]*"
 )
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
-_BLANKS = re.compile(r"[ \t]+")
+_WORD = r"[A-Za-z0-9_-]+"
+_BLANKS = r"[ \t]+"
 
 
 def has_long_key(text: str, parts_max: int) -> bool:
     """Return whether a key or a heading in *text* joins more than *parts_max* names with dots."""
-    plain = _STRING_OR_COMMENT.sub(lambda found: "" if found.group().startswith("#") else "w", text)
-    outline = _BLANKS.sub("", _WORD.sub("w", plain))
+    plain = re.sub(_STRING_OR_COMMENT, lambda found: "" if found.group().startswith("#") else "w", text, flags=re.DOTALL)
+    outline = re.sub(_BLANKS, "", re.sub(_WORD, "w", plain))
     # A number has one dot, and no other value has any outside a string.
     return ".".join("w" * (parts_max + 1)) in outline
 

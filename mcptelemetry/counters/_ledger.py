@@ -34,15 +34,15 @@ COUNTERS_MAX = 2_000
 
 _SOUND_COUNT = f"CASE WHEN typeof(count) = 'integer' AND count BETWEEN 0 AND {COUNT_MAX} THEN count ELSE 0 END"
 _NAMES = {
-    Kind.SURFACE: re.compile(r"[a-z]{1,16}"),
-    Kind.BUILTIN: re.compile(TOOL_NAME_PATTERN),
-    Kind.UPSTREAM: re.compile(r"calls"),
-    Kind.REST: re.compile(ROUTE_PATTERN),
-    Kind.ERROR: re.compile(IDENTIFIER_PATTERN),
-    Kind.DOCTOR: re.compile(IDENTIFIER_PATTERN),
+    Kind.SURFACE: r"[a-z]{1,16}",
+    Kind.BUILTIN: TOOL_NAME_PATTERN,
+    Kind.UPSTREAM: r"calls",
+    Kind.REST: ROUTE_PATTERN,
+    Kind.ERROR: IDENTIFIER_PATTERN,
+    Kind.DOCTOR: IDENTIFIER_PATTERN,
 }
-_DETAILS = {Kind.REST: re.compile("|".join(STATUS_CLASSES)), Kind.DOCTOR: re.compile(r"pass|fail")}
-_NO_DETAIL = re.compile("")
+_DETAILS = {Kind.REST: "|".join(STATUS_CLASSES), Kind.DOCTOR: r"pass|fail"}
+_NO_DETAIL = ""
 
 
 def add_counts(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -> None:
@@ -121,9 +121,9 @@ def _words(kind: object, name: object, detail: object) -> CounterKey | None:
     except UnicodeDecodeError:
         return None
     pattern = _NAMES.get(key.kind)
-    if pattern is None or pattern.fullmatch(key.name) is None:
+    if pattern is None or re.fullmatch(pattern, key.name) is None:
         return None
-    return key if _DETAILS.get(key.kind, _NO_DETAIL).fullmatch(key.detail) is not None else None
+    return key if re.fullmatch(_DETAILS.get(key.kind, _NO_DETAIL), key.detail) is not None else None
 
 
 def _is_sound(count: object) -> bool:

@@ -18,16 +18,14 @@ __all__ = ["KnownTemplates", "check_routes", "looks_like_template"]
 _TEMPLATES_MAX = 200
 _LENGTH_MAX = 128
 _SEGMENTS_MAX = 12
+# As texts: compiled, and kept by `re`, when the first is looked at, which many hosts never do.
 # A word such as "servers", "oauth2" or "v1beta1": digits only at the end of letters, and few
 # of them, because an identifier looks otherwise.
-_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}[0-9]{0,2}(?:[a-z]{1,5}[0-9]{0,2})?")
+_WORD = r"[A-Za-z][A-Za-z_-]{0,31}[0-9]{0,2}(?:[a-z]{1,5}[0-9]{0,2})?"
 # The place of an argument, as frameworks write it: {id}, {id:int}, :id, <id>, <int:id>, *.
-_ARGUMENT = re.compile(
-    r"\{[A-Za-z_]\w{0,31}(?::[a-z]{1,16})?\}|:[A-Za-z_]\w{0,31}|<(?:[a-z]{1,16}:)?[A-Za-z_]\w{0,31}>|\*{1,2}", re.ASCII
-)
-_DECLARED = re.compile(TEMPLATE_PATTERN)
+_ARGUMENT = r"\{[A-Za-z_]\w{0,31}(?::[a-z]{1,16})?\}|:[A-Za-z_]\w{0,31}|<(?:[a-z]{1,16}:)?[A-Za-z_]\w{0,31}>|\*{1,2}"
 # Nothing but the letters of hexadecimal digits, and as long as an identifier.
-_HEXADECIMAL = re.compile(r"[a-fA-F]{8,}")
+_HEXADECIMAL = r"[a-fA-F]{8,}"
 
 
 class KnownTemplates:
@@ -77,7 +75,7 @@ def check_routes(routes: Iterable[str]) -> frozenset[str]:
             msg = f"routes must hold str such as '/api/v1/servers', not {type(route).__name__}"
             raise TypeError(msg)
         refuse_token("routes", route)
-        if _DECLARED.fullmatch(route) is None:
+        if re.fullmatch(TEMPLATE_PATTERN, route) is None:
             msg = (
                 f"routes holds {route!r}, which is no template: begin with '/', leave out the query, "
                 "use at most 200 ASCII characters and no spaces"
@@ -87,6 +85,6 @@ def check_routes(routes: Iterable[str]) -> frozenset[str]:
 
 
 def _is_segment(segment: str) -> bool:
-    if _ARGUMENT.fullmatch(segment) is not None:
+    if re.fullmatch(_ARGUMENT, segment, re.ASCII) is not None:
         return True
-    return _WORD.fullmatch(segment) is not None and _HEXADECIMAL.fullmatch(segment) is None
+    return re.fullmatch(_WORD, segment) is not None and re.fullmatch(_HEXADECIMAL, segment) is None
