@@ -19,19 +19,15 @@ __all__ = ["SOME_RELEASE", "Application", "home_directory", "is_released_version
 SOME_RELEASE = "1"
 """Stands for a version that is not known here: nobody is refused as a development build by a guess."""
 
-_NAME = re.compile(APP_NAME_PATTERN)
-
 # SemVer 2.0 without build metadata.
-_SEMVER = re.compile(
+_SEMVER = (
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?",
-    re.ASCII,
+    r"(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?"
 )
 # PEP 440 final, pre- or post-release: no epoch is refused, no .dev and no +local is taken.
-_PEP440 = re.compile(
+_PEP440 = (
     r"(\d+!)?\d+(\.\d+)*([._-]?(a|b|c|rc|alpha|beta|pre|preview)[._-]?\d*)?"
-    r"(-\d+|[._-]?(post|rev|r)[._-]?\d*)?",
-    re.ASCII | re.IGNORECASE,
+    r"(-\d+|[._-]?(post|rev|r)[._-]?\d*)?"
 )
 
 
@@ -49,7 +45,7 @@ class Application:
         if not isinstance(name, str):
             msg = f"app must be a str such as 'acme-mcp', not {type(name).__name__}"
             raise TypeError(msg)
-        if _NAME.fullmatch(name) is None:
+        if re.fullmatch(APP_NAME_PATTERN, name) is None:
             msg = (
                 f"app={name!r} is not usable: use 1 to 63 lower-case letters, digits and "
                 "hyphens, beginning with a letter, such as 'acme-mcp'"
@@ -127,7 +123,9 @@ def is_released_version(version: str) -> bool:
     """
     bare = version.strip()
     bare = bare[1:] if bare[:1] in ("v", "V") else bare
-    return _SEMVER.fullmatch(bare) is not None or _PEP440.fullmatch(bare) is not None
+    return bool(
+        re.fullmatch(_SEMVER, bare, re.ASCII) or re.fullmatch(_PEP440, bare, re.ASCII | re.IGNORECASE)
+    )
 
 
 def normalise_version(version: str) -> str:
