@@ -14,7 +14,8 @@ from ._modes import (
     read_mode,
     write_mode,
 )
-from ._settings import CONFIG_FILE, PROXY_KEYS, Config, ProxySettings, TelemetrySettings, load_config
+from ._settings import CONFIG_FILE, PROXY_KEYS, load_config
+from ._values import Config, ProxySettings, TelemetrySettings
 from ._watched import WatchedFile
 
 __all__ = [

@@ -1,5 +1,5 @@
 """
-The settings in `telemetry.toml`, as frozen values.
+The settings in `telemetry.toml`, checked where they are read.
 
 One table says which keys there are and what each may hold; from it come the check, the
 message and the nearest known key. The file is the person's: it is read, never written.
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple
 
 from ..system import NetworkSettings
-from ..vocabulary import CompressionWord, FormatWord, RoutingStrategy
+from ..vocabulary import RoutingStrategy
 from ._document import Document, read_document
 from ._endpoint import check_endpoint
 from ._misspelt import Misspelling, find_misspellings
 from ._modes import Mode
+from ._values import Config, ProxySettings, TelemetrySettings
 
-__all__ = ["CONFIG_FILE", "PROXY_KEYS", "Config", "ProxySettings", "TelemetrySettings", "load_config"]
+__all__ = ["CONFIG_FILE", "PROXY_KEYS", "load_config"]
 
 CONFIG_FILE = "telemetry.toml"
 """The name of the person's file in the data directory."""
@@ -27,69 +28,6 @@ _MAX_COUNT = 1_000_000_000
 # What every platform can wait for in one go; some cannot wait two months.
 _MAX_INTERVAL_SECS = 4_000_000
 _MAX_WARNINGS = 20
-
-
-class TelemetrySettings(NamedTuple):
-    """
-    `[telemetry]`: whether, and where to, the maintainer's heartbeat goes.
-
-    *enabled* and *mode* are None when the file does not say; a mode that is not known is
-    `Mode.OFF`. *endpoint* is a base URL or None.
-    """
-
-    enabled: Optional[bool] = None
-    mode: Optional[Mode] = None
-    endpoint: Optional[str] = None
-
-    def __repr__(self) -> str:
-        return _without_endpoint(self)
-
-
-class ProxySettings(NamedTuple):
-    """
-    `[proxy.telemetry]`: the operator's events.
-
-    *batch_size* and *offline_queue_max* count events, *batch_interval_secs* is in seconds;
-    *token_key* names the environment variable that holds the bearer token.
-    """
-
-    enabled: bool = True
-    endpoint: Optional[str] = None
-    batch_size: int = 100
-    batch_interval_secs: float = 30
-    offline_queue_max: int = 10_000
-    token_key: Optional[str] = None
-    format: FormatWord = "json"
-    compression: Optional[CompressionWord] = None
-    spool: bool = False
-
-    def __repr__(self) -> str:
-        return _without_endpoint(self)
-
-
-def _without_endpoint(settings: Union[TelemetrySettings, ProxySettings]) -> str:
-    # A query may hold a key.
-    shown = (f"{name}={value!r}" for name, value in settings._asdict().items() if name != "endpoint")
-    return f"{type(settings).__name__}({', '.join(shown)})"
-
-
-class Config(NamedTuple):
-    """
-    What `telemetry.toml` says; the defaults are what a missing file says.
-
-    *routing* is `[proxy.routing]` as it was written, checked. *warnings* are lines for a log or a
-    person: keys that are not known, each with the nearest one that is. *telemetry_doubt* and
-    *events_doubt* name the misspelt switch for which the heartbeat and the author's events,
-    or all events, read as off; ``""`` when there is none.
-    """
-
-    telemetry: TelemetrySettings = TelemetrySettings()
-    proxy: ProxySettings = ProxySettings()
-    network: NetworkSettings = NetworkSettings()
-    routing: Mapping[str, Any] = MappingProxyType({})
-    warnings: tuple[str, ...] = ()
-    telemetry_doubt: str = ""
-    events_doubt: str = ""
 
 
 class _Key(NamedTuple):
