@@ -9,6 +9,7 @@ use_environment() {
     if [ ! -x "$python" ]; then
         echo "making .venv" >&2
         "${PYTHON:-python3}" -m venv .venv
+        "$python" -m pip install --quiet --disable-pip-version-check --upgrade pip >&2  # the oldest ones take minutes to resolve
     fi
     wanted="$* $(cksum setup.cfg)"
     if [ "$(cat .venv/installed-extras 2>/dev/null)" != "$wanted" ]; then

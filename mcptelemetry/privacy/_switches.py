@@ -7,11 +7,13 @@ was said a moment ago already counts. Looking creates and changes nothing.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 from typing import Union
 
 from ..application import Application, is_released_version
@@ -112,12 +114,27 @@ def is_under_test_runner() -> bool:
 
 def _modules_on_main_stack() -> Iterator[str]:
     """Yield the names of the modules whose functions the main thread is in now."""
-    # Not every interpreter tells; then `__main__` and the environment have to do.
-    frames = sys._current_frames() if hasattr(sys, "_current_frames") else {}
-    frame = frames.get(threading.main_thread().ident or 0)
+    frame = _main_frame()
     while frame is not None:
         yield str(frame.f_globals.get("__name__", ""))
         frame = frame.f_back
+
+
+def _main_frame() -> FrameType | None:
+    """Return the innermost frame of the main thread; None where the interpreter does not tell."""
+    main_ident = threading.main_thread().ident or 0
+    if threading.get_ident() == main_ident:
+        return sys._getframe(1)
+    if not hasattr(sys, "_current_frames"):
+        return None  # then `__main__` and the environment have to do
+    # A collection of garbage in the middle of it would stop the process for ever (up to 3.11.7).
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(main_ident)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _is_of_test_runner(module: str) -> bool:

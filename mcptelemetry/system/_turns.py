@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from time import monotonic as read_monotonic
 from time import sleep
-from types import CodeType, FrameType
+from types import FrameType
 
 from ._fork import FORK_WAIT_SECS, ForkRegister, the_register
 
@@ -20,7 +20,7 @@ __all__ = ["Turn", "Turns"]
 
 _PAUSE_MIN_SECS = 0.0005
 _PAUSE_MAX_SECS = 0.02
-_LOOK_EVERY_SECS = 0.1  # whether the one before has gone: that looks at the stack of every thread
+_LOOK_EVERY_SECS = 0.1  # whether the one before has gone
 # A fork is over long before, however large the process; a hook of somebody else's may hang.
 _FORK_MAX_SECS = 0.2
 
@@ -28,29 +28,41 @@ _FORK_MAX_SECS = 0.2
 class Turn:
     """A place in the queue; *is_inside* once it is this one's turn."""
 
-    __slots__ = ("_code", "_frame_id", "is_inside")
+    __slots__ = ("_frame", "is_inside")
 
     def __init__(self, frame: FrameType) -> None:
-        # Not the frame itself, which would keep all that it refers to alive, and itself.
-        self._frame_id = id(frame)
-        self._code: CodeType = frame.f_code
+        # Until the turn has ended: what the frame refers to lives as long.
+        self._frame: FrameType | None = frame
         self.is_inside: bool = False
+
+    def is_of(self, frame: FrameType) -> bool:
+        """Return whether this was made for *frame*."""
+        return self._frame is frame
 
     def is_on(self, frame: FrameType | None) -> bool:
         """Return whether what this was made for is running on the stack that ends in *frame*."""
         while frame is not None:
-            if id(frame) == self._frame_id and frame.f_code is self._code:
+            if frame is self._frame:
                 return True
             frame = frame.f_back
         return False
 
-    def is_on_the_frame_of(self, other: Turn) -> bool:
-        """Return whether both were made for one frame, or for one and another at the same address."""
-        return self._frame_id == other._frame_id and self._code is other._code
-
     def is_stale(self) -> bool:
         """Return whether what this was made for is no longer running."""
-        return not any(self.is_on(frame) for frame in sys._current_frames().values())
+        # A frame that runs, in whatever thread, does not let itself be cleared. It is asked for
+        # that and not looked for on the stacks of all threads: `sys._current_frames()` can stop a
+        # process for ever, when a collection of garbage comes in the middle of it (up to 3.11.7).
+        frame = self._frame
+        try:
+            if frame is not None:
+                frame.clear()
+        except RuntimeError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Let go of the frame."""
+        self._frame = None
 
 
 class Turns:
@@ -76,10 +88,11 @@ class Turns:
         It is given back with `give_back()`, and otherwise ends with the function that called,
         which has one turn at a time.
         """
-        turn = Turn(sys._getframe(1))
+        frame = sys._getframe(1)
         for earlier in tuple(self._queue):
-            if earlier.is_on_the_frame_of(turn):
-                self._queue.pop(earlier, None)  # an earlier call's, that had the frame's address
+            if earlier.is_of(frame):
+                self.give_back(earlier)
+        turn = Turn(frame)
         now = read_monotonic()
         ends_at, forks_end_at = now + secs, now + _FORK_MAX_SECS
         pause_secs, looks_at = _PAUSE_MIN_SECS, now
@@ -99,6 +112,7 @@ class Turns:
     def give_back(self, turn: Turn) -> None:
         """Let the next one in."""
         self._queue.pop(turn, None)
+        turn.end()
 
     def is_busy(self) -> bool:
         """Return whether another thread is in; what this very thread was interrupted in goes no further."""
@@ -129,9 +143,9 @@ class Turns:
         place = self._place_of(turn)
         before = tuple(self._queue)[place - 1 : place]
         if before and before[0].is_stale():
-            self._queue.pop(before[0], None)
+            self.give_back(before[0])
 
     def _remove_stale(self) -> None:
         for turn in tuple(self._queue):
             if turn.is_stale():
-                self._queue.pop(turn, None)
+                self.give_back(turn)
