@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from ..system import Clock, as_clock, printable
-from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH
+from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
 from ._documents import DocumentError, read_batch
 from ._feedback import add_feedback, read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
@@ -78,6 +78,7 @@ def create_app(
     return _App(
         (
             Route("POST", EVENTS_PATH, handlers.take_events, tuple(sender)),
+            Route("POST", SHORT_EVENTS_PATH, handlers.take_events, tuple(sender)),
             Route("POST", HEARTBEAT_PATH, handlers.take_heartbeat, tuple(stranger)),
             Route("POST", FEEDBACK_PATH, handlers.take_feedback, tuple(stranger)),
             Route("GET", "/healthz", handlers.show_health),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._document import BrokenFile, prepare_reader
-from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint, events_url
 from ._modes import (
     PERSON_FILE,
     STATE_FILE,
@@ -33,6 +33,7 @@ __all__ = [
     "TelemetrySettings",
     "WatchedFile",
     "check_endpoint",
+    "events_url",
     "load_config",
     "person_directory",
     "prepare_reader",

@@ -129,8 +129,8 @@ def load_config(path: str) -> Config:
     misspelt = list(find_misspellings(document.tables, _NAMES_IN))
     mode, doubt = _mode(values["telemetry"].get("mode"))
     warnings += [f"{document.path}: {doubt}"] if doubt else []
-    _check_endpoint(document, values, "telemetry", may_be_file=False)
-    _check_endpoint(document, values, "proxy.telemetry", may_be_file=True)
+    _check_endpoint(document, values, "telemetry", is_base=True)
+    _check_endpoint(document, values, "proxy.telemetry", is_base=False)
     return Config(
         telemetry=TelemetrySettings(**{**_known(values, "telemetry"), "mode": mode}),
         proxy=ProxySettings(**_known(values, "proxy.telemetry")),
@@ -183,14 +183,14 @@ def _known(values: Mapping[str, Mapping[str, Any]], table: str) -> dict[str, Any
 
 
 def _check_endpoint(
-    document: Document, values: Mapping[str, Mapping[str, Any]], table: str, *, may_be_file: bool
+    document: Document, values: Mapping[str, Mapping[str, Any]], table: str, *, is_base: bool
 ) -> None:
     """Raise the `ConfigError` that says why nothing can be sent to the endpoint of *table*."""
     endpoint = _known(values, table).get("endpoint")
     if endpoint is None:
         return
     try:
-        check_endpoint(endpoint, may_be_file=may_be_file, argument=f"[{table}] endpoint")
+        check_endpoint(endpoint, is_base=is_base, argument=f"[{table}] endpoint")
     except ValueError as error:
         raise document.broken(f"{document.place_of(table, 'endpoint')}: {error}") from None
 

@@ -33,7 +33,7 @@ class PipelineConfig:
 
     Args:
         enabled: whether anything is sent; False: events are kept and never sent.
-        endpoint: a URL; None: events are kept and never sent.
+        endpoint: a URL, or the base of one as for `TelemetryUploader`; None: events are kept and never sent.
         batch_size: events that make a batch, 1 or more.
         batch_interval_secs: seconds after which a batch that is not full goes too, 1 or more.
         offline_queue_max: events that may wait, 0 or more; at least 16 are kept. The oldest go first.

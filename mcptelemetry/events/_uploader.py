@@ -14,7 +14,7 @@ from typing import Union
 from urllib.parse import urlsplit
 
 from ..application import Application
-from ..config import check_endpoint
+from ..config import check_endpoint, events_url
 from ..errors import UploadError
 from ..privacy import Gate, NameJudge, SendResult, StandingSwitches, Verdict
 from ..system import (
@@ -65,7 +65,8 @@ class TelemetryUploader:
     Used by one thread at a time.
 
     Args:
-        endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``.
+        endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``; without a
+            path it is a base, and events go to ``/api/telemetry/tool-invocations`` behind it.
         auth: the credentials, None for none.
         timeout: seconds for connecting, sending and reading each, more than 0, at most 3600.
         allow_insecure: whether ``http://`` to another machine is taken.
@@ -100,6 +101,7 @@ class TelemetryUploader:
         is_authors: bool = False,
     ) -> None:
         self.endpoint: str = check_endpoint(endpoint, allow_insecure=allow_insecure)
+        self._url = events_url(self.endpoint)
         if auth is not None and not isinstance(auth, TelemetryAuth):
             msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
             raise TypeError(msg)
@@ -151,7 +153,7 @@ class TelemetryUploader:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=shapes)
+        return self._gate.post(self._url, body, headers, secs, secret=self._token, searched=shapes)
 
     def find_guilt(self, shape: EventShape) -> str | None:
         """Return why an event of *shape* must not leave, None when nothing speaks against it."""
