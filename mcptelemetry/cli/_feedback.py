@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict
 
 from ..feedback import FeedbackRequest
+from ..system import url_without_secrets
 from ..wire import FEEDBACK_CATEGORIES, FEEDBACK_CHARACTERS_MAX
 from ._command import Command, CommandFailed, Console, WrongUse
 from ._subject import telemetry_for
@@ -35,7 +36,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         document = service.compose(request)
     except ValueError as error:
         raise WrongUse(str(error)) from None
-    console.note(f"sending to {service.url}:")
+    console.note(f"sending to {url_without_secrets(service.url)}:")
     console.note_lines(document.decode("utf-8").rstrip("\n"))
     console.err.flush()
     response = service.submit(request)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from ..application import Application
 from ..config import Config
+from ..system import url_without_secrets
 
 __all__ = ["OperatorsEndpoint", "find_operators_endpoint"]
 
@@ -27,6 +28,10 @@ class OperatorsEndpoint(NamedTuple):
     endpoint: str
     variable: Optional[str]
     token_variable: Optional[str]
+
+    def __repr__(self) -> str:
+        # A query may hold a key.
+        return f"OperatorsEndpoint({url_without_secrets(self.endpoint)!r}, {self.variable!r}, {self.token_variable!r})"
 
 
 def find_operators_endpoint(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from ..system import Answer, Clock, NoAnswer, Request, Transport, Withheld
 from ._retry_after import parse_retry_after
@@ -21,6 +21,9 @@ __all__ = ["Gate", "SendResult", "Verdict"]
 
 _EXCERPT_MAX_CHARACTERS = 200
 _ANSWER_MAX_BYTES = 4096
+# Whose values are no secret, or are handed over as the secret beside them.
+_PLAIN_HEADERS = frozenset({"authorization", "content-encoding", "content-type"})
+_QUERY_SECRET_CHARACTERS_MIN = 4  # fewer keep no secret, and are found in every second message
 
 
 class Verdict(Enum):
@@ -117,11 +120,13 @@ class Gate:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
-        *secret* is kept out of the outcome's message, whatever the endpoint says. At most
+        *secret* is kept out of the outcome's message, whatever the endpoint says, and so are the
+        values of a query and of the headers that are not ours. At most
         *answer_max_bytes* of the answer are read. *searched* is what is searched instead of
         *body*, such as the names that went into it. Without *is_repeatable* the body is never written
         twice, not even when a connection at rest turns out to be dead.
         """
+        secrets = _secrets_of(url, headers, secret)
         found = self._search(body if searched is None else searched)
         if found is not None:
             return SendResult(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
@@ -137,11 +142,11 @@ class Gate:
         except Withheld:
             return SendResult(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
         except NoAnswer as error:
-            reason = _without(secret, _one_line(str(error)))
+            reason = _without(secrets, _one_line(str(error)))
             return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
         except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
             return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
-        return self._judge(url, answer, secret, answer_max_bytes)
+        return self._judge(url, answer, secrets, answer_max_bytes)
 
     def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
@@ -165,17 +170,17 @@ class Gate:
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
             return f"the body could not be searched ({type(error).__name__})"
 
-    def _judge(self, url: str, answer: Answer, secret: str | None, answer_max_bytes: int) -> SendResult:
+    def _judge(self, url: str, answer: Answer, secrets: tuple[str, ...], answer_max_bytes: int) -> SendResult:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
         if 300 <= answer.status < 400:  # a class of statuses
-            target = _without(secret, _redirect_target(answer.headers.get("location", "")))
+            target = _without(secrets, _redirect_target(answer.headers.get("location", "")))
             message += f" (a redirect to {target}, which is not followed)"
         else:
             # In this order: one line may put a secret together, a cut leave a part of it.
-            text = _without(secret, _one_line(answer.body.decode("utf-8", "replace")))
-            if secret and len(answer.body) >= answer_max_bytes:
-                text = text[: max(0, len(text) - len(secret) + 1)]  # reading may have been a cut, too
+            text = _without(secrets, _one_line(answer.body.decode("utf-8", "replace")))
+            if secrets and len(answer.body) >= answer_max_bytes:
+                text = text[: max(0, len(text) - len(secrets[0]) + 1)]  # reading may have been a cut, too
             excerpt = text[:_EXCERPT_MAX_CHARACTERS].rstrip()
             message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
@@ -199,6 +204,15 @@ def _one_line(text: str) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
-def _without(secret: str | None, text: str) -> str:
+def _secrets_of(url: str, headers: Mapping[str, str], secret: str | None) -> tuple[str, ...]:
+    """Return what no message may repeat, the longest first: an endpoint may echo all that it was told."""
+    words = {secret or "", *(value for name, value in headers.items() if name.lower() not in _PLAIN_HEADERS)}
+    for part in urlsplit(url).query.split("&"):
+        value = part.partition("=")[2] or part
+        words |= {word for word in (value, unquote_plus(value)) if len(word) >= _QUERY_SECRET_CHARACTERS_MIN}
+    return tuple(sorted(words - {""}, key=len, reverse=True))
+
+
+def _without(secrets: tuple[str, ...], text: str) -> str:
     # A host name comes in lower case, and an endpoint may echo in any.
-    return re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE) if secret else text
+    return re.sub("|".join(map(re.escape, secrets)), "***", text, flags=re.IGNORECASE) if secrets else text

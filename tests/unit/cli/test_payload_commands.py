@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -183,6 +184,24 @@ def test_privacy_prints_the_paragraph(shell):
     assert status == 0
     for part in ("acme-mcp", "http://127.0.0.1:1", "ACME_MCP_TELEMETRY=off", "DO_NOT_TRACK=1"):
         assert part in out.replace("\n", " ")
+
+
+def test_privacy_and_feedback_print_no_query_of_an_endpoint(tmp_path):
+    """What would be pasted into a README, or stands on a screen, holds no key, however it got there."""
+    telemetry = Telemetry("acme-mcp", "1.4.0", heartbeat_endpoint="http://127.0.0.1:1", environ={"HOME": str(tmp_path)})
+    # As a release before this one took it.
+    setup = telemetry._installation.setup
+    telemetry._installation.setup = setup._replace(heartbeat_endpoint="http://127.0.0.1:1/in?key=hunter2")
+    parser = argparse.ArgumentParser(prog="acme-mcp")
+    add_telemetry_commands(parser.add_subparsers(), telemetry)
+    for words in (["privacy"], ["privacy", "--json"], ["feedback", "bug", "It does not start."], ["status"]):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            args = parser.parse_args(["telemetry", *words])
+            args.func(args)
+        said = out.getvalue() + err.getvalue()
+        assert "http://127.0.0.1:1/in" in said
+        assert "hunter2" not in said
 
 
 def test_feedback_is_printed_first_and_then_sent(shell):

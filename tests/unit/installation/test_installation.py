@@ -43,6 +43,13 @@ def test_operators_endpoint_in_the_environment_wins_over_the_file(environ, confi
     assert find_operators_endpoint(APP, environ, config) == found
 
 
+def test_operators_endpoint_shows_no_query():
+    """A query may hold a key, which no representation repeats."""
+    found = OperatorsEndpoint("https://ops.acme.dev/in?key=hunter2", "ACME_MCP_EVENTS_ENDPOINT", "ACME_MCP_EVENTS_TOKEN")
+    assert "hunter2" not in repr(found)
+    assert "https://ops.acme.dev/in" in repr(found)
+
+
 def test_heartbeat_endpoint_in_the_file_wins_over_the_code(tmp_path):
     """The person's own endpoint stands before the author's."""
     setup = Setup(heartbeat_endpoint="https://code.acme.dev")

@@ -501,6 +501,15 @@ def test_gate_shows_the_secret_in_no_case(echo):
     assert message == "no answer from t.acme.dev (bad header value ***)"
 
 
+def test_gate_hides_query_and_headers_that_an_endpoint_echoes():
+    """Whatever an operator's headers and query hold comes back in no message."""
+    transport = ScriptedTransport((404, b"cannot POST /events?key=hun%2Fter2 (hun/ter2) for team-seven-key"))
+    gate = Gate(transport, refusal=lambda: None, clock=FakeClock())
+    headers = {**HEADERS, "X-Team": "team-seven-key"}
+    outcome = gate.post("https://t.acme.dev/events?key=hun%2Fter2&v=1", BODY, headers, 1.0)
+    assert outcome.message == "HTTP 404 from t.acme.dev: cannot POST /events?key=*** (***) for ***"
+
+
 @pytest.mark.parametrize("offset", [0, 1, 180, 188, 189, 195, 199, 200, 201])
 def test_gate_hides_the_secret_before_the_excerpt_is_cut(offset):
     """A cut in the middle of the token leaves no part of it."""
