@@ -9,12 +9,14 @@ does standard error, but for one line when there is something to mend.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 from collections.abc import Mapping
 
 from ..application import Application
 from ..client import Telemetry
 from ..config import check_endpoint
+from ..errors import ConfigError
 from ..wrap import CommandNotStarted, Conversation, SignalRelay, run_wrapped, take_standard_streams
 from ._command import Command, Console, WrongUse
 
@@ -60,6 +62,7 @@ def _run_wrap(args: argparse.Namespace, console: Console) -> int:
                 client_input=client_input,
                 client_output=client_output,
                 signals=signals,
+                withheld=_secret_variables(args, telemetry),
             )
         except CommandNotStarted as error:
             console.note(str(error))
@@ -86,6 +89,15 @@ def _command(words: list[str], console: Console) -> list[str]:
         msg = f"wrap needs the server's command: {console.prog} wrap -- COMMAND [ARGUMENT ...]"
         raise WrongUse(msg)
     return command
+
+
+def _secret_variables(args: argparse.Namespace, telemetry: Telemetry) -> set[str]:
+    """Return the names of the variables that hold secrets of our endpoint: they are not the server's affair."""
+    names = {Application(telemetry.app).events_token_variable, args.token_env or ""}
+    with contextlib.suppress(ConfigError):  # then they are not known, and nothing is sent with them either
+        written = telemetry.settings().proxy
+        names |= {written.token_key or "", *written.headers.values()}
+    return names - {""}
 
 
 def _open_telemetry(args: argparse.Namespace, console: Console) -> Telemetry:

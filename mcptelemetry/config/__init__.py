@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._document import BrokenFile, prepare_reader
 from ._endpoint import FORMATS_OF_SCHEME, check_endpoint, events_url
+from ._headers import find_header_fault
 from ._modes import (
     PERSON_FILE,
     STATE_FILE,
@@ -34,6 +35,7 @@ __all__ = [
     "WatchedFile",
     "check_endpoint",
     "events_url",
+    "find_header_fault",
     "load_config",
     "person_directory",
     "prepare_reader",

@@ -39,7 +39,8 @@ def events_url(endpoint: str) -> str:
 def check_endpoint(
     endpoint: object,
     *,
-    allow_insecure: bool | None = None,
+    allow_insecure: bool = False,
+    insecure_choice: str = "",
     is_base: bool = False,
     argument: str = "endpoint",
 ) -> str:
@@ -47,7 +48,7 @@ def check_endpoint(
     Return *endpoint* when something can be sent there; `ValueError` or `TypeError` otherwise.
 
     Allowed are ``https://``, ``http://`` to this machine itself (anywhere with
-    *allow_insecure*; None: the caller offers no such choice, so none is suggested), and
+    *allow_insecure*; *insecure_choice* is how the caller offers that, ``""``: it does not), and
     ``file:///path``, which only events can. Where heartbeats and feedback go is a base
     (*is_base*): their paths are put behind it, so it has none of ours, no query, and is no file.
     *argument* is what the caller calls it. The message never repeats credentials.
@@ -55,7 +56,7 @@ def check_endpoint(
     if not isinstance(endpoint, str):
         msg = f"{argument} must be a str such as 'https://t.acme.dev', not {type(endpoint).__name__}"
         raise TypeError(msg)
-    problem = _problem_of(endpoint, allow_insecure=allow_insecure, may_be_file=not is_base)
+    problem = _problem_of(endpoint, allow_insecure=allow_insecure, choice=insecure_choice, may_be_file=not is_base)
     problem = problem or _path_problem_of(endpoint, is_base=is_base)
     if problem is not None:
         msg = f"{argument}={url_without_secrets(endpoint)!r} is not usable: {problem}"
@@ -81,7 +82,7 @@ def _path_problem_of(endpoint: str, *, is_base: bool) -> str | None:
     return None
 
 
-def _problem_of(endpoint: str, *, allow_insecure: bool | None, may_be_file: bool) -> str | None:
+def _problem_of(endpoint: str, *, allow_insecure: bool, choice: str, may_be_file: bool) -> str | None:
     if "%00" in endpoint or any(
         character.isspace() or not character.isprintable() for character in endpoint
     ):
@@ -109,6 +110,5 @@ def _problem_of(endpoint: str, *, allow_insecure: bool | None, may_be_file: bool
     if "%" in host or not _AUTHORITY.fullmatch(parts.netloc):
         return "its host is not written plainly; write the name or the address itself"
     if parts.scheme == "http" and not allow_insecure and not is_loopback_host(host):
-        choice = "" if allow_insecure is None else ", or say allow_insecure=True"
-        return f"http:// would send everything in the clear; use https://{choice}"
+        return "http:// would send everything in the clear; use https://" + (choice and f", or say {choice}")
     return None

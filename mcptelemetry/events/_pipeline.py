@@ -107,6 +107,7 @@ class TelemetryPipeline:
             refusal=refusal,
             is_authors=is_authors,
             compression=config.compression,
+            allow_insecure=config.allow_insecure,
         )
         self._uploader: TelemetryUploader | None = None
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)

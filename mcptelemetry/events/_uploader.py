@@ -14,7 +14,7 @@ from typing import Union
 from urllib.parse import urlsplit
 
 from ..application import Application
-from ..config import check_endpoint, events_url
+from ..config import check_endpoint, events_url, find_header_fault
 from ..errors import UploadError
 from ..privacy import Gate, NameJudge, SendResult, StandingSwitches, Verdict
 from ..system import (
@@ -41,21 +41,29 @@ class TelemetryAuth:
 
     Args:
         bearer_token: the token, printable ASCII in one line; None or ``""`` for none.
+        headers: further headers by name, their values likewise; none of the connection's, and
+            none that every request has.
     """
 
-    __slots__ = ("bearer_token",)
+    __slots__ = ("bearer_token", "headers")
 
-    def __init__(self, bearer_token: str | None = None) -> None:
+    def __init__(self, bearer_token: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         if bearer_token is not None and not isinstance(bearer_token, str):
             msg = f"bearer_token must be a str or None, not {type(bearer_token).__name__}"
             raise TypeError(msg)
         if bearer_token is not None and not (bearer_token.isascii() and bearer_token.isprintable()):
             msg = "bearer_token is not usable: it must be printable ASCII in one line (its value is not shown)"
             raise ValueError(msg)
+        fault = None if headers is None else find_header_fault(headers, are_values=True)
+        if fault is not None:
+            msg = f"headers {fault}"
+            raise ValueError(msg)
         self.bearer_token: str | None = bearer_token or None
+        self.headers: Mapping[str, str] = dict(headers or {})
 
     def __repr__(self) -> str:
-        return "TelemetryAuth(bearer_token=***)" if self.bearer_token else "TelemetryAuth()"
+        shown = (["bearer_token=***"] if self.bearer_token else []) + [f"{name}=***" for name in self.headers]
+        return f"TelemetryAuth({', '.join(shown)})"
 
 
 class TelemetryUploader:
@@ -100,7 +108,9 @@ class TelemetryUploader:
         refusal: Callable[[], str | None] | None = None,
         is_authors: bool = False,
     ) -> None:
-        self.endpoint: str = check_endpoint(endpoint, allow_insecure=allow_insecure)
+        self.endpoint: str = check_endpoint(
+            endpoint, allow_insecure=allow_insecure, insecure_choice="allow_insecure=True"
+        )
         self._url = events_url(self.endpoint)
         if auth is not None and not isinstance(auth, TelemetryAuth):
             msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
@@ -122,7 +132,9 @@ class TelemetryUploader:
             import gzip
 
             self._compress = partial(gzip.compress, compresslevel=6)
-        self._token = (auth or TelemetryAuth()).bearer_token
+        auth = auth or TelemetryAuth()
+        self._token = auth.bearer_token
+        self._headers = auth.headers
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
         self._names = NameJudge(surroundings, are_authors=is_authors)
@@ -146,7 +158,7 @@ class TelemetryUploader:
         self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None
     ) -> SendResult:
         """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
-        headers = {"Content-Type": "application/json"}
+        headers = {**self._headers, "Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         if self._compression and len(body) > _COMPRESSED_FROM_BYTES:

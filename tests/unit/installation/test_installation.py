@@ -9,6 +9,7 @@ import pytest
 from mcptelemetry.application import Application
 from mcptelemetry.config import Config, ProxySettings
 from mcptelemetry.installation import Installation, OperatorsEndpoint, Setup, SurroundingsReader, find_operators_endpoint
+from mcptelemetry.privacy import Stream
 from mcptelemetry.system import HttpTransport
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
@@ -64,6 +65,33 @@ def test_unusable_settings_are_a_problem_that_is_said_once(tmp_path, caplog):
     assert "[proxy.telemetry] endpoint='ftp://ops.acme.dev' is not usable" in str(found.problem)
     assert found.config == Config()
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def logged_errors(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ("acme-mcp/telemetry-state.toml",),
+        ("mcptelemetry/person.toml",),
+        ("acme-mcp/telemetry-state.toml", "mcptelemetry/person.toml"),
+        ("acme-mcp/telemetry.toml", "acme-mcp/telemetry-state.toml", "mcptelemetry/person.toml"),
+    ],
+)
+def test_files_that_cannot_be_read_are_said_in_one_line(tmp_path, caplog, broken):
+    """However many of the three are broken, and however often they are looked at: one line, naming one of them."""
+    for name in broken:
+        path = tmp_path / f".{name}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mode = off\n")
+    one = installation(tmp_path, setup=Setup(heartbeat_endpoint="https://t.acme.dev"))
+    for _ in range(3):
+        assert not one.switches.decide(Stream.HEARTBEAT).may_send
+    (line,) = logged_errors(caplog)
+    assert line.startswith("mcptelemetry: telemetry is off for this run: ")
+    assert any(name in line for name in broken)
 
 
 def test_installation_opens_one_memory_and_makes_no_file(tmp_path):
