@@ -69,14 +69,14 @@ class Console:
         self.err.write(printable(text, keep=_LINES) + "\n")
 
     @contextmanager
-    def hearing(self, logger_name: str, level: int) -> Iterator[None]:
-        """Have what is logged below *logger_name* from *level* up printed beside the result, a line each."""
+    def hearing(self, logger_name: str, level: int) -> Iterator[list[str]]:
+        """Have what is logged below *logger_name* from *level* up printed beside the result; give the lines so far."""
         handler = _Lines(self)
         handler.setLevel(level)
         logger = logging.getLogger(logger_name)
         logger.addHandler(handler)
         try:
-            yield
+            yield handler.lines
         finally:
             logger.removeHandler(handler)
 
@@ -85,9 +85,11 @@ class _Lines(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            self.lines.append(record.getMessage())
             self._console.note(record.getMessage())
             if record.exc_info:
                 self._console.note_lines(logging.Formatter().formatException(record.exc_info))

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import functools
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from .._version import VERSION
 from ..errors import ConfigError, TelemetryError
-from ..system import printable
+from ..system import package_logger, printable
 from ._command import Command, Console, WrongUse
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _GROUPS = (
     _Group("._switches", ("on", "enable", "local", "off", "disable"), is_for_applications=True),
     _Group("._payload", ("show-payload", "sent", "fields", "privacy"), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
+    _Group("._check", ("check",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._collector", ("collect", "report")),
@@ -109,7 +111,9 @@ def _run_for_application(command: Command, telemetry: Telemetry, prog: str, args
 def _run_guarded(run: Callable[[], int], console: Console) -> int:
     """Return what *run* returns, or the exit status of what it raised, which is said in one line."""
     try:
-        status = run()
+        # What is worth saying a command says itself, in its own words; it hears the rest if it wants to.
+        with _no_last_resort():
+            status = run()
         console.out.flush()
     except SystemExit as ended:  # argparse, after help or version
         status = ended.code if isinstance(ended.code, int) else 0
@@ -129,6 +133,17 @@ def _run_guarded(run: Callable[[], int], console: Console) -> int:
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever went wrong
         status = _fail(console, f"a defect of this program: {type(error).__name__}: {error}; please report it", 1)
     return status
+
+
+@contextlib.contextmanager
+def _no_last_resort() -> Iterator[None]:
+    """Have a handler that says nothing, so that our warnings do not go to standard error by themselves."""
+    handler = logging.NullHandler()
+    package_logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        package_logger.removeHandler(handler)
 
 
 def _fail(console: Console, message: str, status: int) -> int:

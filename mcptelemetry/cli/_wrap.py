@@ -3,7 +3,7 @@ The command `wrap`: a stdio MCP server runs unchanged while its tool calls are r
 
 Whatever is wrong with telemetry, the server runs: only a command line that makes no sense
 is refused. Standard output belongs to the server from the first byte to the last, and so
-does standard error, but for one line when there is something to mend.
+does standard error, but for one line an outage, and one at the end when events were lost.
 """
 
 from __future__ import annotations
@@ -48,27 +48,41 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run_wrap(args: argparse.Namespace, console: Console) -> int:
     command = _command(args.command, console)
-    telemetry = _open_telemetry(args, console)
-    console.err.flush()
-    client_input, client_output = take_standard_streams()
-    # The signals last longer than the child: one that comes during the last flush must not
-    # cost the events, nor the child's exit status.
-    with SignalRelay() as signals:
-        telemetry.start()
-        try:
-            return run_wrapped(
-                command,
-                Conversation(telemetry.record),
-                client_input=client_input,
-                client_output=client_output,
-                signals=signals,
-                withheld=_secret_variables(args, telemetry),
-            )
-        except CommandNotStarted as error:
-            console.note(str(error))
-            return error.exit_code
-        finally:
-            telemetry.shutdown(_FLUSH_SECS)
+    with console.hearing(_PACKAGE, logging.WARNING) as heard:
+        telemetry = _open_telemetry(args, console)
+        console.err.flush()
+        client_input, client_output = take_standard_streams()
+        # The signals last longer than the child: one that comes during the last flush must not
+        # cost the events, nor the child's exit status.
+        with SignalRelay() as signals:
+            telemetry.start()
+            try:
+                return run_wrapped(
+                    command,
+                    Conversation(telemetry.record),
+                    client_input=client_input,
+                    client_output=client_output,
+                    signals=signals,
+                    withheld=_secret_variables(args, telemetry),
+                )
+            except CommandNotStarted as error:
+                console.note(str(error))
+                return error.exit_code
+            finally:
+                _end(telemetry, console, heard)
+
+
+def _end(telemetry: Telemetry, console: Console, heard: list[str]) -> None:
+    """Send what waits, and say what was lost, unless the line about the outage has just said so."""
+    heard_before = len(heard)
+    telemetry.shutdown(_FLUSH_SECS)
+    found = telemetry.status()["events"]
+    stats = found["stats"]
+    # An attempt that nobody waits for any longer is lost too.
+    lost = 0 if stats is None else stats["recorded"] - stats["delivered"] - stats["spooled"]
+    if stats is not None and lost and len(heard) == heard_before:
+        why = stats["last_error"] or "no answer came in time; see what listens there, and whether it speaks HTTP"
+        console.note(f"mcptelemetry: {lost} events to {found['endpoint']} were lost: {why}")
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -118,8 +132,7 @@ def _open_telemetry(args: argparse.Namespace, console: Console) -> Telemetry:
         elif args.token_env is not None:
             msg = "--token-env belongs to --endpoint; give both, or set token_key in telemetry.toml"
             raise WrongUse(msg)
-        with console.hearing(_PACKAGE, logging.ERROR):
-            # The version of what is wrapped is not known, and ours would be a wrong one.
-            return Telemetry(application.name, "", data_dir=args.data_dir, environ=environ)
+        # The version of what is wrapped is not known, and ours would be a wrong one.
+        return Telemetry(application.name, "", data_dir=args.data_dir, environ=environ)
     except ValueError as error:
         raise WrongUse(str(error)) from None

@@ -143,6 +143,13 @@ class EventsStream:
             return "it was recorded before the mode was last changed"
         return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
 
+    def refusal_to_ask(self) -> str | None:
+        """Return why the endpoint may not even be asked now, or None; settles nothing, as `_refusal` does."""
+        refusal = self._switches.refusal(self.stream)
+        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS or self._has_notice_been_shown():
+            return refusal
+        return "the first-run notice has not been shown yet"
+
     def _has_notice_been_shown(self) -> bool:
         endpoint = self._shown_endpoint()
         if not self._is_noticed and endpoint is not None:

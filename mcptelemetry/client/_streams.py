@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..state import SentDocument
     from ..status import Status
     from ..system import SignalChain
+    from ._check import EndpointCheck
 
 __all__ = ["Streams"]
 
@@ -273,6 +274,17 @@ class Streams:
         Raises `ConfigError` when it cannot be used.
         """
         return load_config(self.switches.config_path)
+
+    def check_endpoints(self) -> list[EndpointCheck]:
+        """
+        Ask each configured endpoint, now, whether it would take what is sent there; return what they answered.
+
+        With a batch that holds no event, where the switches allow it. Waits for the answers, at
+        most some 15 seconds a step each.
+        """
+        from ._check import check_endpoints
+
+        return check_endpoints(self._installation, self._events, self.heartbeat)
 
     def status(self) -> Status:
         """

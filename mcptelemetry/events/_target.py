@@ -8,14 +8,14 @@ environment's never reach another one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ..config import check_endpoint
 from ..errors import ConfigError
 from ..installation import Installation, OperatorsEndpoint
 from ._config import PipelineConfig
-from ._uploader import TelemetryAuth
+from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = ["EventsTarget", "find_target"]
 
@@ -38,6 +38,20 @@ class EventsTarget(NamedTuple):
         # The name in a file was chosen by somebody; the environment's own need not be set.
         chosen = [self.settings.token_key] if self.is_of_file and self.settings.token_key else []
         return [name for name in (*chosen, *(self.settings.headers or {}).values()) if not environ.get(name, "").strip()]
+
+    def build_uploader(self, installation: Installation, refusal: Callable[[], str | None]) -> TelemetryUploader:
+        """Return what sends there with the same credentials, beside the pipeline; *refusal* is the gate's question."""
+        return TelemetryUploader(
+            self.settings.endpoint or "",
+            self.auth,
+            allow_insecure=self.settings.allow_insecure,
+            environ=installation.environ,
+            clock=installation.clock,
+            transport=installation.transport,
+            network=installation.config.network,
+            refusal=refusal,
+            token_variable=self.settings.token_key,
+        )
 
 
 def find_target(installation: Installation) -> EventsTarget | None:

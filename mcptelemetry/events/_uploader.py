@@ -33,6 +33,7 @@ from ..wire import EventShape, TelemetryBatch
 __all__ = ["TelemetryAuth", "TelemetryUploader", "is_quick_to_try", "upload_error"]
 
 _COMPRESSED_FROM_BYTES = 1024
+_TOKEN_REFUSED = (401, 403)
 
 
 class TelemetryAuth:
@@ -87,6 +88,8 @@ class TelemetryUploader:
         refusal: returns why nothing may leave now, or None; None: the environment is asked.
         is_authors: whether names are searched for paths and addresses beside credentials, as
             what goes to an author is.
+        token_variable: the environment variable that the token comes from, to be named when it is
+            refused; None: none is named.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -107,6 +110,7 @@ class TelemetryUploader:
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
         is_authors: bool = False,
+        token_variable: str | None = None,
     ) -> None:
         self.endpoint: str = check_endpoint(
             endpoint, allow_insecure=allow_insecure, insecure_choice="allow_insecure=True"
@@ -135,6 +139,7 @@ class TelemetryUploader:
         auth = auth or TelemetryAuth()
         self._token = auth.bearer_token
         self._headers = auth.headers
+        self._token_variable = token_variable
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
         self._names = NameJudge(surroundings, are_authors=is_authors)
@@ -165,7 +170,19 @@ class TelemetryUploader:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        return self._gate.post(self._url, body, headers, secs, secret=self._token, searched=shapes)
+        outcome = self._gate.post(self._url, body, headers, secs, secret=self._token, searched=shapes)
+        return outcome if outcome.status not in _TOKEN_REFUSED else outcome._replace(mend=self._token_mend() or outcome.mend)
+
+    def _token_mend(self) -> str | None:
+        if self._token_variable is None:
+            return None
+        name = self._token_variable
+        return f"put a token that it takes into {name}" if self._token else f"{name} is not set: put the token into it"
+
+    @property
+    def shown_url(self) -> str:
+        """Where batches go, for a person to read."""
+        return url_without_secrets(self._url)
 
     def find_guilt(self, shape: EventShape) -> str | None:
         """Return why an event of *shape* must not leave, None when nothing speaks against it."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
 from ..system import Answer, Clock, NoAnswer, Request, Transport, Withheld
+from ._mends import is_page, mend_of
 from ._retry_after import parse_retry_after
 
 __all__ = ["Gate", "SendResult", "Verdict"]
@@ -32,6 +33,7 @@ class Verdict(Enum):
     DELIVERED = "delivered"
     LATER = "later"  # the same body may be sent again
     UNAUTHORIZED = "unauthorized"  # later too, once somebody has mended the token
+    MISPLACED = "misplaced"  # later too, once somebody has mended the address
     TOO_LARGE = "too large"  # in smaller pieces
     REJECTED = "rejected"  # never again
     REFUSED = "refused"  # the person said no: nothing was sent, or the rest was not
@@ -40,7 +42,7 @@ class Verdict(Enum):
     @property
     def is_retryable(self) -> bool:
         """Whether the same body may be sent again."""
-        return self in (Verdict.LATER, Verdict.UNAUTHORIZED)
+        return self in (Verdict.LATER, Verdict.UNAUTHORIZED, Verdict.MISPLACED)
 
 
 class SendResult(NamedTuple):
@@ -48,7 +50,8 @@ class SendResult(NamedTuple):
     What an attempt came to, and why.
 
     *status* is None when nothing was answered; *retry_after_secs* what the endpoint asked
-    for; *message* one line for a log: the status and an excerpt of the body.
+    for; *message* one line for a log: the status and an excerpt of the body; *mend* what a person
+    can do about it, ``""`` when nothing need be done or nothing is known.
     """
 
     verdict: Verdict
@@ -56,13 +59,25 @@ class SendResult(NamedTuple):
     retry_after_secs: float | None
     message: str
     body: bytes = b""
+    mend: str = ""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was taken, as the status says, by what can hardly be a collector."""
+        return self.verdict is Verdict.DELIVERED and self.mend != ""
+
+    @property
+    def advice(self) -> str:
+        """The message and the mend, in one line."""
+        return f"{self.message}; {self.mend}" if self.mend else self.message
 
 
 # The policy for HTTP statuses; what is not in it is rejected.
 _VERDICT_OF_STATUS: dict[int, Verdict] = {
     **dict.fromkeys(range(200, 300), Verdict.DELIVERED),
     **dict.fromkeys((408, 425, 429, *range(500, 600)), Verdict.LATER),
-    **dict.fromkeys((401, 403), Verdict.UNAUTHORIZED),
+    **dict.fromkeys((401, 403, 407), Verdict.UNAUTHORIZED),
+    **dict.fromkeys((*range(300, 400), 404, 405, 421), Verdict.MISPLACED),
     413: Verdict.TOO_LARGE,
 }
 
@@ -143,7 +158,8 @@ class Gate:
             return SendResult(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
         except NoAnswer as error:
             reason = _without(secrets, _one_line(str(error)))
-            return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
+            message = f"no answer from {_host(url)} ({reason})"
+            return SendResult(Verdict.LATER, None, None, message, mend=error.mend)
         except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
             return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
         return self._judge(url, answer, secrets, answer_max_bytes)
@@ -173,9 +189,12 @@ class Gate:
     def _judge(self, url: str, answer: Answer, secrets: tuple[str, ...], answer_max_bytes: int) -> SendResult:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
+        mend = mend_of(answer)
         if 300 <= answer.status < 400:  # a class of statuses
             target = _without(secrets, _redirect_target(answer.headers.get("location", "")))
             message += f" (a redirect to {target}, which is not followed)"
+        elif is_page(answer):
+            message += ", which is a web page"
         else:
             # In this order: one line may put a secret together, a cut leave a part of it.
             text = _without(secrets, _one_line(answer.body.decode("utf-8", "replace")))
@@ -184,7 +203,7 @@ class Gate:
             excerpt = text[:_EXCERPT_MAX_CHARACTERS].rstrip()
             message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
-        return SendResult(verdict, answer.status, retry_after, message, answer.body)
+        return SendResult(verdict, answer.status, retry_after, message, answer.body, mend)
 
 
 def _host(url: str) -> str:
