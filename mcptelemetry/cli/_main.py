@@ -82,7 +82,8 @@ def add_telemetry_commands(
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name, help="see and decide what this application reports", allow_abbrev=False
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    parser.set_defaults(func=functools.partial(_show_help, parser))
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for command in _load(group for group in _GROUPS if group.is_for_applications):
         own = _add_command(commands, command)
         own.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -99,6 +100,12 @@ def _run(arguments: list[str], console: Console) -> int:
     args = parser.parse_args(arguments)
     status: int = args.run(args, console)
     return status
+
+
+def _show_help(parser: argparse.ArgumentParser, *_arguments: object) -> int:
+    """Print what there is to choose from: for who named no command."""
+    parser.print_help()
+    return 0
 
 
 def _run_for_application(command: Command, telemetry: Telemetry, prog: str, args: argparse.Namespace) -> int:
@@ -176,9 +183,9 @@ def _build_parser(console: Console, commands: Iterable[Command]) -> argparse.Arg
     )
     parser.console = console
     parser.add_argument("--version", action="version", version=f"mcptelemetry {VERSION}")
-    parser.set_defaults(telemetry=None)
+    parser.set_defaults(telemetry=None, run=functools.partial(_show_help, parser))
     _add_shared_options(parser, None)
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
     for command in commands:
         own = _add_command(subparsers, command)
         own.console = console

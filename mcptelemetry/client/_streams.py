@@ -235,6 +235,9 @@ class Streams:
         Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
         accepted, when five were sent within the hour, or when there is no endpoint.
         """
+        from ..feedback import check_request
+
+        check_request(request)  # before the endpoint: what was typed is nearer to whoever typed it
         return self.feedback_service().submit(request)
 
     def feedback_service(self) -> FeedbackService:

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from mcptelemetry import Telemetry
+from mcptelemetry import FeedbackRequest, Telemetry
 from mcptelemetry.cli import add_telemetry_commands, main
 from mcptelemetry.cli._command import Console
 from mcptelemetry.errors import StorageError, TelemetryError
@@ -256,6 +256,18 @@ def test_feedback_without_an_endpoint_says_the_mend(shell):
     status, _, err = shell.run("--app", "acme-mcp", "feedback", "bug", "It does not start.")
     assert status == 1
     assert "telemetry.toml" in err
+
+
+def test_feedback_names_what_was_typed_wrongly_before_what_is_missing(shell, tmp_path):
+    """An invalid category or message is told first, with or without an endpoint, also in code."""
+    status, _, err = shell.run("--app", "acme-mcp", "feedback", "praise", "It does not start.")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "category='praise' is not usable: say bug, feature, other" in err
+    status, _, err = shell.run("--app", "acme-mcp", "feedback", "bug", "short")
+    assert "message has 5 characters" in err
+    telemetry = Telemetry("acme-mcp", "1.4.0", environ={"HOME": str(tmp_path)})
+    with pytest.raises(ValueError, match="category='praise'"):
+        telemetry.submit_feedback(FeedbackRequest("praise", "It does not start."))
 
 
 def test_an_application_offers_the_same_commands_under_its_own_name(shell, capsys):
