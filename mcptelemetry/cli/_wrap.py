@@ -17,11 +17,13 @@ from ..application import Application
 from ..client import Telemetry
 from ..config import check_endpoint
 from ..errors import ConfigError
+from ..system import printable
 from ..wrap import CommandNotStarted, Conversation, SignalRelay, run_wrapped, take_standard_streams
 from ._command import Command, Console, WrongUse
 
 __all__ = ["COMMANDS"]
 
+_logger = logging.getLogger(__name__)
 _DEFAULT_APP = "mcptelemetry"
 _FLUSH_SECS = 1.0
 _PACKAGE = __name__.rpartition(".cli.")[0]
@@ -48,7 +50,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run_wrap(args: argparse.Namespace, console: Console) -> int:
     command = _command(args.command, console)
-    with console.hearing(_PACKAGE, logging.WARNING) as heard:
+    with console.hearing(_PACKAGE, logging.WARNING, renamed=_typed_words(args)) as heard:
         telemetry = _open_telemetry(args, console)
         console.err.flush()
         client_input, client_output = take_standard_streams()
@@ -69,10 +71,10 @@ def _run_wrap(args: argparse.Namespace, console: Console) -> int:
                 console.note(str(error))
                 return error.exit_code
             finally:
-                _end(telemetry, console, heard)
+                _end(telemetry, heard)
 
 
-def _end(telemetry: Telemetry, console: Console, heard: list[str]) -> None:
+def _end(telemetry: Telemetry, heard: list[str]) -> None:
     """Send what waits, and say what was lost, unless the line about the outage has just said so."""
     heard_before = len(heard)
     telemetry.shutdown(_FLUSH_SECS)
@@ -82,7 +84,7 @@ def _end(telemetry: Telemetry, console: Console, heard: list[str]) -> None:
     lost = 0 if stats is None else stats["recorded"] - stats["delivered"] - stats["spooled"]
     if stats is not None and lost and len(heard) == heard_before:
         why = stats["last_error"] or "no answer came in time; see what listens there, and whether it speaks HTTP"
-        console.note(f"mcptelemetry: {lost} events to {found['endpoint']} were lost: {why}")
+        _logger.warning("mcptelemetry: %d events to %s were lost: %s", lost, found["endpoint"], printable(why))
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -103,6 +105,20 @@ def _command(words: list[str], console: Console) -> list[str]:
         msg = f"wrap needs the server's command: {console.prog} wrap -- COMMAND [ARGUMENT ...]"
         raise WrongUse(msg)
     return command
+
+
+def _typed_words(args: argparse.Namespace) -> dict[str, str]:
+    """Return what a person typed in place of the variables that stand for it further down."""
+    if args.endpoint is None:
+        return {}
+    try:
+        application = Application(_DEFAULT_APP if args.app is None else args.app)
+    except ValueError:
+        return {}  # nothing will be built, and that is said
+    return {
+        application.events_endpoint_variable: "--endpoint",
+        application.events_token_variable: args.token_env or "the variable of --token-env",
+    }
 
 
 def _secret_variables(args: argparse.Namespace, telemetry: Telemetry) -> set[str]:

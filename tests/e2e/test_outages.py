@@ -157,6 +157,48 @@ def test_wrapper_says_at_its_end_what_was_lost(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "mend"),
+    [
+        (["--token-env", "MY_TOKEN"], "MY_TOKEN is not set: put the token into it"),
+        ([], "the variable of --token-env is not set: put the token into it"),
+    ],
+)
+def test_wrapper_names_the_variable_that_was_typed(options: list[str], mend: str, tmp_path: Path) -> None:
+    """The mend speaks in the words of the command line, not of what stands behind it."""
+    with ScriptedServer(otherwise=401) as server:
+        endpoint = ["--endpoint", f"http://127.0.0.1:{server.port}", *options]
+        command = ["-m", "mcptelemetry", "wrap", *endpoint, "--", sys.executable, str(REPLAY), str(TRANSCRIPT)]
+        done = run(tmp_path, command, requests())
+    (line,) = done.stderr.decode().splitlines()
+    assert line.endswith(mend)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a disk to fill")
+def test_full_disk_is_one_line_through_each_door(tmp_path: Path) -> None:
+    """Nothing can be appended, and that is said by the wrapper, the host and `check`."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(disk)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.decode()}")
+    try:
+        (disk / "fill").write_bytes(b"x" * 4096)
+        url = (disk / "events.jsonl").as_uri()
+        command = ["-m", "mcptelemetry", "wrap", "--endpoint", url, "--", sys.executable, str(REPLAY), str(TRANSCRIPT)]
+        wrapped = run(tmp_path, command, requests())
+        hosted = run(tmp_path, ["-c", HOST], ACME_MCP_EVENTS_ENDPOINT=url)
+        checked = run(tmp_path, ["-m", "mcptelemetry", "--app", "acme-mcp", "check"], ACME_MCP_EVENTS_ENDPOINT=url)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert (wrapped.returncode, hosted.returncode, checked.returncode) == (0, 0, 1)
+    assert checked.stderr == b""
+    for said in (wrapped.stderr, hosted.stderr, checked.stdout):
+        (line,) = said.decode().splitlines()
+        for part in (url, "no space left on device", "make room there"):
+            assert part in line.lower()
+
+
 def test_host_that_logs_gets_the_line_in_its_log_and_nowhere_else(tmp_path: Path) -> None:
     """Whoever configured logging, or shut the last resort, decides where our line goes."""
     configured = "import logging, sys\nlogging.basicConfig(stream=sys.stdout)\n" + HOST

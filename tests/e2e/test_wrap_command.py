@@ -160,11 +160,13 @@ def test_wrap_passes_on_the_exit_status(tmp_path: Path) -> None:
 
 
 def test_wrap_ends_although_its_endpoint_is_silent(tmp_path: Path) -> None:
-    """An endpoint that takes connections and never answers costs neither the status nor the end."""
+    """An endpoint that takes connections and never answers costs a line, and neither the status nor the end."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/events"
         done = run(tmp_path, "wrap", "--endpoint", endpoint, "--", *SERVER, stdin=requests())
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"mcptelemetry: 1 events to {endpoint} were lost: ".encode())
+    assert done.stderr.count(b"\n") == 1
     assert done.stdout.count(b"\n") == 3
 
 
