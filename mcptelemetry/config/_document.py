@@ -9,7 +9,6 @@ cannot be read must not be taken for none. Only a file that is not there says no
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import re
 import sys
@@ -148,9 +147,12 @@ def prepare_reader() -> None:
 
 
 def _toml_loads(text: str) -> dict[str, Any]:
-    # Imported when first needed, and by name: type checkers know only one of the two.
-    reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    tables: dict[str, Any] = reader.loads(text)
+    # Imported when first needed, by statements: packagers of frozen applications read no strings.
+    if sys.version_info >= (3, 11):
+        from tomllib import loads
+    else:
+        from tomli import loads  # type: ignore[import-not-found,unused-ignore]  # not there from 3.11 on
+    tables: dict[str, Any] = loads(text)
     return tables
 
 
