@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from .._version import VERSION
 from ..errors import ConfigError, TelemetryError
-from ..system import printable
+from ..system import install_hint, printable
 from ._command import Command, Console, WrongUse
 
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
@@ -127,7 +127,7 @@ def _run_guarded(run: Callable[[], int], console: Console) -> int:
         status = _fail(console, f"{error.strerror or error}: make room, or let yourself write there", 1)
     except ModuleNotFoundError as error:
         missing = str(error.name).replace("_", "-")
-        status = _fail(console, f"a part is missing: run {sys.executable} -m pip install {missing}", 1)
+        status = _fail(console, f"a part is missing: {install_hint(missing)}", 1)
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever went wrong
         status = _fail(console, f"a defect of this program: {type(error).__name__}: {error}; please report it", 1)
     return status

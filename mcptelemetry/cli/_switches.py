@@ -27,7 +27,7 @@ _MEND_OF_ROW = {
     1: "unset it",
     2: "unset it",
     3: "unset it, or set it to 1",
-    4: 'run "{prog} on" without --app',
+    4: "{lift_person}",
     5: "change that line",
     7: "unset PYTEST_VERSION, PYTEST_CURRENT_TEST and PYTEST_XDIST_WORKER",
 }
@@ -44,13 +44,18 @@ class _Standing(NamedTuple):
 
 
 class _Subject(NamedTuple):
-    """Who is spoken about: *name* for people, *app* for machines, the files, and the way to a verdict."""
+    """
+    Who is spoken about: *name* for people, *app* for machines, the files, and the way to a verdict.
+
+    *lift_person* is what takes the person-wide word back, from the command line at hand.
+    """
 
     name: str
     app: str | None
     settings_path: str
     state_path: str
     person_path: str
+    lift_person: str
     judge: Callable[[], _Standing]
 
     @property
@@ -83,14 +88,14 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
     else:
         said = f"{mode}, and no events of anybody's," if not record.has_events else str(mode)
         console.say(f"{subject.name}: {said} since {record.since or 'long ago'} ({subject.mode_path})")
-    _say_what_else_holds(mode, verdict, console)
+    _say_what_else_holds(mode, verdict, subject, console)
     return 0
 
 
-def _say_what_else_holds(said: Mode, verdict: _Standing, console: Console) -> None:
+def _say_what_else_holds(said: Mode, verdict: _Standing, subject: _Subject, console: Console) -> None:
     """Raise when more leaves than was said, or a yes came to nothing; note what is merely worth knowing."""
     if (said is Mode.ON) != (verdict.mode == Mode.ON):
-        mend = _MEND_OF_ROW.get(verdict.row or 0, _OTHER_MEND).format(prog=console.prog)
+        mend = _MEND_OF_ROW.get(verdict.row or 0, _OTHER_MEND).format(lift_person=subject.lift_person)
         msg = f"{said} is written, but {verdict.mode} still holds ({verdict.reason}); {mend}"
         raise CommandFailed(msg)
     if said is Mode.LOCAL and verdict.mode == Mode.OFF:
@@ -127,6 +132,7 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         settings_path=switches.config_path,
         state_path=switches.state_path,
         person_path=switches.person_path,
+        lift_person=f'run "{console.prog} on" without --app',
         judge=functools.partial(_judge, switches, application, console),
     )
 
@@ -150,6 +156,8 @@ def _running_application(telemetry: Any) -> _Subject:  # a Telemetry, or its sil
         settings_path=files["settings"],
         state_path=files["mode"],
         person_path=files["person"],
+        # This command line speaks about its own application only, and there may be no other.
+        lift_person=f'write mode = "on" and events = "on" into {files["person"]}',
         judge=lambda: _verdict_of_status(telemetry.status()),
     )
 
