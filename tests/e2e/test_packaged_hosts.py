@@ -25,8 +25,9 @@ from mcptelemetry.testing import InProcessCollector
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "tests" / "data" / "scripts" / "small_server.py"
 LIMIT_SECS = 60
+READER = () if sys.version_info >= (3, 11) else ("tomli",)
 # What the package needs at run time, and what that needs.
-NEEDED = ("requests", "urllib3", "idna", "certifi", "charset_normalizer", "tomli_w", *(() if sys.version_info >= (3, 11) else ("tomli",)))
+NEEDED = ("requests", "urllib3", "idna", "certifi", "charset_normalizer", "tomli_w", *READER)
 NO_CACHES = shutil.ignore_patterns("__pycache__")
 COMMAND = re.compile(r"^To switch it off: (.+)$", re.MULTILINE)
 LINES = re.compile(r"^To switch it off, write the line (.+) below the line (.+) in (.+)$", re.MULTILINE)
@@ -67,10 +68,9 @@ def serve(person, **environ):
     return json.loads(done.stdout), done.stderr
 
 
-def copy_package(place, *, needed=NEEDED):
-    """Copy the package into the folder *place* as mcptelemetry, and *needed* packages beside it."""
-    shutil.copytree(ROOT / "mcptelemetry", place / "mcptelemetry", ignore=NO_CACHES)
-    for name in needed:
+def copy_packages(place, names):
+    """Copy the packages *names*, which the tests run with, into the folder *place*."""
+    for name in names:
         (found,) = importlib.util.find_spec(name).submodule_search_locations
         shutil.copytree(found, place / name, ignore=NO_CACHES)
 
@@ -80,16 +80,17 @@ def environment(tmp_path):
     place = tmp_path / "environment"
     venv.create(place, with_pip=False, symlinks=os.name == "posix")
     (packages,) = [path for path in place.rglob("site-packages") if path.is_dir()]
+    copy_packages(packages, READER)
     return place / ("Scripts/python.exe" if os.name == "nt" else "bin/python"), packages
 
 
-def vendored_server(folder, package="acme._vendor.mcptelemetry"):
+def vendored_server(folder):
     """Write the server below *folder* as the package acme, with a vendored copy, and a script; return the script."""
     acme = folder / "acme"
-    copy_package(acme / "_vendor", needed=())
+    copy_packages(acme / "_vendor", ["mcptelemetry"])
     for name in ("__init__.py", "_vendor/__init__.py"):
         (acme / name).write_text("")
-    source = SERVER.read_text(encoding="utf-8").replace("from mcptelemetry", f"from {package}")
+    source = SERVER.read_text(encoding="utf-8").replace("from mcptelemetry", "from acme._vendor.mcptelemetry")
     (acme / "server.py").write_text(source, encoding="utf-8")
     return acme / "server.py"
 
@@ -97,7 +98,7 @@ def vendored_server(folder, package="acme._vendor.mcptelemetry"):
 def installed(tmp_path):
     """The package in an environment, the server a script."""
     python, packages = environment(tmp_path)
-    copy_package(packages, needed=())
+    copy_packages(packages, ["mcptelemetry"])
     return [python, SERVER]
 
 
@@ -121,7 +122,7 @@ def vendored_beside(tmp_path):
 def archived(tmp_path):
     """The server, the package and what it needs in one zip archive."""
     place = tmp_path / "archive"
-    copy_package(place)
+    copy_packages(place, ["mcptelemetry", *NEEDED])
     shutil.copy(SERVER, place / "small_server.py")
     zipapp.create_archive(place, tmp_path / "acme.pyz", main="small_server:main", compressed=True)
     python, _ = environment(tmp_path)
@@ -152,7 +153,7 @@ def test_a_command_that_only_one_process_could_run_is_not_named(tmp_path):
 def test_a_search_path_of_the_environment_is_no_installation(tmp_path):
     """A package that PYTHONPATH leads to is not there in the shell in which the command would be typed."""
     python, _ = environment(tmp_path)
-    copy_package(tmp_path / "path", needed=())
+    copy_packages(tmp_path / "path", ["mcptelemetry"])
     person = Person([python, SERVER], tmp_path / "home")
     _, notice = serve(person, PYTHONPATH=str(tmp_path / "path"))
     assert COMMAND.search(notice) is None

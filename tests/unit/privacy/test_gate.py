@@ -397,6 +397,7 @@ def test_only_a_failure_that_passes_is_retryable():
         Verdict.REJECTED: False,
         Verdict.REFUSED: False,
         Verdict.UNCLEAN: False,
+        Verdict.UNABLE: True,  # by a process that has the package
     }
 
 
