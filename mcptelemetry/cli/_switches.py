@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ..application import SOME_RELEASE, Application
 from ..config import Mode, load_config, read_mode, write_mode
 from ..privacy import Stream, Switches
+from ._applications import note_if_unknown
 from ._command import Command, CommandFailed, Console, WrongUse
 from ._streams import LeavingStream, find_leaving_streams, leaving_stream
 
@@ -122,6 +123,8 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         application = None if args.app is None or everything else Application(args.app)
     except ValueError as error:
         raise WrongUse(str(error)) from None
+    if application is not None:
+        note_if_unknown(application, args.data_dir, console)
     # The application's version is not known here, and what was written stands before its row.
     switches = Switches(
         application, environ=console.environ, data_dir=args.data_dir, version=SOME_RELEASE, is_under_test=False
