@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import site
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mcptelemetry
 from mcptelemetry import Telemetry
 from mcptelemetry.privacy import first_heartbeat_at, has_been_noticed, maybe_print_first_run_notice
 from mcptelemetry.state import Memory
@@ -42,6 +44,12 @@ def telemetry(home: Path, clock: FakeClock, **changes: Any) -> Telemetry:
         **changes,
     }
     return Telemetry("acme-mcp", "1.0.0", **options)
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package that is tested count as installed, also where its sources were merely unpacked."""
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(Path(mcptelemetry.__file__).parents[1])])
 
 
 def memory(home: Path) -> Memory:

@@ -6,6 +6,7 @@ import os
 import site
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -54,6 +55,18 @@ def test_a_folder_that_a_path_file_names_counts_as_installed(tmp_path, package, 
     (packages / "acme.pth").write_text(f"{tmp_path / 'checkout'}\n")
     monkeypatch.setattr(site, "getsitepackages", lambda: [str(tmp_path / "missing"), str(packages)])
     assert module_command(package, str(file)) == f'"{sys.executable}" -m {package}'
+
+
+@pytest.mark.parametrize("folder", ["checkout", "another"])
+def test_a_checkout_that_a_finder_leads_to_counts_as_installed(tmp_path, monkeypatch, folder):
+    """An editable installation of the newer kind keeps a table; the package must be the one it names."""
+    file = tmp_path / "checkout" / "acme" / "__init__.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    finder = types.SimpleNamespace(MAPPING={"acme": str(tmp_path / folder / "acme")})
+    monkeypatch.setitem(sys.modules, "__editable___acme_1_0_finder", finder)
+    command = module_command("acme", str(file))
+    assert command == (f'"{sys.executable}" -m acme' if folder == "checkout" else None)
 
 
 def test_what_is_not_on_the_disk_has_no_command():
