@@ -182,7 +182,7 @@ def _build_parser(console: Console, commands: Iterable[Command]) -> argparse.Arg
         "--print-completion",
         action=_PrintCompletion,
         metavar="SHELL",
-        help="print what makes a shell (bash, zsh, fish, …) complete these commands; needs the extra `completion`",
+        help="print what makes a shell (bash, zsh, fish and others) complete these commands; needs shtab",
     )
     parser.set_defaults(telemetry=None)
     _add_shared_options(parser, None)
