@@ -36,9 +36,25 @@ with telemetry:
             telemetry.flush(5)
         except Exception as error:
             print(error)
-    if telemetry.heartbeat is not None:
-        telemetry.heartbeat.send_now()
 print(json.dumps({"searches": searches.count("requests"), "reason": telemetry.status()["events"]["stats"]["last_error"]}))
+"""
+
+
+DAILY = """
+import logging, sys
+from acme.vendored.mcptelemetry import Telemetry
+
+logging.basicConfig(level="WARNING")
+now = [1_800_000_000.0]
+telemetry = Telemetry(
+    "acme-mcp", "1.0", tools=["get_issues"], heartbeat_endpoint=sys.argv[1], notice=lambda text: True, clock=lambda: now[0]
+)
+with telemetry:
+    telemetry.registry.record_builtin_tool("get_issues")
+    for day in range(3):
+        now[0] += 100_000
+        assert not telemetry.heartbeat.send_now()
+    print(telemetry.status()["last_error"])
 """
 
 
@@ -77,6 +93,17 @@ def test_a_missing_requests_is_named_once_and_looked_for_once(bare, tmp_path):
     outcome = json.loads(done.stdout.splitlines()[-1])
     assert outcome["searches"] == 1
     assert mend in outcome["reason"]
+
+
+def test_a_heartbeat_that_cannot_be_sent_is_told_once_as_a_warning(bare, tmp_path):
+    """Whoever sends nothing but heartbeats hears it too: waiting will not mend it, as it mends an endpoint that is away."""
+    with InProcessCollector() as collector:
+        done = run(bare, tmp_path, "-c", DAILY, collector.url)
+        assert collector.request_count == 0
+    assert done.returncode == 0, done.stderr
+    mend = f'the package requests is missing; run "{bare}" -m pip install requests'
+    assert [line.startswith("WARNING:") and mend in line for line in done.stderr.splitlines()] == [True]
+    assert mend in done.stdout
 
 
 @pytest.mark.parametrize("before", ["", 'mode = "on"\nsince = "2026-01-01T00:00:00Z"\n'])
