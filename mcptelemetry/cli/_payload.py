@@ -84,6 +84,8 @@ def _run_privacy(args: argparse.Namespace, console: Console) -> int:
         switch_variable=telemetry.switch_variable,
         # What is pasted into a README is read by everybody.
         endpoint=None if endpoint is None else url_without_secrets(endpoint),
+        # An application's own command line needs no name, and may be the only one there is.
+        commands=console.prog if args.telemetry is not None else f"{console.prog} --app {telemetry.app}",
     )
     if args.json:
         console.say_json({"app": telemetry.app, "paragraph": text})

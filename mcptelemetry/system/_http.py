@@ -18,15 +18,9 @@ from urllib.parse import urlsplit
 from .._version import VERSION
 from ._clock import Clock, SystemClock
 from ._fork import around_fork
-from ._http_trouble import (
-    PROXY_WANTS_CREDENTIALS,
-    ProxyRefusal,
-    describe,
-    errors_in,
-    mend_of,
-    missing_package,
-)
-from ._transport import Answer, NoAnswer, Request
+from ._http_trouble import PROXY_WANTS_CREDENTIALS, ProxyRefusal, describe, errors_in, mend_of
+from ._interpreter import install_hint
+from ._transport import Answer, MissingPackage, NoAnswer, Request
 from ._turns import Turns
 from ._urls import is_loopback_host, url_without_secrets
 
@@ -147,18 +141,17 @@ class HttpTransport:
         if self._is_cut_off:
             msg = "this process was forked while its parent was importing requests"
             raise NoAnswer(msg)
-        if self._missing is not None:
-            raise missing_package(self._missing)  # looked for once: it does not come by itself
+        if self._missing is not None:  # looked for once: a search of the whole path is not free
+            raise MissingPackage(self._missing)
         turn = self._imports.take(_FORK_WAITS_FOR_IMPORT_SECS)
         try:
-            try:
-                from ._session import Adapter  # this is where requests comes in
-            except ModuleNotFoundError as error:
-                self._missing = error.name or "requests"
-                raise missing_package(self._missing) from None
+            from ._session import Adapter  # this is where requests comes in
 
             # The codec behind every look-up of a name imports itself at its first use.
             "localhost".encode("idna")
+        except ModuleNotFoundError as error:
+            self._missing = f"the package {error.name} is missing; {install_hint(str(error.name))}"
+            raise MissingPackage(self._missing) from None
         finally:
             if turn is not None:
                 self._imports.give_back(turn)

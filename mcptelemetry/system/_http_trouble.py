@@ -8,25 +8,14 @@ credentials. What is said here is taken from the innermost, and names none of th
 from __future__ import annotations
 
 import re
-import sys
 
-from ._transport import NoAnswer
-
-__all__ = ["PROXY_WANTS_CREDENTIALS", "ProxyRefusal", "describe", "errors_in", "mend_of", "missing_package"]
+__all__ = ["PROXY_WANTS_CREDENTIALS", "ProxyRefusal", "describe", "errors_in", "mend_of"]
 
 PROXY_WANTS_CREDENTIALS = 407
 """The status of a proxy that nobody has told who we are."""
 
 _NESTED_ERRORS_MAX = 20
 _TUNNEL_FAILED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
-
-
-def missing_package(name: str) -> NoAnswer:
-    """Return what says that the package of the module *name* is missing."""
-    package = name.partition(".")[0]
-    return NoAnswer(
-        f"the package {package} is not installed", mend=f'run "{sys.executable}" -m pip install {package}'
-    )
 
 
 class ProxyRefusal(OSError):

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from ..errors import TelemetryError
 from ._urls import url_without_secrets
 
-__all__ = ["BLOCK_BYTES", "Answer", "NoAnswer", "Request", "Transport", "Withheld"]
+__all__ = ["BLOCK_BYTES", "Answer", "MissingPackage", "NoAnswer", "Request", "Transport", "Withheld"]
 
 BLOCK_BYTES = 16 * 1024
 """How much of a body is written before it is asked again whether it may leave."""
@@ -67,6 +67,10 @@ class NoAnswer(TelemetryError):
     def __init__(self, message: str = "", *, mend: str = "") -> None:
         super().__init__(message)
         self.mend = mend
+
+
+class MissingPackage(NoAnswer):
+    """Nothing can be sent by this process: it lacks a package, which the message names with the mend."""
 
 
 class Withheld(TelemetryError):

@@ -59,7 +59,7 @@ TROUBLES = {
     "unresolvable": Trouble("no answer from no-such-host.invalid", "correct the host's name, or mend the network"),
     "tls": Trouble("no answer from 127.0.0.1", "see whether TLS is spoken at that port"),
     "unwritable": Trouble("cannot open the file", "make the directory"),
-    "missing package": Trouble("the package requests is not installed", "-m pip install requests"),
+    "missing package": Trouble("the package requests is missing", "-m pip install requests"),
 }
 
 
