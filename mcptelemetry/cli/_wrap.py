@@ -17,7 +17,7 @@ from ..application import Application
 from ..client import Telemetry
 from ..config import check_endpoint
 from ..errors import ConfigError
-from ..system import printable
+from ..system import printable, url_without_secrets
 from ..wrap import CommandNotStarted, Conversation, SignalRelay, run_wrapped, take_standard_streams
 from ._command import Command, Console, WrongUse
 
@@ -78,13 +78,16 @@ def _end(telemetry: Telemetry, heard: list[str]) -> None:
     """Send what waits, and say what was lost, unless the line about the outage has just said so."""
     heard_before = len(heard)
     telemetry.shutdown(_FLUSH_SECS)
-    found = telemetry.status()["events"]
-    stats = found["stats"]
+    pipeline = telemetry.pipeline
+    if pipeline is None:
+        return
+    stats = pipeline.stats()
     # An attempt that nobody waits for any longer is lost too.
-    lost = 0 if stats is None else stats["recorded"] - stats["delivered"] - stats["spooled"]
-    if stats is not None and lost and len(heard) == heard_before:
-        why = stats["last_error"] or "no answer came in time; see what listens there, and whether it speaks HTTP"
-        _logger.warning("mcptelemetry: %d events to %s were lost: %s", lost, found["endpoint"], printable(why))
+    lost = stats.recorded - stats.delivered - stats.spooled
+    if lost and len(heard) == heard_before:
+        where = url_without_secrets(pipeline.config.endpoint or "")
+        why = stats.last_error or "no answer came in time; see what listens there, and whether it speaks HTTP"
+        _logger.warning("mcptelemetry: %d events to %s were lost: %s", lost, where, printable(why))
 
 
 COMMANDS: tuple[Command, ...] = (

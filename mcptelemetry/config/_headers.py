@@ -17,8 +17,8 @@ HEADERS_ALLOWED = 'a table of header names and the environment variables that ho
 VARIABLE_ALLOWED = "the name of an environment variable (letters, digits and _; its value does not belong here)"
 """What the name of a variable must be, in words."""
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 # What one connection says to the next server about itself, and what would end or hold up a request.
 _OF_THE_CONNECTION = frozenset(
     {
@@ -41,7 +41,7 @@ _OURS = frozenset(
 
 def is_variable_name(value: object) -> bool:
     """Return whether *value* can be the name of an environment variable."""
-    return isinstance(value, str) and _VARIABLE.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(_VARIABLE, value) is not None
 
 
 def find_header_fault(headers: object, *, are_values: bool = False) -> str | None:
@@ -55,7 +55,7 @@ def find_header_fault(headers: object, *, are_values: bool = False) -> str | Non
         return f"must be {HEADERS_ALLOWED}"
     seen: set[str] = set()
     for name, value in headers.items():
-        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        if not isinstance(name, str) or re.fullmatch(_NAME, name) is None:
             return f"holds {str(name)[:60]!r}, which is no header name; use letters, digits and hyphens"
         key = name.lower()
         if key == "authorization":

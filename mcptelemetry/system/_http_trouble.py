@@ -46,6 +46,8 @@ def mend_of(seen: list[BaseException]) -> str:
     for current in seen:
         if isinstance(current, ProxyRefusal) or "SOCKS" in str(current) or _TUNNEL_FAILED.match(str(current)):
             return ""
+        if type(current).__name__ == "ProxyError":  # requests' or urllib3's
+            return "see whether the proxy is there, and takes this way"
         if isinstance(current, ssl.SSLCertVerificationError):
             return "name the certificate's authority in ca_bundle of [network], or the host as the certificate has it"
         if isinstance(current, ssl.SSLError):
@@ -59,7 +61,8 @@ def mend_of(seen: list[BaseException]) -> str:
 
 def describe(seen: list[BaseException]) -> str:
     """Return a few words without addresses of objects, URLs or credentials, and the mend where one is known."""
-    import ssl  # loaded with requests
+    import socket  # loaded with requests, as is the next
+    import ssl
 
     for current in seen:
         if isinstance(current, ProxyRefusal):
@@ -71,6 +74,8 @@ def describe(seen: list[BaseException]) -> str:
             return "install PySocks for a socks5 proxy"
         if isinstance(current, ssl.SSLCertVerificationError):
             return f"the certificate is not trusted: {current.verify_message}".lower().rstrip(".")
+        if isinstance(current, (socket.timeout, TimeoutError)):
+            return "timed out"
         if isinstance(current, ssl.SSLError) and current.reason:
             return str(current.reason).lower().replace("_", " ")
     # The system's own error, innermost, says it best.
