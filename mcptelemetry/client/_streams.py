@@ -283,12 +283,7 @@ class Streams:
         return load_config(self.switches.config_path)
 
     def check_endpoints(self) -> list[EndpointCheck]:
-        """
-        Ask each configured endpoint, now, whether it would take what is sent there; return what they answered.
-
-        With a batch that holds no event, where the switches allow it. Waits for the answers, at
-        most some 15 seconds a step each.
-        """
+        """Ask each configured endpoint, where the switches allow it, with a batch of no events; return the answers."""
         from ._check import check_endpoints
 
         return check_endpoints(self._installation, self._events, self.heartbeat)
