@@ -230,13 +230,14 @@ ROWS: tuple[Row, ...] = (
     Row(8, _OURS, _default),
     Row(0, frozenset({Stream.OPERATOR_EVENTS}), _operator),
 )
+# Asked several times for each transmission, so picked out once.
+_ROWS_OF_STREAM = {stream: tuple(row for row in ROWS if stream in row.streams) for stream in Stream}
 
 
 def decide(facts: SwitchFacts, stream: Stream) -> Decision:
     """Return what the first row that binds *stream* and has something to say, says."""
-    for row in ROWS:
-        if stream in row.streams:
-            verdict = row.judge(facts)
-            if verdict is not None:
-                return Decision(verdict[0], verdict[1], row.number)
+    for row in _ROWS_OF_STREAM[stream]:
+        verdict = row.judge(facts)
+        if verdict is not None:
+            return Decision(verdict[0], verdict[1], row.number)
     return Decision(Mode.OFF, "no row said anything", 0)  # pragma: no cover  the last two rows always do

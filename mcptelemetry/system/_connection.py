@@ -21,7 +21,7 @@ from typing import Any
 
 from ._transport import BLOCK_BYTES, Withheld
 
-__all__ = ["Letter", "guard_connection"]
+__all__ = ["Letter", "compose_head", "guard_connection"]
 
 _ILLEGAL = re.compile(r"[\r\n\0]")
 _LINE_MAX_BYTES = 65_536
@@ -31,45 +31,48 @@ _STATUS_FINAL_FROM = 200
 
 class Letter(bytes):
     """
-    The body of one request, with all that its head may say and the question whether it may leave.
+    The body of one request, with all that its head says and the question whether it may leave.
 
-    It passes through `requests` and `urllib3` as the bytes it is. Afterwards *is_on_used_connection*
-    says whether the connection had served before, and *has_answer_begun* whether anything came back.
+    It passes through `urllib3` as the bytes it is. *timeout_secs* is for writing all of it, and
+    again for reading the answer. Afterwards *is_on_used_connection* says whether the connection
+    had served before, and *has_answer_begun* whether anything came back.
     """
 
-    target: str
-    headers: tuple[tuple[str, str], ...]
+    head: bytes
     may_send: Callable[[], bool]
+    timeout_secs: float
     is_on_used_connection: bool
     has_answer_begun: bool
 
     @classmethod
-    def of(
-        cls, body: bytes, target: str, headers: Iterable[tuple[str, str]], may_send: Callable[[], bool]
-    ) -> Letter:
-        """Return the letter; `ValueError` for a header that would be two."""
+    def of(cls, body: bytes, head: bytes, may_send: Callable[[], bool], timeout_secs: float) -> Letter:
+        """Return the letter; *head* is all that goes before the body."""
         letter = cls(body)
-        letter.target = target
-        letter.headers = tuple(headers)
+        letter.head = head
         letter.may_send = may_send
+        letter.timeout_secs = timeout_secs
         letter.is_on_used_connection = letter.has_answer_begun = False
-        if any(_ILLEGAL.search(word) for word in (target, *(word for pair in letter.headers for word in pair))):
-            msg = "a header holds a line break"
-            raise ValueError(msg)
         return letter
 
     def __bool__(self) -> bool:
         return True  # an empty body has a head all the same
 
-    @property
-    def head(self) -> bytes:
-        """The request line and the headers, as they go over the wire."""
-        lines = [f"POST {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers), "", ""]
-        return "\r\n".join(lines).encode("latin-1")
-
     def note_answer(self) -> None:
         """Remember that something came back."""
         self.has_answer_begun = True
+
+
+def compose_head(target: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """
+    Return the request line and the headers as they go over the wire, up to the length of the body.
+
+    What is missing is that number and an empty line. `ValueError` for a header that would be two.
+    """
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "Content-Length: "]
+    if any(_ILLEGAL.search(line) for line in lines):
+        msg = "a header holds a line break"
+        raise ValueError(msg)
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connection classes
@@ -89,7 +92,7 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
             answers: list[_DeadlineResponse] = []
 
             def answer(*args: Any, **options: Any) -> _DeadlineResponse:  # http.client's signature
-                answers.append(_DeadlineResponse(*args, **options))
+                answers.append(_DeadlineResponse(*args, timeout_secs=self.timeout, **options))
                 return answers[-1]
 
             self.response_class = answer
@@ -101,9 +104,12 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
                 for one in answers:
                     one.close()
 
-        def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:  # http.client's signature
+        def putheader(self, *_name_and_values: Any) -> None:  # http.client's signature
             # The head as it was composed above us is let go: some of it may be a stranger's.
-            del self._buffer[:]
+            pass
+
+        def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:  # http.client's signature
+            del self._buffer[:]  # the request line, too
             if message_body is not None:
                 self.send(message_body)
 
@@ -118,22 +124,24 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
 
         def _send_letter(self, letter: Letter) -> None:
             letter.is_on_used_connection = self._answers_count > 0
-            answer_class: Any = functools.partial(_DeadlineResponse, note_answer=letter.note_answer)
+            answer_class: Any = functools.partial(
+                _DeadlineResponse, note_answer=letter.note_answer, timeout_secs=letter.timeout_secs
+            )
             self.response_class = answer_class
             if self.sock is None:
                 self.connect()
+            # Not asked for its time-out: pyOpenSSL's connections, which a host may have given to
+            # urllib3, do not know it.
             sock: Any = self.sock
-            secs = sock.gettimeout()
-            ends_at = None if secs is None else time.monotonic() + secs
+            ends_at = time.monotonic() + letter.timeout_secs  # one deadline for all blocks
             view = memoryview(letter)
             for start in range(0, max(len(view), 1), BLOCK_BYTES):
                 if not letter.may_send():
                     raise Withheld
                 block = bytes(view[start : start + BLOCK_BYTES])
-                if ends_at is not None:
-                    sock.settimeout(_left_until(ends_at))  # one deadline for all blocks
+                sock.settimeout(_left_until(ends_at))
                 sock.sendall(letter.head + block if start == 0 else block)
-            sock.settimeout(secs)
+            sock.settimeout(letter.timeout_secs)
 
         def getresponse(self, *args: Any, **options: Any) -> Any:  # urllib3's signature
             response = super().getresponse(*args, **options)
@@ -177,15 +185,29 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
+class _DeadlineSource:
+    """What an answer is read from: of a socket, the one thing that `http.client` asks of it."""
+
+    def __init__(self, sock: Any, timeout_secs: float, note_answer: Callable[[], None] | None) -> None:  # plain or TLS socket
+        self._reader = _DeadlineReader(sock, timeout_secs, note_answer)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._reader)
+
+
 class _DeadlineResponse(HTTPResponse):
     """An answer whose every read obeys the deadline that began with it, and that begins with a final status."""
 
-    def __init__(self, sock: Any, *args: Any, note_answer: Callable[[], None] | None = None, **options: Any) -> None:  # http.client's signature
-        super().__init__(sock, *args, **options)
-        secs = sock.gettimeout()
-        if secs:
-            self.fp.close()
-            self.fp = io.BufferedReader(_DeadlineReader(sock, secs, note_answer))
+    def __init__(
+        self,
+        sock: Any,
+        *args: Any,
+        timeout_secs: float,
+        note_answer: Callable[[], None] | None = None,
+        **options: Any,
+    ) -> None:  # http.client's signature, and what we add
+        source: Any = _DeadlineSource(sock, timeout_secs, note_answer)
+        super().__init__(source, *args, **options)
 
     def _read_status(self) -> tuple[str, int, str]:
         """Return the status line of the answer itself, past every 1xx that came before it."""

@@ -39,12 +39,12 @@ def stamp_of(path: str) -> FileStamp | None:
     Raises `OSError` when it cannot be found out.
     """
     try:
-        found = os.stat(path)
+        found = os.lstat(path)  # first, and mostly alone: most files that are asked about are not there
     except (FileNotFoundError, NotADirectoryError):
-        try:
-            found = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(path)
     return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns, found.st_dev)
 
 

@@ -26,7 +26,7 @@ from ._urls import is_loopback_host, url_without_secrets
 
 if TYPE_CHECKING:
     from ._connection import Letter
-    from ._session import Adapter, PreparedLetter
+    from ._session import Adapter, Way
 
 __all__ = ["HttpTransport", "NetworkSettings"]
 
@@ -48,6 +48,22 @@ class NetworkSettings(NamedTuple):
         return f"NetworkSettings(https_proxy={proxy!r}, ca_bundle={self.ca_bundle!r})"
 
 
+class _Place(NamedTuple):
+    """Where a URL leads, taken apart once."""
+
+    url: str
+    scheme: str
+    netloc: str
+    host: str
+    is_loopback: bool
+
+    @classmethod
+    def of(cls, url: str) -> _Place:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        return cls(url, parts.scheme, parts.netloc, host, is_loopback_host(host))
+
+
 class HttpTransport:
     """
     A `Transport` over HTTP and HTTPS.
@@ -67,6 +83,7 @@ class HttpTransport:
         self._network = NetworkSettings() if network is None else network
         self._clock = SystemClock() if clock is None else clock
         self._adapter: Adapter | None = None
+        self._place: _Place | None = None  # of the last request, which mostly is that of the next
         self._answered_at = 0.0  # monotonic
         self._abandoned: list[object] = []
         # Taken while requests is imported, and waited for by every fork: a child that was forked
@@ -81,24 +98,9 @@ class HttpTransport:
         adapter = self._adapter or self._open_adapter()
         if self._clock.monotonic() - self._answered_at > _REST_MAX_SECS:
             adapter.close()  # a balancer on the way may have forgotten the connection, and say nothing
-        from requests import RequestException  # loaded by now, and never before
-
         try:
-            headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
-            proxies = self._proxies_for(request.url)
-
-            def prepare() -> PreparedLetter:
-                return adapter.prepare(request.url, request.body, headers, proxies, request.may_send)
-
-            first = prepare()
-            try:
-                return self._exchange(adapter, first, request, proxies)
-            except (RequestException, OSError) as error:
-                if not (request.is_repeatable and _broke_at_rest(first.letter, error)):
-                    raise
-                adapter.close()
-                return self._exchange(adapter, prepare(), request, proxies)
-        except (RequestException, OSError, ValueError) as error:
+            return self._post(adapter, request)
+        except _errors_of_libraries() as error:
             found = errors_in(error)
             raise NoAnswer(describe(found), mend=mend_of(found)) from None
 
@@ -116,26 +118,39 @@ class HttpTransport:
         if adapter is not None:
             adapter.close()
 
-    def _exchange(
-        self, adapter: Adapter, prepared: PreparedLetter, request: Request, proxies: dict[str, str]
-    ) -> Answer:
+    def _post(self, adapter: Adapter, request: Request) -> Answer:
+        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
+        if self._place is None or self._place.url != request.url:
+            self._place = _Place.of(request.url)
+        proxies = self._proxies_for(self._place)
+        verify = self._certificates() if self._place.scheme == "https" else True
+
+        def write() -> tuple[Way, Letter]:
+            way = adapter.find_way(request.url, proxies, verify)
+            return way, way.write(request.body, headers, request.may_send, request.timeout_secs)
+
+        way, first = write()
+        try:
+            return self._exchange(way, first, request, is_proxied=bool(proxies))
+        except _errors_of_libraries() as error:
+            if not (request.is_repeatable and _broke_at_rest(first, error)):
+                raise
+        adapter.close()
+        way, second = write()
+        return self._exchange(way, second, request, is_proxied=bool(proxies))
+
+    def _exchange(self, way: Way, letter: Letter, request: Request, *, is_proxied: bool) -> Answer:
         with _without_tracing():
-            response = adapter.send(
-                prepared,
-                timeout=request.timeout_secs,
-                stream=True,
-                proxies=proxies,
-                verify=self._certificates(),
-            )
-            with response:
+            response = way.send(letter)
+            try:
                 self._answered_at = self._clock.monotonic()
-                if response.status_code == PROXY_WANTS_CREDENTIALS and proxies:
-                    raise ProxyRefusal(response.status_code)
-                return Answer(
-                    response.status_code,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    _read_at_most(response.raw, request.answer_max_bytes),
-                )
+                if response.status == PROXY_WANTS_CREDENTIALS and is_proxied:
+                    raise ProxyRefusal(response.status)
+                headers = {name.lower(): value for name, value in response.headers.itermerged()}
+                return Answer(response.status, headers, _read_at_most(response, request.answer_max_bytes))
+            finally:
+                response.close()  # before it is given back: what was not read to its end is not used again
+                response.release_conn()
 
     def _open_adapter(self) -> Adapter:
         if self._is_cut_off:
@@ -163,36 +178,36 @@ class HttpTransport:
         candidates = (self._network.ca_bundle, *(self._environ.get(name) for name in names))
         return next((path for path in candidates if path), True)
 
-    def _proxies_for(self, url: str) -> dict[str, str]:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if is_loopback_host(host):
+    def _proxies_for(self, place: _Place) -> dict[str, str]:
+        if place.is_loopback:
             return {}  # what is meant for this machine does not take a way round by another
-        if _is_past_proxies(parts.netloc, host, self._first_of("no_proxy") or ""):
+        if _is_past_proxies(place.netloc, place.host, self._first_of("no_proxy") or ""):
             return {}
-        own = self._network.https_proxy if parts.scheme == "https" else None
-        proxy = own or self._first_of(f"{parts.scheme}_proxy") or self._first_of("all_proxy")
-        return {parts.scheme: proxy} if proxy else {}
+        own = self._network.https_proxy if place.scheme == "https" else None
+        proxy = own or self._first_of(f"{place.scheme}_proxy") or self._first_of("all_proxy")
+        return {place.scheme: proxy} if proxy else {}
 
     def _first_of(self, name: str) -> str | None:
         return self._environ.get(name) or self._environ.get(name.upper()) or None
 
 
-def _read_at_most(raw: Any, count: int) -> bytes:  # urllib3's response
-    # The status is known by now; a body that breaks off, or never ends, changes nothing.
+def _errors_of_libraries() -> tuple[type[Exception], ...]:
     from urllib3.exceptions import HTTPError  # loaded with requests
 
+    return (HTTPError, OSError, ValueError)  # requests' own are among the second
+
+
+def _read_at_most(response: Any, count: int) -> bytes:  # urllib3's response
     parts = bytearray()
     try:
         while len(parts) < count:
-            part = raw.read(count - len(parts), decode_content=False)
+            part = response.read(count - len(parts), decode_content=False)
             if not part:
-                break
+                return bytes(parts)
             parts += part
-        if len(parts) < count:
-            raw.read(1)  # the end of a chunked body must be read for the connection to be kept
-    except (HTTPError, OSError, ValueError):
-        pass
+        response.read(1)  # the end of a chunked body must be read for the connection to be kept
+    except _errors_of_libraries():
+        pass  # the status is known by now; a body that breaks off, or never ends, changes nothing
     return bytes(parts)
 
 

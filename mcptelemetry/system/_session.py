@@ -1,28 +1,30 @@
 """
-The way of a request through `requests`: an adapter of our own, and no session round it.
+The way of a request through `requests` and `urllib3`: an adapter of our own, and no session round it.
 
 A session would look at cookies, redirects, `~/.netrc` and the hooks of others for each
-request, which is most of its cost; the adapter keeps connections, proxies and certificates.
-Its pool has no lock that a fork could leave held in the child. Importing this module
-imports `requests`.
+request, and its adapter at proxies and certificates: most of what a request costs. Here the
+adapter finds the pool of connections once, for as long as nothing changes that it depends on, and a
+request goes to the pool. Its pool has no lock that a fork could leave held in the child.
+Importing this module imports `requests`.
 """
 
 from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
+from urllib3.util import Retry, Timeout
 
-from ._connection import Letter, guard_connection
+from ._connection import Letter, compose_head, guard_connection
 
-__all__ = ["Adapter", "PreparedLetter"]
+__all__ = ["Adapter", "Way"]
 
+_NO_SECOND_ATTEMPT = Retry(0, read=False)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -48,17 +50,57 @@ class _LockFreeQueue:
         return len(self._items)
 
 
-class PreparedLetter(requests.PreparedRequest):
-    """A POST as the adapter takes it; what goes over the wire is its *letter*."""
+class Way:
+    """
+    What all requests to one URL have in common, by the same proxy and with the same certificates.
 
-    letter: Letter
+    *pool* holds the connection, *target* is what the request line says, *host* and *for_proxy* are the
+    headers that belong to the way.
+    """
+
+    def __init__(self, pool: Any, target: str, host: str, for_proxy: Mapping[str, str]) -> None:  # urllib3's pool
+        self._pool = pool
+        self._target = target
+        self._host = host
+        self._for_proxy = dict(for_proxy)
+        self._head: tuple[Mapping[str, str], bytes] | None = None
+        self._timeout: tuple[float, Timeout] | None = None
+
+    def write(
+        self, body: bytes, headers: Mapping[str, str], may_send: Callable[[], bool], timeout_secs: float
+    ) -> Letter:
+        """Return what goes over the wire; `ValueError` for a header that would be two."""
+        kept = self._head
+        if kept is None or kept[0] != headers:
+            own = {"Host": self._host, **headers, **self._for_proxy}
+            kept = self._head = (dict(headers), compose_head(self._target, own.items()))
+        return Letter.of(body, b"%s%d\r\n\r\n" % (kept[1], len(body)), may_send, timeout_secs)
+
+    def send(self, letter: Letter) -> Any:
+        """Return urllib3's response; its `HTTPError` or an `OSError` when there is none."""
+        kept = self._timeout
+        if kept is None or kept[0] != letter.timeout_secs:
+            secs = letter.timeout_secs
+            kept = self._timeout = (secs, Timeout(connect=secs, read=secs))
+        return self._pool.urlopen(
+            "POST",
+            self._target,
+            body=letter,
+            headers={},  # the letter has its own
+            retries=_NO_SECOND_ATTEMPT,
+            redirect=False,
+            assert_same_host=False,
+            timeout=kept[1],
+            preload_content=False,
+            decode_content=False,
+        )
 
 
 class Adapter(HTTPAdapter):
     """An adapter whose pools are ours, with and without a proxy, and which keeps one connection."""
 
     def __init__(self) -> None:
-        self._prepared_urls: dict[str, str] = {}
+        self._way: tuple[tuple[str, Mapping[str, str], str | bool], Way] | None = None
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:  # requests' signature
@@ -72,31 +114,41 @@ class Adapter(HTTPAdapter):
             self._use_our_pools(manager)
         return manager
 
-    def prepare(
-        self,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        proxies: Mapping[str, str],
-        may_send: Callable[[], bool],
-    ) -> PreparedLetter:
-        """Return the request for `send`; a `RequestException` or `ValueError` when it cannot be one."""
-        prepared = PreparedLetter()
-        prepared.method = "POST"
-        prepared.url = self._prepared_urls.get(url)
-        if prepared.url is None:
-            prepared.prepare_url(url, None)
-            self._prepared_urls = {url: str(prepared.url)}
-        proxy = proxies.get(urlsplit(url).scheme)
-        own = dict(_complete(prepared.url or "", body, headers))
-        if proxy and url.lower().startswith("http:"):  # the proxy reads the request itself
-            own.update(self.proxy_headers(proxy))
-        target = self.request_url(prepared, dict(proxies))
-        prepared.letter = Letter.of(body, target, own.items(), may_send)
-        prepared.headers = CaseInsensitiveDict(own)
-        prepared.body = prepared.letter
-        prepared._cookies = requests.cookies.RequestsCookieJar()  # type: ignore[attr-defined]  # not in its stubs
-        return prepared
+    def close(self) -> None:
+        """Close every connection; a way that was found before is none any more."""
+        self._way = None
+        super().close()
+
+    def find_way(self, url: str, proxies: Mapping[str, str], verify: str | bool) -> Way:
+        """
+        Return the way to *url*, the same as long as all three are.
+
+        Raises a `RequestException`, urllib3's `HTTPError` or a `ValueError` when there can be none.
+        """
+        key = (url, proxies, verify)
+        if self._way is None or self._way[0] != key:
+            self._way = (key, self._open_way(url, dict(proxies), verify))
+        return self._way[1]
+
+    def _open_way(self, url: str, proxies: dict[str, str], verify: str | bool) -> Way:
+        request = requests.PreparedRequest()
+        request.prepare_method("POST")
+        request.prepare_url(url, None)
+        prepared_url = request.url or ""
+        parts = urlsplit(prepared_url)
+        if hasattr(self, "get_connection_with_tls_context"):
+            pool = self.get_connection_with_tls_context(request, verify, proxies=proxies)
+        else:  # requests before 2.32
+            pool = self.get_connection(prepared_url, proxies)
+        self.cert_verify(pool, prepared_url, verify, None)  # type: ignore[no-untyped-call]  # not in its stubs
+        proxy = proxies.get(parts.scheme)
+        return Way(
+            pool,
+            self.request_url(request, proxies),
+            parts.netloc.rpartition("@")[2].removesuffix(_DEFAULT_PORTS.get(parts.scheme, "")),
+            # Without a tunnel the proxy reads the request itself.
+            self.proxy_headers(proxy) if proxy and parts.scheme == "http" else {},
+        )
 
     @staticmethod
     def _use_our_pools(manager: Any) -> None:  # a pool manager of urllib3
@@ -109,11 +161,3 @@ class Adapter(HTTPAdapter):
             )
             for scheme, pool in manager.pool_classes_by_scheme.items()
         }
-
-
-def _complete(url: str, body: bytes, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield *headers* with the two that every POST has."""
-    parts = urlsplit(url)
-    yield "Host", parts.netloc.rpartition("@")[2].removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
-    yield from headers.items()
-    yield "Content-Length", str(len(body))
