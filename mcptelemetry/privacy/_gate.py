@@ -121,6 +121,7 @@ class Gate:
         self._refusal = refusal
         self._clock = clock
         self._scan = scan
+        self._kept_secrets: tuple[object, tuple[str, ...]] = (None, ())
 
     def post(
         self,
@@ -143,7 +144,7 @@ class Gate:
         *body*, such as the names that went into it. Without *is_repeatable* the body is never written
         twice, not even when a connection at rest turns out to be dead.
         """
-        secrets = _secrets_of(url, headers, secret)
+        secrets = self._secrets_of(url, headers, secret)
         found = self._search(body if searched is None else searched)
         if found is not None:
             return SendResult(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
@@ -176,6 +177,12 @@ class Gate:
         """Close the connections."""
         self._transport.close()
 
+    def _secrets_of(self, url: str, headers: Mapping[str, str], secret: str | None) -> tuple[str, ...]:
+        key = (url, headers, secret)
+        if self._kept_secrets[0] != key:  # mostly all that is sent goes to the same place, with the same words
+            self._kept_secrets = ((url, dict(headers), secret), _secrets_of(url, headers, secret))
+        return self._kept_secrets[1]
+
     def _ask(self) -> str | None:
         try:
             return self._refusal()
@@ -197,7 +204,7 @@ class Gate:
         if 300 <= answer.status < 400:  # a class of statuses
             target = _without(secrets, _redirect_target(answer.headers.get("location", "")))
             message += f" (a redirect to {target}, which is not followed)"
-        elif is_page(answer):
+        elif mend and is_page(answer):
             message += ", which is a web page"
         else:
             # In this order: one line may put a secret together, a cut leave a part of it.

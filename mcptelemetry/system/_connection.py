@@ -31,31 +31,33 @@ _STATUS_FINAL_FROM = 200
 
 class Letter(bytes):
     """
-    The body of one request, with all that its head says and the question whether it may leave.
+    All that one request says, its *head* and its *body*, and the question whether it may leave.
 
-    It passes through `urllib3` as the bytes it is. *timeout_secs* is for writing all of it, and
-    again for reading the answer. Afterwards *is_on_used_connection* says whether the connection
-    had served before, and *has_answer_begun* whether anything came back.
+    It passes through `urllib3` as bytes, none at all, which nobody copies. *timeout_secs* is for
+    writing all of it, and again for reading the answer. Afterwards *is_on_used_connection* says
+    whether the connection had served before, and *has_answer_begun* whether anything came back.
     """
 
     head: bytes
+    body: bytes
     may_send: Callable[[], bool]
     timeout_secs: float
     is_on_used_connection: bool
     has_answer_begun: bool
 
     @classmethod
-    def of(cls, body: bytes, head: bytes, may_send: Callable[[], bool], timeout_secs: float) -> Letter:
+    def of(cls, head: bytes, body: bytes, may_send: Callable[[], bool], timeout_secs: float) -> Letter:
         """Return the letter; *head* is all that goes before the body."""
-        letter = cls(body)
+        letter = cls()
         letter.head = head
+        letter.body = body
         letter.may_send = may_send
         letter.timeout_secs = timeout_secs
         letter.is_on_used_connection = letter.has_answer_begun = False
         return letter
 
     def __bool__(self) -> bool:
-        return True  # an empty body has a head all the same
+        return True  # what is false is not handed on
 
     def note_answer(self) -> None:
         """Remember that something came back."""
@@ -134,7 +136,7 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
             # urllib3, do not know it.
             sock: Any = self.sock
             ends_at = time.monotonic() + letter.timeout_secs  # one deadline for all blocks
-            view = memoryview(letter)
+            view = memoryview(letter.body)
             for start in range(0, max(len(view), 1), BLOCK_BYTES):
                 if not letter.may_send():
                     raise Withheld

@@ -202,9 +202,9 @@ def _read_at_most(response: Any, count: int) -> bytes:  # urllib3's response
     try:
         while len(parts) < count:
             part = response.read(count - len(parts), decode_content=False)
-            if not part:
-                return bytes(parts)
             parts += part
+            if not part or response.length_remaining == 0:
+                return bytes(parts)
         response.read(1)  # the end of a chunked body must be read for the connection to be kept
     except _errors_of_libraries():
         pass  # the status is known by now; a body that breaks off, or never ends, changes nothing

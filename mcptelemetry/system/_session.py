@@ -74,7 +74,7 @@ class Way:
         if kept is None or kept[0] != headers:
             own = {"Host": self._host, **headers, **self._for_proxy}
             kept = self._head = (dict(headers), compose_head(self._target, own.items()))
-        return Letter.of(body, b"%s%d\r\n\r\n" % (kept[1], len(body)), may_send, timeout_secs)
+        return Letter.of(b"%s%d\r\n\r\n" % (kept[1], len(body)), body, may_send, timeout_secs)
 
     def send(self, letter: Letter) -> Any:
         """Return urllib3's response; its `HTTPError` or an `OSError` when there is none."""

@@ -58,13 +58,16 @@ class TelemetryBatch:
 
 def wrap_events(texts: Iterable[str], *, app: str | None, version: str | None) -> bytes:
     """Return the body that carries the events whose JSON is *texts*."""
-    parts = ['{"events":[', ",".join(texts), "]"]
+    tail = "]"
     if app is not None:
-        parts.append(f',"app":{quote(app)}')
+        tail += f',"app":{quote(app)}'
     if version is not None:
-        parts.append(f',"version":{quote(version)}')
-    parts.append("}")
-    return "".join(parts).encode("ascii")
+        tail += f',"version":{quote(version)}'
+    # What stands round them is put to the first and the last: a large body is copied once then.
+    parts = list(texts) or [""]
+    parts[0] = '{"events":[' + parts[0]
+    parts[-1] += tail + "}"
+    return ",".join(parts).encode("ascii")
 
 
 EMPTY_BATCH = wrap_events((), app=None, version=None)

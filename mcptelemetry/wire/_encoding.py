@@ -43,8 +43,11 @@ class EventEncoder:
                 head, tail = affixes[shape]
             except KeyError:
                 head, tail = self._keep(shape)
-            event_id = f"{process}-{number}" if own_id is None else own_id
-            texts.append(f'{head}{latency_ms},"timestamp_secs":{timestamp_secs}{tail}{event_id}"}}')
+            # The two differ in the id; to format that first would cost a tenth more.
+            if own_id is None:
+                texts.append(f'{head}{latency_ms},"timestamp_secs":{timestamp_secs}{tail}{process}-{number}"}}')
+            else:
+                texts.append(f'{head}{latency_ms},"timestamp_secs":{timestamp_secs}{tail}{own_id}"}}')
         return texts
 
     def encode_one(self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None) -> str:
