@@ -17,6 +17,8 @@ PROXY_WANTS_CREDENTIALS = 407
 _NESTED_ERRORS_MAX = 20
 _TUNNEL_FAILED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 
+_UNTRUSTED = "certificate verify failed"
+
 
 class ProxyRefusal(OSError):
     """The proxy itself answered, with that status."""
@@ -48,7 +50,7 @@ def mend_of(seen: list[BaseException]) -> str:
             return ""
         if type(current).__name__ == "ProxyError":  # requests' or urllib3's
             return "see whether the proxy is there, and takes this way"
-        if isinstance(current, ssl.SSLCertVerificationError):
+        if isinstance(current, ssl.SSLCertVerificationError) or _reason_of_tls(current, seen) == _UNTRUSTED:
             return "name the certificate's authority in ca_bundle of [network], or the host as the certificate has it"
         if isinstance(current, ssl.SSLError):
             return "see whether TLS is spoken at that port"
@@ -76,13 +78,27 @@ def describe(seen: list[BaseException]) -> str:
             return f"the certificate is not trusted: {current.verify_message}".lower().rstrip(".")
         if isinstance(current, (socket.timeout, TimeoutError)):
             return "timed out"
-        if isinstance(current, ssl.SSLError) and current.reason:
-            return str(current.reason).lower().replace("_", " ")
+        reason = _reason_of_tls(current, seen)
+        if reason:
+            return f"the certificate is not trusted: {reason}" if reason == _UNTRUSTED else reason
     # The system's own error, innermost, says it best.
     for current in seen:
         if isinstance(current, OSError) and current.strerror:
             return current.strerror.lower()
     return type(seen[-1]).__name__
+
+
+def _reason_of_tls(error: BaseException, seen: list[BaseException]) -> str:
+    """Return what OpenSSL says in *error*, or, for pyOpenSSL, in what it was made of; ``""`` when it says nothing."""
+    import ssl  # loaded with requests
+
+    if not isinstance(error, ssl.SSLError):
+        return ""
+    # What urllib3 makes of pyOpenSSL's lacks the attribute. Theirs hold triples: library, function, reason.
+    stacks = (one.args[0] for one in seen if one.args and isinstance(one.args[0], list))
+    reasons = (entry[-1] for stack in stacks for entry in stack if isinstance(entry, tuple) and entry)
+    reason = getattr(error, "reason", None) or next(reasons, "")
+    return str(reason).lower().replace("_", " ")
 
 
 def _proxy_trouble(status: int) -> str:

@@ -95,6 +95,14 @@ class Way:
             decode_content=False,
         )
 
+    def is_beside(self, other: Way) -> bool:
+        """Return whether both go over the same connection."""
+        return self._pool is other._pool
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
 
 class Adapter(HTTPAdapter):
     """An adapter whose pools are ours, with and without a proxy, and which keeps one connection."""
@@ -116,7 +124,7 @@ class Adapter(HTTPAdapter):
 
     def close(self) -> None:
         """Close every connection; a way that was found before is none any more."""
-        self._way = None
+        self._leave_way()
         super().close()
 
     def find_way(self, url: str, proxies: Mapping[str, str], verify: str | bool) -> Way:
@@ -127,8 +135,18 @@ class Adapter(HTTPAdapter):
         """
         key = (url, proxies, verify)
         if self._way is None or self._way[0] != key:
-            self._way = (key, self._open_way(url, dict(proxies), verify))
+            way = self._open_way(url, dict(proxies), verify)
+            if self._way is not None and not self._way[1].is_beside(way):
+                self._leave_way()
+            self._way = (key, way)
         return self._way[1]
+
+    def _leave_way(self) -> None:
+        # Here and now: urllib3 leaves it to the garbage collector, and an error of an earlier
+        # attempt may hold the frames that hold the pool.
+        kept, self._way = self._way, None
+        if kept is not None:
+            kept[1].close()
 
     def _open_way(self, url: str, proxies: dict[str, str], verify: str | bool) -> Way:
         request = requests.PreparedRequest()

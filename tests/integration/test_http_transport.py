@@ -374,6 +374,7 @@ def test_body_goes_once_more_when_a_connection_at_rest_was_dead(end):
         for number in range(3):
             assert transport.post(Request(server.events_url, b"%d" % number, {}, 5.0)).status == 202
         transport.close()
+        assert server.wait_until_idle(5), "a connection outlives its transport"
         assert [request.body for request in server.requests] == [b"0", b"1", b"1", b"2"]
         assert server.connection_count == 2
 
@@ -428,6 +429,78 @@ def test_connection_rests_five_seconds_at_most(rest_secs, connections):
             clock.advance(rest_secs)
         transport.close()
         assert server.connection_count == connections
+
+
+def test_silence_is_waited_out_and_the_next_body_goes_on_another_connection():
+    """A connection that says nothing may yet have been heard: the body goes no second time by itself."""
+    with leave_after(1, lambda connection: connection.hold()) as server:
+        transport = HttpTransport(environ={})
+        transport.post(Request(server.events_url, b"0", {}, 5.0))
+        with pytest.raises(NoAnswer, match="timed out"):
+            transport.post(Request(server.events_url, b"1", {}, 0.2))
+        assert transport.post(Request(server.events_url, b"1", {}, 5.0)).status == 202
+        transport.close()
+        assert [request.body for request in server.requests] == [b"0", b"1", b"1"]
+        assert server.connection_count == 2
+
+
+# -- what is kept from one request to the next -----------------------------------------
+
+
+def test_connection_to_a_place_that_is_left_is_closed():
+    """Whoever posts elsewhere leaves nothing open behind; another path of the same place is no other place."""
+    with ScriptedServer() as one, ScriptedServer() as other:
+        transport = HttpTransport(environ={})
+        for path in ("/a", "/b", "/a"):
+            transport.post(Request(one.url + path, b"{}", {}, 5.0))
+        assert one.connection_count == 1
+        transport.post(Request(other.events_url, b"{}", {}, 5.0))
+        assert one.wait_until_idle(5)
+        transport.close()
+        assert other.wait_until_idle(5)
+        assert [request.path for request in one.requests] == ["/a", "/b", "/a"]
+
+
+def test_headers_are_those_of_each_request():
+    """A head that was put together for one request is not taken for the next, though its mapping be the same."""
+    headers = {"X-Team": "a"}
+    with ScriptedServer() as server:
+        transport = HttpTransport(environ={})
+        for team in ("a", "a", "b"):
+            headers["X-Team"] = team
+            transport.post(Request(server.events_url, team.encode() * 20_000, headers, 5.0))
+        transport.post(Request(server.events_url, b"", {}, 5.0))
+        transport.close()
+        assert [request.headers.get("x-team") for request in server.requests] == ["a", "a", "b", None]
+        assert [request.body for request in server.requests] == [b"a" * 20_000] * 2 + [b"b" * 20_000, b""]
+        assert server.connection_count == 1
+
+
+def test_header_that_would_be_two_is_refused_each_time():
+    """A line break in a header is no answer, at the second attempt as at the first, and nothing leaves."""
+    with ScriptedServer() as server:
+        transport = HttpTransport(environ={})
+        for _ in range(2):
+            with pytest.raises(NoAnswer):
+                transport.post(Request(server.events_url, b"{}", {"X-Team": "a\r\nX-Other: b"}, 5.0))
+        transport.close()
+        assert server.requests == []
+
+
+def test_proxy_of_the_environment_is_looked_at_for_each_request():
+    """A proxy that is named, changed or taken away later counts for the next request, as a CA does."""
+    with connect_proxy() as first, connect_proxy() as second:
+        environ = {"HTTP_PROXY": first.url}
+        transport = HttpTransport(environ=environ)
+        request = Request("http://t.acme.dev/events", b"{}", {}, 5.0)
+        assert transport.post(request).status == 502
+        environ["HTTP_PROXY"] = second.url
+        assert transport.post(request).status == 502
+        environ["NO_PROXY"] = "acme.dev"
+        with pytest.raises(NoAnswer):  # the suite refuses the look-up
+            transport.post(request)
+        transport.close()
+        assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
 def test_interim_answers_are_read_past():

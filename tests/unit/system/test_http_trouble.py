@@ -24,6 +24,13 @@ def tls_error():
     return error
 
 
+def pyopenssl_error(reason):
+    """Return what urllib3 makes of an error of pyOpenSSL's: no attribute of its own, and the reason in its cause."""
+    error = ssl.SSLError("bad handshake")
+    error.__cause__ = Exception([("SSL routines", "", reason)])
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "cause", "mend"),
     [
@@ -32,6 +39,9 @@ def tls_error():
         (socket.timeout("timed out"), "timed out", "see what listens there"),
         (certificate_error(), "the certificate is not trusted: hostname mismatch", "ca_bundle of [network]"),
         (tls_error(), "wrong version number", "see whether TLS is spoken at that port"),
+        (pyopenssl_error("certificate verify failed"), "the certificate is not trusted: certificate verify", "ca_bundle of"),
+        (pyopenssl_error("wrong version number"), "wrong version number", "see whether TLS is spoken at that port"),
+        (ssl.SSLError("bad handshake"), "SSLError", "see whether TLS is spoken at that port"),
         (ProxyError(ConnectionRefusedError(111, "Connection refused")), "connection refused", "see whether the proxy is there"),
         (ProxyRefusal(407), "the proxy wants credentials (407); write them into its URL", ""),
         (OSError("Tunnel connection failed: 403 Forbidden"), "the proxy refused the way (403)", ""),
