@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
 
 from ..system import Answer, Clock, MissingPackage, NoAnswer, Request, Transport, Withheld
 from ..vocabulary import DAY_SECS
@@ -202,7 +202,7 @@ class Gate:
         message = f"HTTP {answer.status} from {_host(url)}"
         mend = mend_of(answer)
         if 300 <= answer.status < 400:  # a class of statuses
-            target = _without(secrets, _redirect_target(answer.headers.get("location", "")))
+            target = _without(secrets, _redirect_target(url, answer.headers.get("location", "")))[:_EXCERPT_MAX_CHARACTERS]
             message += f" (a redirect to {target}, which is not followed)"
         elif mend and is_page(answer):
             message += ", which is a web page"
@@ -222,9 +222,14 @@ def _host(url: str) -> str:
     return parts.netloc.rpartition("@")[2] or parts.path
 
 
-def _redirect_target(location: str) -> str:
+def _redirect_target(url: str, location: str) -> str:
+    """Return the host that *location*, said by *url*, leads to; with the path when it is the same host's."""
     try:
-        return _one_line(urlsplit(location).hostname or "nowhere")
+        target, host = urlsplit(urljoin(url, location)), urlsplit(url).hostname
+        if not location or not target.hostname:
+            return "nowhere"
+        # Decoded, so that a secret in it is one to whoever blots it out.
+        return _one_line(target.hostname + (unquote(target.path) if target.hostname == host else ""))
     except ValueError:
         return "what is no address"
 

@@ -487,7 +487,10 @@ def test_gate_names_the_target_of_a_redirect_and_does_not_follow_it(status):
     [
         (None, "nowhere"),
         ("", "nowhere"),
-        ("/relative/path", "nowhere"),
+        ("/login?next=secret", "t.acme.dev/login"),
+        ("https://t.acme.dev/v2/", "t.acme.dev/v2/"),
+        ("mailto:somebody@acme.dev", "nowhere"),
+        ("/" + "x" * 500, "t.acme.dev/" + "x" * 189),
         ("https://[::1/broken", "what is no address"),
         ("https://a\x1b2Jb\x07/", "a 2jb"),
         ("https://a\x1b[2Jb\x07/", "what is no address"),
@@ -510,6 +513,9 @@ def test_gate_shows_the_secret_in_no_case(echo):
     headers = {"Location": f"https://{echo}.evil.example/{echo}"}
     message = answered(302, headers=headers, secret=SECRET).message
     assert message == "HTTP 302 from t.acme.dev (a redirect to ***.evil.example, which is not followed)"
+    spelled = "".join(f"%{ord(character):02x}" for character in echo)
+    message = answered(302, headers={"Location": f"/{spelled}/x"}, secret=SECRET).message
+    assert message == "HTTP 302 from t.acme.dev (a redirect to t.acme.dev/***/x, which is not followed)"
     message = Way(NoAnswer(f"bad header value {echo}")).post(secret=SECRET).message
     assert message == "no answer from t.acme.dev (bad header value ***)"
 
