@@ -61,11 +61,13 @@ class NameJudge:
             seen = dict(variables)
             # Neither host nor person: a tool may be called like either.
             found = collect_blocked_values("", "", self._environ)
-            self._credentials = tuple(value for value in found if value.is_credential)
-            # With line ends and other control characters replaced, as they are in the names.
-            recorded = [(value, as_recorded(value.value)) for value in self._credentials]
-            self._unlike_recorded = [(value, text) for value, text in recorded if text != value.value]
-            self._verdicts = {}
+            credentials = tuple(value for value in found if value.is_credential)
+            if credentials != self._credentials:  # most variables that a host changes are none
+                self._credentials = credentials
+                # With line ends and other control characters replaced, as they are in the names.
+                recorded = [(value, as_recorded(value.value)) for value in credentials]
+                self._unlike_recorded = [(value, text) for value, text in recorded if text != value.value]
+                self._verdicts = {}
             self._seen = seen
 
     def _judge(self, shape: EventShape) -> str | None:
