@@ -159,14 +159,13 @@ class Adapter(HTTPAdapter):
         else:  # requests before 2.32
             pool = self.get_connection(prepared_url, proxies)
         self.cert_verify(pool, prepared_url, verify, None)  # type: ignore[no-untyped-call]  # not in its stubs
+        target = self.request_url(request, proxies)
         proxy = proxies.get(parts.scheme)
-        return Way(
-            pool,
-            self.request_url(request, proxies),
-            parts.netloc.rpartition("@")[2].removesuffix(_DEFAULT_PORTS.get(parts.scheme, "")),
-            # Without a tunnel the proxy reads the request itself.
-            self.proxy_headers(proxy) if proxy and parts.scheme == "http" else {},
-        )
+        # Whoever is asked with the whole URL is a proxy that reads the request. A tunnel's is told
+        # beforehand, and so is a SOCKS proxy: its credentials are none of the endpoint's business.
+        is_for_proxy = proxy is not None and not target.startswith("/")
+        host = parts.netloc.rpartition("@")[2].removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
+        return Way(pool, target, host, self.proxy_headers(proxy or "") if is_for_proxy else {})
 
     @staticmethod
     def _use_our_pools(manager: Any) -> None:  # a pool manager of urllib3

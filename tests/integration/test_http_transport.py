@@ -6,7 +6,10 @@ import gzip
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +41,7 @@ from mcptelemetry.testing import (
     refusing_url,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECS = 0.5
 
 
@@ -334,12 +338,45 @@ def test_credentials_for_the_proxy_go_to_the_proxy_alone():
 
 def test_missing_part_for_a_socks_proxy_is_named():
     """Without PySocks, the error says to install it."""
-    if importlib.util.find_spec("socks") is not None:
-        pytest.skip("PySocks is installed here")
-    transport = HttpTransport(environ={"HTTPS_PROXY": "socks5://127.0.0.1:1"})
-    with pytest.raises(NoAnswer, match="install PySocks"):
-        transport.post(Request("https://t.acme.dev/events", b"{}", {}, 1.0))
-    transport.close()
+    source = """
+import sys
+sys.modules["socks"] = None  # as if it were not installed
+from mcptelemetry.system import HttpTransport, NoAnswer, Request
+try:
+    HttpTransport(environ={"HTTPS_PROXY": "socks5://127.0.0.1:1"}).post(Request("https://t.acme.dev/events", b"{}", {}, 1.0))
+except NoAnswer as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("install PySocks for a socks5 proxy\n", "")
+
+
+def test_socks_proxy_alone_is_told_its_credentials():
+    """Through a SOCKS proxy the endpoint gets our headers only; the proxy gets user and password."""
+    if importlib.util.find_spec("socks") is None:
+        pytest.skip("PySocks is not installed: it comes with the extra `hosts`")
+    said = []
+
+    def be_proxy_and_endpoint(connection):
+        sock = connection.sock
+        sock.recv(16)  # the methods that are offered
+        sock.sendall(b"\x05\x02")
+        said.append(sock.recv(64))  # user and password
+        sock.sendall(b"\x01\x00")
+        said.append(sock.recv(64))  # where to
+        sock.sendall(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")
+        while connection.read_request() is not None:
+            connection.answer(202)
+
+    with SocketServer(be_proxy_and_endpoint) as proxy:
+        environ = {"HTTP_PROXY": proxy.url.replace("http://", "socks5h://user:hunter2@")}
+        transport = HttpTransport(environ=environ)
+        for _ in range(2):
+            assert transport.post(Request("http://t.acme.dev/events", b"{}", {}, 5.0)).status == 202
+        transport.close()
+        assert said == [b"\x01\x04user\x07hunter2", b"\x05\x01\x00\x03\x0at.acme.dev\x00\x50"]
+        assert [request.path for request in proxy.requests] == ["/events"] * 2
+        assert all("proxy-authorization" not in request.headers for request in proxy.requests)
 
 
 # -- connections at rest ---------------------------------------------------------------
