@@ -8,13 +8,13 @@ set back and a count made meanwhile cannot be lost.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..privacy import find_token
-from ..system import AtomicCounter, around_fork
+from ..system import AtomicCounter, Turns, around_fork
 from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
+from ._first_names import FirstNames
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
 from ._templates import KnownTemplates, check_routes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CounterRegistry"]
 
 _DOCTOR_CHECKS_MAX = 200
+_SETTLE_SECS = 1.0
 
 _Numbers = Iterator[int]
 
@@ -62,21 +63,21 @@ class CounterRegistry:
         self._summon: Callable[[], object] | None = None
         self.is_unattended: bool = False
         """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
+        self._settling = Turns(fork_wait_secs=0)  # not for counting, nor for looking
         self._begin()
         around_fork(in_child=self.after_fork)
 
     def after_fork(self) -> None:
         """Begin anew with nothing counted: this is a forked child."""
+        self._settling.after_fork()
         self._begin()
 
     def _begin(self) -> None:
-        # Re-entrant: a signal handler or a destructor may count in the middle of a count.
-        self._lock = threading.RLock()
         self._counters: dict[CounterKey, AtomicCounter] = {}
-        self._settled: Counts = {}  # guarded by _lock: how much of each was acknowledged
+        self._settled: Counts = {}  # how much of each was acknowledged; never changed, but replaced
         self._violations = AtomicCounter()
-        self._templates = KnownTemplates(self._routes)  # guarded by _lock
-        self._doctor_checks: dict[str, None] = {}
+        self._templates = KnownTemplates(self._routes)
+        self._doctor_checks = FirstNames(_DOCTOR_CHECKS_MAX)
         # From what a caller passes to the numbers that it takes one of: the fast way.
         self._upstream = self._numbers(UPSTREAM_KEY)
         self._of_tool = {name: self._numbers(CounterKey(Kind.BUILTIN, name)) for name in self._tools}
@@ -230,11 +231,10 @@ class CounterRegistry:
 
     def counts(self) -> Counts:
         """Return the same in the flat form, without zeros."""
-        with self._lock:
-            settled = self._settled
-            # A copy of the items in one step: counting goes on and adds keys.
-            found = ((key, counter.value - settled.get(key, 0)) for key, counter in list(self._counters.items()))
-            return {key: count for key, count in found if count > 0}
+        settled = self._settled  # first: what is settled after this look is still in it
+        # A copy of the items in one step: counting goes on and adds keys.
+        found = ((key, counter.value - settled.get(key, 0)) for key, counter in list(self._counters.items()))
+        return {key: count for key, count in found if count > 0}
 
     def settle(self, snapshot: RegistrySnapshot) -> None:
         """
@@ -246,11 +246,16 @@ class CounterRegistry:
 
     def settle_counts(self, counts: Counts) -> None:
         """Subtract *counts* in the flat form; see `settle()`."""
-        with self._lock:
-            for key, count in counts.items():
-                counter = self._counters.get(key)
-                if counter is not None:
-                    self._settled[key] = min(counter.value, self._settled.get(key, 0) + count)
+        turn = self._settling.take(_SETTLE_SECS)  # None: it interrupted somebody who settles
+        settled = self._settled
+        more = {
+            key: min(self._counters[key].value, settled.get(key, 0) + count)
+            for key, count in counts.items()
+            if key in self._counters
+        }
+        self._settled = {**settled, **more}  # all of it, or, interrupted, nothing
+        if turn is not None:
+            self._settling.give_back(turn)
 
     def reset(self) -> None:
         """Forget everything counted so far, acknowledged or not."""
@@ -271,8 +276,7 @@ class CounterRegistry:
         verb = method.upper()
         if verb not in HTTP_METHODS:
             verb = OTHER_METHOD
-        with self._lock:
-            known = self._templates.known(template)
+        known = self._templates.known(template)
         numbers = self._numbers(CounterKey(Kind.REST, f"{verb} {known}", str(status_class)))
         # Only what is bounded is remembered: the unmatched have no end.
         if known != UNMATCHED and verb == method:
@@ -286,11 +290,8 @@ class CounterRegistry:
                 return
         except Exception:  # one broken result costs itself, not the others
             return
-        with self._lock:
-            if name not in self._doctor_checks:
-                if len(self._doctor_checks) >= _DOCTOR_CHECKS_MAX:
-                    return
-                self._doctor_checks[str(name)] = None
+        if not self._doctor_checks.admit(name):
+            return
         next(self._numbers(CounterKey(Kind.DOCTOR, str(name), PASSED if passed else FAILED)))
         if self.is_unattended:
             self.wake()
