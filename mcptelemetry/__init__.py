@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .counters import ActivationState as ActivationState
     from .counters import ActivationStore as ActivationStore
     from .counters import Also as Also
-    from .counters import Chore as Chore
     from .counters import CounterKey as CounterKey
     from .counters import CounterRegistry as CounterRegistry
     from .counters import Counting as Counting
@@ -41,6 +40,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .counters import DoctorCounts as DoctorCounts
     from .counters import FrozenWindow as FrozenWindow
     from .counters import RegistrySnapshot as RegistrySnapshot
+    from .counters import Task as Task
     from .counters import Windows as Windows
     from .counters import WindowState as WindowState
     from .counters import bucket_tokens as bucket_tokens

@@ -31,7 +31,7 @@ ROOM_OF_NAME = {
             "ActivationState",
             "ActivationStore",
             "Also",
-            "Chore",
+            "Task",
             "CounterKey",
             "CounterRegistry",
             "Counting",

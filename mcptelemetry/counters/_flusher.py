@@ -28,6 +28,7 @@ __all__ = ["CounterFlusher"]
 
 # Calls of this tool are a milestone and a gauge of activation too; whoever records the call
 # need not say it twice.
+_DISK_SECS_MIN = 0.05  # when an endpoint has used up all the time there was
 _RETRIEVE_TOOLS = CounterKey(Kind.BUILTIN, "retrieve_tools")
 
 
@@ -62,18 +63,18 @@ class CounterFlusher:
         """
         Store what has been counted; return whether nothing is left to store.
 
-        Waits at most *timeout* seconds for another thread's flush, and as long for the disk
-        as the database allows. What could not be stored is kept for the next time.
+        Waits at most *timeout* seconds for another thread's flush, and as long for another
+        process. What could not be stored is kept for the next time.
         """
         turn = self._turns.take(max(0.0, timeout))
         if turn is None:
             return False  # another thread's, or the very one that a signal handler interrupted
         try:
-            return self._flush()
+            return self._flush(timeout)
         finally:
             self._turns.give_back(turn)
 
-    def _flush(self) -> bool:
+    def _flush(self, timeout: float) -> bool:
         generation = self._as_of.enter()
         if generation is None:
             self._registry.reset()
@@ -97,7 +98,7 @@ class CounterFlusher:
 
         is_stored = False
         try:
-            found = self._database.change(store)
+            found = self._database.change(store, busy_secs=max(_DISK_SECS_MIN, timeout))
             is_stored = found is True
             self.failure = found if isinstance(found, StorageFailure) else None
         finally:

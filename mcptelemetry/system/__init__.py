@@ -15,6 +15,7 @@ from ._fork import WeakKey, around_fork, begin_anew, notice_fork
 from ._hosts import join_host
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
+from ._lifecycle import Asked, Lifecycle, Loop
 from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._printable import printable, utf16_units
@@ -33,6 +34,7 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "Asked",
     "AtomicCounter",
     "Backoff",
     "Clock",
@@ -41,6 +43,8 @@ __all__ = [
     "FileStamp",
     "ForeignFile",
     "HttpTransport",
+    "Lifecycle",
+    "Loop",
     "NetworkSettings",
     "NoAnswer",
     "Request",
