@@ -137,6 +137,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .status import NoticeWord as NoticeWord
     from .status import Status as Status
     from .status import StorageStatus as StorageStatus
+    from .status import TroubleStatus as TroubleStatus
     from .system import Answer as Answer
     from .system import AtomicCounter as AtomicCounter
     from .system import Clock as Clock

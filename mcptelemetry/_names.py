@@ -140,6 +140,7 @@ ROOM_OF_NAME = {
             "NoticeWord",
             "Status",
             "StorageStatus",
+            "TroubleStatus",
         ),
         "system": (
             "Answer",

@@ -27,6 +27,7 @@ __all__ = [
     "Status",
     "StorageStatus",
     "SurroundingsStatus",
+    "TroubleStatus",
     "WindowsStatus",
 ]
 
@@ -106,6 +107,21 @@ class StorageStatus(TypedDict):
     set_aside: Optional[str]
 
 
+class TroubleStatus(TypedDict):
+    """
+    What each stage of this process has to complain of, in one line; None when all is well, or well again.
+
+    *delivery*: events did not leave when that was last tried. *counting*: what was counted could
+    not be stored, and is kept in memory. *windows*: a heartbeat could not be begun or settled.
+    *storage*: nothing could be stored on this machine.
+    """
+
+    delivery: Optional[str]
+    counting: Optional[str]
+    windows: Optional[str]
+    storage: Optional[str]
+
+
 class IdentityStatus(TypedDict):
     """The random id of this installation, and since when it has it."""
 
@@ -168,7 +184,7 @@ class Status(MemoryStatus, SurroundingsStatus):
     What is on and why, for `Telemetry.status()` and the command ``status --json``.
 
     *mode*, *reason* and *row* (of the table of switches) are those of what the author set up;
-    *heartbeat* and *events* say the same of their streams.
+    *heartbeat* and *events* say the same of their streams; *trouble* is what fails now.
     """
 
     app: str
@@ -180,4 +196,5 @@ class Status(MemoryStatus, SurroundingsStatus):
     heartbeat: HeartbeatStatus
     events: EventsStatus
     storage: StorageStatus
+    trouble: TroubleStatus
     activation: Optional[ActivationStatus]

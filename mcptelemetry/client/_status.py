@@ -11,7 +11,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, cast
 
-from ..counters import ActivationStore, Windows
+from ..counters import ActivationStore, Counting, Windows
 from ..installation import Installation
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import Memory, Picture, format_moment
@@ -19,6 +19,7 @@ from ..system import CORRUPT_SUFFIX, url_without_secrets
 from ._events_stream import EventsStream
 
 if TYPE_CHECKING:
+    from ..heartbeat import HeartbeatService
     from ..status import (
         ActivationStatus,
         EnvMarkersStatus,
@@ -29,18 +30,23 @@ if TYPE_CHECKING:
         Status,
         StorageStatus,
         SurroundingsStatus,
+        TroubleStatus,
         WindowsStatus,
     )
 
 __all__ = ["describe_status"]
 
 
-def describe_status(installation: Installation, events: EventsStream) -> Status:
-    """Return the mapping of `Telemetry.status()`."""
+def describe_status(
+    installation: Installation, events: EventsStream, counting: Counting, heartbeat: HeartbeatService | None
+) -> Status:
+    """Return the mapping of `Telemetry.status()`; *heartbeat* is None where none was built."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
     memory = installation.open_memory()
     picture = memory.look()
+    windows = Windows.of(installation)
+    storage = _storage(memory)
     return {
         "app": installation.application.name,
         "version": installation.setup.version or None,
@@ -54,16 +60,19 @@ def describe_status(installation: Installation, events: EventsStream) -> Status:
             "memory": memory.path,
             "autostart": installation.autostart_path,
         },
-        "heartbeat": _heartbeat(installation, decision, picture),
+        "heartbeat": _heartbeat(installation, decision, picture, windows),
         "events": events.describe(),
-        "storage": _storage(memory),
+        "storage": storage,
+        "trouble": _trouble(events, counting, heartbeat, windows, storage),
         **_memory(picture),
         **_surroundings(installation),
         "activation": _activation(installation),
     }
 
 
-def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> HeartbeatStatus:
+def _heartbeat(
+    installation: Installation, decision: Decision, picture: Picture, windows: Windows
+) -> HeartbeatStatus:
     endpoint = installation.heartbeat_endpoint
     is_built = endpoint is not None and installation.problem is None
     return {
@@ -72,13 +81,13 @@ def _heartbeat(installation: Installation, decision: Decision, picture: Picture)
         "endpoint": None if endpoint is None else url_without_secrets(endpoint),
         "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
         "not_before": _moment(first_heartbeat_at(picture.notice)),
-        **_windows(installation),
+        **_windows(installation, windows),
     }
 
 
-def _windows(installation: Installation) -> WindowsStatus:
+def _windows(installation: Installation, windows: Windows) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
-    state = Windows.of(installation).state()
+    state = windows.state()
     return {
         "due_at": _moment(installation.clock.time() + state.due_in_secs),
         "failed_attempts": state.attempts,
@@ -101,6 +110,23 @@ def _storage(memory: Memory) -> StorageStatus:
         "degraded": failure is not None,
         "failure": None if failure is None else failure.text,
         "set_aside": aside if memory.path and os.path.lexists(aside) else None,
+    }
+
+
+def _trouble(
+    events: EventsStream,
+    counting: Counting,
+    heartbeat: HeartbeatService | None,
+    windows: Windows,
+    storage: StorageStatus,
+) -> TroubleStatus:
+    """Return what each stage of this process has to complain of now; *windows* have been looked at."""
+    held_up = (None if heartbeat is None else heartbeat.failure) or windows.failure
+    return {
+        "delivery": events.trouble(),
+        "counting": None if counting.failure is None else counting.failure.text,
+        "windows": None if held_up is None else held_up.text,
+        "storage": storage["failure"],
     }
 
 

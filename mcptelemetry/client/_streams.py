@@ -278,7 +278,7 @@ class Streams:
 
         *mode*, *reason* and *row* are those of what the author set up; *heartbeat* and *events*
         say the same of their streams with endpoint and owner, *storage* whether this machine
-        can remember anything. Changes nothing.
+        can remember anything, *trouble* what each stage complains of now. Changes nothing.
         """
         notice_fork()
-        return describe_status(self._installation, self._events)
+        return describe_status(self._installation, self._events, self._counting, self._heartbeat)

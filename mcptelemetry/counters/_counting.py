@@ -21,6 +21,7 @@ from ._worker import CountingWorker, Task
 
 if TYPE_CHECKING:
     from ..installation import Installation
+    from ..system import StorageFailure
 
 __all__ = ["Counting"]
 
@@ -45,19 +46,20 @@ class Counting:
         self.is_kept: bool = False
         """Whether what is counted is stored."""
         self._worker: CountingWorker | None = None
+        self._flusher: CounterFlusher | None = None
 
     def keep(self, installation: Installation) -> None:
         """Store what is counted in the memory of *installation* from `start()` on."""
         memory, clock = installation.open_memory(), installation.clock
         self.activation = ActivationNotes(ActivationStore.on(memory.database, clock), installation.blocked_values)
-        flusher = CounterFlusher(
+        self._flusher = CounterFlusher(
             self.registry,
             self.activation,
             memory,
             clock=clock.time,
             permission=installation.counting_generation,
         )
-        self._worker = CountingWorker(self.registry, self.activation, flusher, monotonic=clock.monotonic)
+        self._worker = CountingWorker(self.registry, self.activation, self._flusher, monotonic=clock.monotonic)
         self.is_kept = True
 
     def start(self) -> None:
@@ -83,6 +85,11 @@ class Counting:
     def flush(self, timeout: float = 1.0) -> bool:
         """Store what has been counted now; return whether nothing is left."""
         return self._worker is None or self._worker.flush(timeout)
+
+    @property
+    def failure(self) -> StorageFailure | None:
+        """Why what was counted could not be stored, None when nothing is left."""
+        return None if self._flusher is None else self._flusher.failure
 
     def stop_soon(self, timeout: float) -> None:
         """Have the thread store what was counted and end; returns at once."""

@@ -55,7 +55,7 @@ class CounterFlusher:
         self._clock = clock
         self._as_of = AsOf(permission)
         self.failure: StorageFailure | None = None
-        """Why the last flush failed, None when it did not."""
+        """Why what was counted could not be stored, None when nothing is left."""
         self._turns = Turns(fork_wait_secs=0)  # a fork waits for the transaction in it, and that is enough
         around_fork(in_child=self._turns.after_fork)
 
@@ -79,10 +79,12 @@ class CounterFlusher:
         if generation is None:
             self._registry.reset()
             self._notes.take()
+            self.failure = None
             return True
         counts = self._registry.counts()
         noted = self._notes.take()
         if not counts and noted is None:
+            self.failure = None
             return True
 
         def store(connection: sqlite3.Connection) -> bool:

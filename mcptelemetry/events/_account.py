@@ -55,6 +55,11 @@ class Account:
         """How many events were delivered so far."""
         return self._delivered.value
 
+    @property
+    def rejected(self) -> int:
+        """How many events were given up for good so far."""
+        return self._rejected.value
+
     def deliver(self, count: int, *, at: float) -> None:
         """Settle the first *count* checked out events as delivered *at* (Unix seconds)."""
         self._buffer.acknowledge(count, self._delivered)

@@ -61,6 +61,8 @@ class EventsLoop:
         self._outages = OutageLog(_logger)
         self.account: Account = Account(self._buffer)
         """What became of the events."""
+        self.trouble: str | None = None
+        """Why the last attempt to send did not deliver everything, None when it did."""
         self._schedule = Schedule(
             self._clock,
             self._uniform,
@@ -116,7 +118,8 @@ class EventsLoop:
         except Exception as error:
             # Not a storm of turns that all fail, one a record.
             self._schedule.postpone()
-            self._outages.tell("failed", f"events are kept: sending them failed with {type(error).__name__}")
+            self.trouble = f"sending failed with {type(error).__name__}"
+            self._outages.tell("failed", f"events are kept: {self.trouble}")
             raise
         finally:
             self._buffer.suppress(0)
@@ -129,12 +132,21 @@ class EventsLoop:
         due_in = self._schedule.due_in_secs(len(self._buffer), is_asked=bool(waiting) or is_last)
         outcome = None
         if due_in <= 0 and self._delivery is not None:
-            outcome = self._delivery.send_waiting()
+            outcome = self._send_waiting(self._delivery)
             due_in = self._schedule.due_in_secs(len(self._buffer), is_asked=False)
         self.life.answer(waiting, self._why_not_all(outcome))
         if is_last and self.uploader is not None:
             self.uploader.close()
         return None if is_last else due_in
+
+    def _send_waiting(self, delivery: Delivery) -> SendResult | None:
+        rejected_before = self.account.rejected
+        outcome = delivery.send_waiting()
+        if outcome is not None:
+            self.trouble = outcome.message
+        else:
+            self.trouble = self.account.stats().last_error if self.account.rejected > rejected_before else None
+        return outcome
 
     def _why_not_all(self, outcome: SendResult | None) -> UploadError | None:
         """Return what a flush raises when the turn ended with *outcome* (None: nothing was tried)."""

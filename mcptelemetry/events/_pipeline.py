@@ -136,6 +136,10 @@ class TelemetryPipeline:
         """Return one consistent picture."""
         return self._loop.account.stats()
 
+    def trouble(self) -> str | None:
+        """Return why the last attempt to send did not deliver everything, None when it did."""
+        return self._loop.trouble
+
     def turn(self) -> float | None:
         """
         Send what is due now; return the seconds until something is due again.

@@ -101,6 +101,11 @@ class HeartbeatService:
         """Where heartbeats go, None without an endpoint."""
         return self._url
 
+    @property
+    def failure(self) -> StorageFailure | None:
+        """Why a window could not be frozen, settled or looked at, None when it could."""
+        return self._windows.failure
+
     def first_run_notice(self) -> FirstRunNotice | None:
         """Return what has to be said before anything leaves: for `maybe_print_first_run_notice`."""
         return None if self._notices is None else self._notices.first_run_notice()

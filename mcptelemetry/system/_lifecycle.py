@@ -68,9 +68,9 @@ class Asked:
     """
 
     def __init__(self) -> None:
-        self.wake_event = WakeEvent()
-        self.is_heard = True
-        self.is_done = False
+        self.wake_event: WakeEvent = WakeEvent()
+        self.is_heard: bool = True
+        self.is_done: bool = False
         self.answer: Any = None
 
 
