@@ -248,11 +248,11 @@ class CounterRegistry:
         """Subtract *counts* in the flat form; see `settle()`."""
         turn = self._settling.take(_SETTLE_SECS)  # None: it interrupted somebody who settles
         settled = self._settled
-        more = {
-            key: min(self._counters[key].value, settled.get(key, 0) + count)
-            for key, count in counts.items()
-            if key in self._counters
-        }
+        more: Counts = {}
+        for key, count in counts.items():
+            counter = self._counters.get(key)
+            if counter is not None:
+                more[key] = min(counter.value, settled.get(key, 0) + count)
         self._settled = {**settled, **more}  # all of it, or, interrupted, nothing
         if turn is not None:
             self._settling.give_back(turn)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import repeat, starmap
 from operator import itemgetter, lt
 from typing import Any, NamedTuple
@@ -81,7 +81,7 @@ class RowQueue:
         """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
         with self._moving:
             self._drop_oldest_beyond(self._room)
-            self._checked_out.extend(self._pop(max))
+            _move(self._pop(max), self._checked_out)
             return list(self._checked_out)
 
     def acknowledge(self, count: int, into: AtomicCounter) -> None:
@@ -136,7 +136,9 @@ class RowQueue:
     def _take(self, count: int) -> list[EventRow]:
         """Take up to *count* rows for good; holds _moving."""
         self._drop_oldest_beyond(self._room)
-        return list(map(itemgetter(0), zip(self._pop(count), self._drained.numbers)))
+        taken: deque[EventRow] = deque()
+        _move(map(itemgetter(0), zip(self._pop(count), self._drained.numbers)), taken)
+        return list(taken)
 
     def _give_back(self, rows: Sequence[EventRow]) -> None:
         """Put *rows*, which were taken, before all others, as far as there is room; holds _moving."""
@@ -147,7 +149,7 @@ class RowQueue:
 
     def _pop(self, count: int) -> Iterable[EventRow]:
         # Never more than there is room for: so many a record that sweeps meanwhile leaves.
-        return _taken(self._waiting, self._waiting.popleft, min(count, len(self)))
+        return starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self)))))
 
     def _sweep(self) -> None:
         """Let the oldest rows go, as many as the slack holds, if it is still overfull."""
@@ -171,7 +173,7 @@ class RowQueue:
         _do(zip(is_beyond, starmap(self._waiting.popleft, repeat(())), self._dropped.numbers))
 
     def _drop_newest(self, rows: deque[EventRow], count: int) -> None:
-        _do(zip(_taken(rows, rows.pop, count), self._dropped.numbers))
+        _move(zip(starmap(rows.pop, repeat((), max(0, count))), self._dropped.numbers), deque(maxlen=0))
 
     def _make_room(self, count: int) -> None:
         """Let the newest that wait go, so that *count* more have room in front of them."""
@@ -180,10 +182,10 @@ class RowQueue:
         self._drop_newest(self._waiting, min(waiting, waiting + count - self._room))
 
 
-def _taken(rows: deque[EventRow], take: Callable[[], EventRow], count: int) -> Iterable[EventRow]:
-    """Yield up to *count* of *rows*; fewer when another thread took some before this step."""
-    is_left = iter(rows.__len__, 0)
-    return map(itemgetter(2), zip(repeat(None, max(0, count)), is_left, starmap(take, repeat(()))))
+def _move(rows: Iterable[Any], into: deque[Any]) -> None:
+    """Add *rows*, each of which is taken from somewhere as it comes, in one step of the interpreter."""
+    with suppress(IndexError):  # another thread took some before this step; what was taken here has come over
+        into.extend(rows)
 
 
 def _do(steps: Iterable[object]) -> None:

@@ -85,7 +85,7 @@ class Turns:
         """
         Wait at most *secs* for the caller's turn; return it, or None.
 
-        None at once when whoever is in is what this very call has interrupted: that goes no
+        None at once when it is the turn of what this very call has interrupted: that goes no
         further before this returns. A turn is given back with `give_back()`, and otherwise ends
         with the function that called, which has one turn at a time.
         """
@@ -142,9 +142,9 @@ class Turns:
         return queue.index(turn) if turn in queue else 0
 
     def _is_in_vain(self, frame: FrameType) -> bool:
-        """Return whether who is in is on the stack that ends in *frame*."""
+        """Return whether whose turn it is is on the stack that ends in *frame*."""
         first = next(iter(tuple(self._queue)), None)
-        return first is not None and first.is_inside and first.is_on(frame.f_back)
+        return first is not None and first.is_on(frame.f_back)
 
     def _remove_stale_before(self, turn: Turn) -> bool:
         """

@@ -144,3 +144,13 @@ def test_telemetry_with_a_silent_heartbeat_has_one_thread_and_stores(environ):
         telemetry.record("search")
         telemetry.shutdown(0.3)
         assert telemetry.registry.counts() == {}
+
+
+def test_exit_with_a_silent_heartbeat_and_a_locked_database_is_bounded(run_host):
+    """Neither is waited for longer than the second that an exit may take; a transaction alone would wait five."""
+    with HostileServer("silent") as server:
+        result = run_host("busy_exit_host.py", server.url)
+        took_secs = time.monotonic() - result.facts["began_at"]
+    assert result.facts["is_leased"]
+    assert took_secs < 4
+    assert result.err == ""
