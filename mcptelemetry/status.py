@@ -86,12 +86,19 @@ class EventsAccount(TypedDict):
 
 
 class EventsStatus(TypedDict):
-    """The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent."""
+    """
+    The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
+
+    *token_variable* names the environment variable of its token; *unset_variables* are those named
+    in the file, for the token or a header, that hold nothing.
+    """
 
     mode: ModeWord
     reason: str
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
+    token_variable: Optional[str]
+    unset_variables: list[str]
     stats: Optional[EventsAccount]
 
 
@@ -157,6 +164,7 @@ class ActivationStatus(TypedDict):
     retrieve_tools_calls_24h: int
     estimated_tokens_saved_24h_bucket: str
     configured_ide_count: int
+    milestones: dict[str, bool]
 
 
 class MemoryStatus(TypedDict):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..state import SentDocument
     from ..status import Status
     from ..system import SignalChain
+    from ._check import EndpointCheck
 
 __all__ = ["Streams"]
 
@@ -193,6 +194,10 @@ class Streams:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         self._counting.record_startup_outcome(outcome)
 
+    def record_milestone(self, name: str) -> None:
+        """Note that the author's milestone *name* was reached, for ever; one that was not declared is dropped."""
+        self._counting.activation.record_milestone(name)
+
     # -- the heartbeat and feedback ---------------------------------------------------
 
     @property
@@ -232,6 +237,9 @@ class Streams:
         Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
         accepted, when five were sent within the hour, or when there is no endpoint.
         """
+        from ..feedback import check_request
+
+        check_request(request)  # before the endpoint: what was typed is nearer to whoever typed it
         return self.feedback_service().submit(request)
 
     def feedback_service(self) -> FeedbackService:
@@ -271,6 +279,12 @@ class Streams:
         Raises `ConfigError` when it cannot be used.
         """
         return load_config(self.switches.config_path)
+
+    def check_endpoints(self) -> list[EndpointCheck]:
+        """Ask each configured endpoint, where the switches allow it, with a batch of no events; return the answers."""
+        from ._check import check_endpoints
+
+        return check_endpoints(self._installation, self._events, self.heartbeat)
 
     def status(self) -> Status:
         """

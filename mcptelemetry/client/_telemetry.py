@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import SOME_RELEASE, Application, normalise_version
 from ..config import Mode, ModeWord, check_endpoint
-from ..counters import Counting
+from ..counters import Counting, check_milestones
 from ..events import Recorder
 from ..installation import Installation, Setup
 from ..instrument import Invocation, instrument_callable, tool_name_of
@@ -46,15 +46,17 @@ class Telemetry(Streams):
         version: its version; one that is no release (``dev``, ``1.0+local``) sends to an
             operator only.
         edition: a word for the heartbeat: 1 to 32 lower-case letters, digits, ``_`` and ``-``.
-        heartbeat_endpoint: where the maintainer's daily document goes, a URL (``http://`` to this machine only);
-            None: there is none, unless the person's file names one.
-        events_endpoint: the author's endpoint for events, a URL likewise; one that an operator set
-            on the machine wins.
+        heartbeat_endpoint: the base of where the maintainer's daily document and feedback go, a URL
+            (``http://`` to this machine only) without ``/heartbeat``; None: there is none, unless the
+            person's file names one.
+        events_endpoint: the author's endpoint for events, a URL likewise; the same base will do. One
+            that an operator set on the machine wins.
         token: the bearer token of *events_endpoint*; goes nowhere else.
         default: the mode when nobody said anything: ``"on"``, ``"local"`` or ``"off"``.
         tools: the names of the application's own tools, which a heartbeat may count.
         error_categories: words added to `ErrorCategory`, see `CounterRegistry`.
         routes: the templates of the application's HTTP routes, see `CounterRegistry`.
+        milestones: the author's own steps of activation, see `record_milestone`: at most 16 lower-case identifiers.
         flags: the author's own booleans for the heartbeat, by lower-case identifier, at most 50;
             a mapping, or a function that returns one and is asked once a heartbeat.
         stats: a `RuntimeStats` that is asked for the rest of the heartbeat.
@@ -86,6 +88,7 @@ class Telemetry(Streams):
         tools: Iterable[str] = (),
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
+        milestones: Iterable[str] = (),
         flags: Mapping[str, bool] | Callable[[], Mapping[str, bool]] | None = None,
         stats: RuntimeStats | None = None,
         notice: NoticeSink | None = None,
@@ -98,7 +101,7 @@ class Telemetry(Streams):
         sink = check_notice(notice)
         check_flags(flags)
         if heartbeat_endpoint is not None:
-            check_endpoint(heartbeat_endpoint, may_be_file=False, argument="heartbeat_endpoint")
+            check_endpoint(heartbeat_endpoint, is_base=True, argument="heartbeat_endpoint")
         if events_endpoint is not None:
             check_endpoint(events_endpoint, argument="events_endpoint")
         setup = Setup(
@@ -109,6 +112,7 @@ class Telemetry(Streams):
             events_endpoint=events_endpoint,
             token=token,
             command=check_command(command),
+            milestones=check_milestones(milestones),
         )
         super().__init__(
             Installation(
@@ -287,6 +291,7 @@ class Telemetry(Streams):
             told: dict[str, Any] = {"is_declared": counting.registry.is_builtin_tool}
             if counting.is_kept:
                 told.update(on_client=counting.meet_client, on_request=counting.record_request)
+                told.update(on_listed=counting.activation.note_listed_tools)
             self._middleware = McpMiddleware(self.invocation, **told)
         return self._middleware
 

@@ -51,7 +51,8 @@ class Counting:
     def keep(self, installation: Installation) -> None:
         """Store what is counted in the memory of *installation* from `start()` on."""
         memory, clock = installation.open_memory(), installation.clock
-        self.activation = ActivationNotes(ActivationStore.on(memory.database, clock), installation.blocked_values)
+        store = ActivationStore.on(memory.database, clock)
+        self.activation = ActivationNotes(store, installation.blocked_values, installation.setup.milestones)
         self._flusher = CounterFlusher(
             self.registry,
             self.activation,

@@ -60,8 +60,9 @@ class Account:
         """How many events were given up for good so far."""
         return self._rejected.value
 
-    def deliver(self, count: int, *, at: float) -> None:
-        """Settle the first *count* checked out events as delivered *at* (Unix seconds)."""
+    def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None:
+        """Settle the first *count* checked out events as delivered *at* (Unix seconds), *doubt* says to what."""
+        self._last_error = doubt or self._last_error
         self._buffer.acknowledge(count, self._delivered)
         self._last_success_at = at
 

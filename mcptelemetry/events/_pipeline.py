@@ -92,6 +92,8 @@ class TelemetryPipeline:
             refusal=refusal,
             is_authors=is_authors,
             compression=config.compression,
+            allow_insecure=config.allow_insecure,
+            token_variable=config.token_key,
         )
 
     def start(self, auth: TelemetryAuth | None = None) -> None:
