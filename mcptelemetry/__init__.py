@@ -121,12 +121,15 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import is_disabled_by_env as is_disabled_by_env
     from .privacy import maybe_print_first_run_notice as maybe_print_first_run_notice
     from .privacy import scan_for_pii as scan_for_pii
+    from .state import FateWord as FateWord
     from .state import Identity as Identity
     from .state import Memory as Memory
     from .state import NoticeMark as NoticeMark
     from .state import Picture as Picture
     from .state import SentDocument as SentDocument
+    from .state import SentStreamWord as SentStreamWord
     from .status import ActivationStatus as ActivationStatus
+    from .status import DeliveryStatus as DeliveryStatus
     from .status import EnvMarkersStatus as EnvMarkersStatus
     from .status import EventsAccount as EventsAccount
     from .status import EventsStatus as EventsStatus

@@ -127,9 +127,10 @@ ROOM_OF_NAME = {
             "maybe_print_first_run_notice",
             "scan_for_pii",
         ),
-        "state": ("Identity", "Memory", "NoticeMark", "Picture", "SentDocument"),
+        "state": ("FateWord", "Identity", "Memory", "NoticeMark", "Picture", "SentDocument", "SentStreamWord"),
         "status": (
             "ActivationStatus",
+            "DeliveryStatus",
             "EnvMarkersStatus",
             "EventsAccount",
             "EventsStatus",

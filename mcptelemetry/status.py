@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import Literal, Optional, TypedDict
 
 from .config import ModeWord
+from .state import SentStreamWord
 from .vocabulary import EnvKindWord, LaunchSourceWord, StartupOutcomeWord
 
 __all__ = [
     "ActivationStatus",
+    "DeliveryStatus",
     "EnvMarkersStatus",
     "EventsAccount",
     "EventsStatus",
@@ -85,13 +87,37 @@ class EventsAccount(TypedDict):
 
 
 class EventsStatus(TypedDict):
-    """The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent."""
+    """
+    The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
+
+    *token_variable* names what holds the token for this endpoint, None: nothing has to; *is_token_set* is whether it does.
+    """
 
     mode: ModeWord
     reason: str
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
+    token_variable: Optional[str]
+    is_token_set: Optional[bool]
     stats: Optional[EventsAccount]
+
+
+class DeliveryStatus(TypedDict):
+    """
+    What became of what all processes of this installation sent by *stream* to *endpoint*, since *since*.
+
+    Heartbeats and feedback count documents, the others events. *lost* was never delivered, *rejected* was refused for good.
+    """
+
+    stream: SentStreamWord
+    endpoint: str
+    since: str
+    delivered: int
+    lost: int
+    rejected: int
+    last_success_at: Optional[str]
+    last_error: Optional[str]
+    last_error_at: Optional[str]
 
 
 class StorageStatus(TypedDict):
@@ -152,6 +178,7 @@ class MemoryStatus(TypedDict):
     last_startup_outcome: Optional[StartupOutcomeWord]
     last_success_at: Optional[str]
     last_error: Optional[str]
+    last_error_at: Optional[str]
 
 
 class SurroundingsStatus(TypedDict):
@@ -168,7 +195,7 @@ class Status(MemoryStatus, SurroundingsStatus):
     What is on and why, for `Telemetry.status()` and the command ``status --json``.
 
     *mode*, *reason* and *row* (of the table of switches) are those of what the author set up;
-    *heartbeat* and *events* say the same of their streams.
+    *heartbeat* and *events* say the same of their streams; *deliveries* is what was sent, also by other processes.
     """
 
     app: str
@@ -179,5 +206,6 @@ class Status(MemoryStatus, SurroundingsStatus):
     files: FilesStatus
     heartbeat: HeartbeatStatus
     events: EventsStatus
+    deliveries: list[DeliveryStatus]
     storage: StorageStatus
     activation: Optional[ActivationStatus]

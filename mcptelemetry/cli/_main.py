@@ -43,6 +43,7 @@ _GROUPS = (
     _Group("._status", ("status",), is_for_applications=True),
     _Group("._switches", ("on", "enable", "local", "off", "disable"), is_for_applications=True),
     _Group("._payload", ("show-payload", "sent", "fields", "privacy"), is_for_applications=True),
+    _Group("._forget", ("forget",), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),

@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
-from ..installation import AsOf, Installation
+from ..installation import AsOf, Installation, Journal
 from ..privacy import Stream
 from ..system import url_without_secrets
 
 if TYPE_CHECKING:
     from ..events import EventsTarget, TelemetryPipeline
+    from ..state import SentStreamWord
     from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
@@ -35,6 +36,7 @@ class EventsStream:
         self._switches = installation.switches
         self._as_of = AsOf(self._switches.generation)
         self._is_noticed = False
+        self._is_printed = False  # whether what would leave is shown instead: for as long as this lives
         self._trouble: str | None = None  # why what delivers could not be loaded
         self.target: EventsTarget | None = None
         self.stream = Stream.AUTHOR_EVENTS
@@ -65,20 +67,34 @@ class EventsStream:
             return
         self.target = target
         self.stream = Stream.OPERATOR_EVENTS if target.is_operators else Stream.AUTHOR_EVENTS
-        if self._switches.decide(self.stream).may_send:
-            from ..events import TelemetryPipeline
+        decision = self._switches.decide(self.stream)
+        self._is_printed = decision.is_printed
+        if decision.may_send or self._is_printed:
+            from dataclasses import replace
 
+            from ..events import Outcomes, TelemetryPipeline
+
+            settings = target.settings
+            journal = Journal(installation, self.stream_word, settings.endpoint or "")
             self.pipeline = TelemetryPipeline(
-                target.settings,
+                replace(settings, compression=None) if self._is_printed else settings,
                 app=installation.application.name,
                 version=installation.setup.version or None,
                 environ=installation.environ,
                 clock=installation.clock,
-                transport=installation.transport,
+                transport=installation.open_printing_transport() if self._is_printed else installation.transport,
                 network=installation.config.network,
                 refusal=self._refusal,
                 is_authors=self.stream is Stream.AUTHOR_EVENTS,
+                outcomes=None
+                if self._is_printed
+                else Outcomes(journal, installation.clock, keeps_batches=self.stream is Stream.AUTHOR_EVENTS),
             )
+
+    @property
+    def stream_word(self) -> SentStreamWord:
+        """Return whose events these are, as it is remembered."""
+        return "operator_events" if self.stream is Stream.OPERATOR_EVENTS else "author_events"
 
     def try_again(self) -> None:
         """Load what could not be loaded before; never raises."""
@@ -109,15 +125,26 @@ class EventsStream:
         problem = self._installation.problem
         if problem is not None or self.target is None:
             reason = str(problem or self._trouble or "no endpoint is configured")
-            return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
+            return {
+                "mode": "off",
+                "reason": reason,
+                "endpoint": None,
+                "owner": None,
+                "token_variable": None,
+                "is_token_set": None,
+                "stats": None,
+            }
         from dataclasses import asdict
 
         decision = self._switches.decide(self.stream)
+        variable = self.target.bearer_variable
         return {
             "mode": decision.mode.value,
             "reason": decision.reason,
             "endpoint": self._shown_endpoint(),
             "owner": "operator" if self.target.is_operators else "author",
+            "token_variable": variable,
+            "is_token_set": None if variable is None else bool(self._installation.environ.get(variable, "").strip()),
             "stats": None
             if self.pipeline is None
             else cast("EventsAccount", asdict(self.pipeline.stats())),
@@ -125,6 +152,9 @@ class EventsStream:
 
     def _refusal(self) -> str | None:
         """Return why events may not leave now, or None: what the gate asks before each send."""
+        if self._is_printed:
+            decision = self._switches.decide(self.stream)
+            return None if decision.is_printed or decision.may_send else decision.reason
         refusal = self._switches.refusal(self.stream)
         if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
             return refusal

@@ -12,15 +12,17 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from ..counters import ActivationStore, Windows
-from ..installation import Installation
+from ..installation import Installation, read_journal
 from ..privacy import Decision, Stream, first_heartbeat_at
-from ..state import Memory, Picture, format_moment
-from ..system import CORRUPT_SUFFIX, url_without_secrets
+from ..state import DeliveryTotals, Memory, Picture, format_moment
+from ..system import CORRUPT_SUFFIX, StorageFailure, url_without_secrets
 from ._events_stream import EventsStream
 
 if TYPE_CHECKING:
+    from ..state import SentStreamWord
     from ..status import (
         ActivationStatus,
+        DeliveryStatus,
         EnvMarkersStatus,
         HeartbeatStatus,
         MemoryStatus,
@@ -56,6 +58,7 @@ def describe_status(installation: Installation, events: EventsStream) -> Status:
         },
         "heartbeat": _heartbeat(installation, decision, picture),
         "events": events.describe(),
+        "deliveries": _deliveries(installation),
         "storage": _storage(memory),
         **_memory(picture),
         **_surroundings(installation),
@@ -84,6 +87,26 @@ def _windows(installation: Installation) -> WindowsStatus:
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
+    }
+
+
+def _deliveries(installation: Installation) -> list[DeliveryStatus]:
+    """Return what became of what was sent, by all processes; nothing where that cannot be read: `storage` says why."""
+    found = read_journal(installation)
+    return [] if isinstance(found, StorageFailure) else [_delivery(totals) for totals in found]
+
+
+def _delivery(totals: DeliveryTotals) -> DeliveryStatus:
+    return {
+        "stream": cast("SentStreamWord", totals.stream),
+        "endpoint": totals.endpoint,
+        "since": _moment(totals.since) or "",
+        "delivered": totals.delivered,
+        "lost": totals.lost,
+        "rejected": totals.rejected,
+        "last_success_at": _moment(totals.last_success_at),
+        "last_error": totals.last_error,
+        "last_error_at": _moment(totals.last_error_at),
     }
 
 
@@ -122,6 +145,7 @@ def _memory(picture: Picture) -> MemoryStatus:
         "last_startup_outcome": None if outcome is None else outcome.value,
         "last_success_at": _moment(picture.last_success_at),
         "last_error": picture.last_error,
+        "last_error_at": _moment(picture.last_error_at),
     }
 
 

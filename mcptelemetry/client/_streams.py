@@ -74,7 +74,7 @@ class Streams:
         is_told = installation.heartbeat_endpoint is not None and installation.problem is None
         if is_told and installation.counting_generation() is not None:
             self._counting.keep(installation, chores=(self._take_heartbeat_turn,))
-        return self._counting.is_kept
+        return self._counting.is_kept or (is_told and installation.is_printing)
 
     # -- the life of it ---------------------------------------------------------------
 
@@ -91,6 +91,8 @@ class Streams:
             if notice.heartbeat_endpoint is not None:
                 with contextlib.suppress(OSError):  # not one descriptor is free: the next start finds one
                     self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
+        elif self._installation.is_printing:
+            self.heartbeat_service().start()
         self._events.start()
         with contextlib.suppress(OSError):
             self._note_installer()
@@ -201,14 +203,15 @@ class Streams:
     def heartbeat_service(self) -> HeartbeatService:
         """Return the same service, also when there is no endpoint: then it only previews."""
         if self._heartbeat is None:
-            from ..heartbeat import HeartbeatService, StatsReader  # only who has one pays for it
+            from ..heartbeat import HeartbeatService, PrintedHeartbeats, StatsReader
 
-            self._heartbeat = HeartbeatService(
-                installation=self._installation,
-                counting=self._counting,
-                stats=StatsReader(self._stats, self._flags),
-                notices=self._notices,
-            )
+            installation, counting, stats = self._installation, self._counting, StatsReader(self._stats, self._flags)
+            if installation.is_printing:
+                self._heartbeat = PrintedHeartbeats(installation=installation, counting=counting, stats=stats)
+            else:
+                self._heartbeat = HeartbeatService(
+                    installation=installation, counting=counting, stats=stats, notices=self._notices
+                )
         return self._heartbeat
 
     def _take_heartbeat_turn(self) -> float:
@@ -217,8 +220,9 @@ class Streams:
 
     def sent_documents(self) -> list[SentDocument]:
         """
-        Return the last heartbeats that were sent and answered, oldest first, word for word.
+        Return the last documents that were sent, oldest first, word for word.
 
+        Heartbeats, failed tries of them too, feedback, and the last batch of the author's events.
         Empty when there are none. Raises `StorageError` when they cannot be read.
         """
         found = self._installation.open_memory().sent_documents()
@@ -226,6 +230,16 @@ class Streams:
             msg = f"what was sent cannot be read: {found.text}"
             raise StorageError(msg)
         return found
+
+    def forget(self) -> None:
+        """
+        Draw a new anonymous id, erase counts, milestones and sent documents; the mode stays.
+
+        Processes that run drop what they hold. Raises `ConfigError` or `StorageError` when it could not be done.
+        """
+        from ._forgetting import forget_installation
+
+        forget_installation(self._installation)
 
     def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
         """

@@ -22,7 +22,7 @@ from ._keys import CounterKey, Counts
 from ._names import MCPPROXY_TOOLS
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._window import Also, Windows
+from ._window import Also, Windows, forget_counts
 from ._window_values import FrozenWindow, WindowState
 from ._worker import Chore, CountingWorker
 
@@ -52,6 +52,7 @@ __all__ = [
     "bucket_tokens",
     "bucket_upstream_calls",
     "clear_installer_pending",
+    "forget_counts",
     "is_installer_pending",
     "parse_client_surface",
     "sanitize_client_name",

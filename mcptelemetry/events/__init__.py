@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._account import PipelineStats
     from ._buffer import BufferCounts, TelemetryBuffer
     from ._config import PipelineConfig
+    from ._outcomes import Outcomes
     from ._pipeline import TelemetryPipeline
     from ._target import EventsTarget, find_target
     from ._uploader import TelemetryAuth, TelemetryUploader
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BufferCounts",
     "EventsTarget",
+    "Outcomes",
     "PipelineConfig",
     "PipelineStats",
     "Recorder",
@@ -44,6 +46,7 @@ if not TYPE_CHECKING:
             "_account": ("PipelineStats",),
             "_buffer": ("BufferCounts", "TelemetryBuffer"),
             "_config": ("PipelineConfig",),
+            "_outcomes": ("Outcomes",),
             "_pipeline": ("TelemetryPipeline",),
             "_target": ("EventsTarget", "find_target"),
             "_uploader": ("TelemetryAuth", "TelemetryUploader"),

@@ -36,6 +36,7 @@ from ._delivery import Delivery
 from ._flushes import Flushes
 from ._formats import BODY_OF_FORMAT
 from ._outage import OutageLog
+from ._outcomes import Outcomes
 from ._schedule import Schedule
 from ._uploader import TelemetryAuth, TelemetryUploader, is_quick_to_try, upload_error
 
@@ -47,9 +48,7 @@ _CAPACITY_MIN = 16
 
 class TelemetryPipeline:
     """
-    Records events and delivers them to `config.endpoint`.
-
-    Safe from any thread and across forks.
+    Records events and delivers them to `config.endpoint`. Safe from any thread and across forks.
 
     Args:
         config: the settings; None: all defaults, and no endpoint.
@@ -61,9 +60,9 @@ class TelemetryPipeline:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         uniform: draws the length of a back-off between two numbers of seconds.
-        refusal: returns why nothing may leave now, or None; asked before each send. None: the
-            environment is asked.
+        refusal: asked before each send, returns why not, or None; None: the environment is asked.
         is_authors: as for `TelemetryUploader`.
+        outcomes: brings what became of the events to the machine's memory; None: nothing does.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -82,6 +81,7 @@ class TelemetryPipeline:
         uniform: Callable[[float, float], float] = draw_uniform,
         refusal: Callable[[], str | None] | None = None,
         is_authors: bool = False,
+        outcomes: Outcomes | None = None,
     ) -> None:
         if app is not None:
             Application(app)
@@ -108,6 +108,7 @@ class TelemetryPipeline:
             is_authors=is_authors,
             compression=config.compression,
         )
+        self._outcomes = outcomes
         self._uploader: TelemetryUploader | None = None
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)
         self._exit_hook: ExitHook | None = None
@@ -122,6 +123,8 @@ class TelemetryPipeline:
         self._stops_at: float | None = None
         self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
+        if self._outcomes is not None:
+            self._outcomes.begin()
         self._schedule = Schedule(
             self._clock,
             self._uniform,
@@ -146,8 +149,7 @@ class TelemetryPipeline:
         """
         Begin to deliver what is recorded; the thread itself starts with the first record.
 
-        Does nothing when the configuration is disabled, when it has no endpoint (events wait
-        and are never sent), or when it was started before.
+        Does nothing when disabled, without an endpoint (events wait and are never sent), or the second time.
         """
         if not self.config.enabled or self.config.endpoint is None or self._uploader or self._is_closed:
             return
@@ -195,8 +197,7 @@ class TelemetryPipeline:
         None means that this was the last turn. Called by the worker only, or by a test that
         starts none.
         """
-        # What the host's own hooks and log handlers record about our doings would come
-        # round for ever.
+        # What the host's hooks and log handlers record about our doings would come round for ever.
         self.buffer.suppress(threading.get_ident())
         try:
             return self._take_turn()
@@ -219,6 +220,9 @@ class TelemetryPipeline:
             outcome = self._delivery.send_waiting()
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
         self._flushes.answer(flushes, self._why_not_all(outcome))
+        if self._outcomes is not None and self._delivery is not None:
+            answered = self._delivery.take_answered()
+            due_in = min(due_in, self._outcomes.note(self.stats(), outcome, answered, is_last=is_last))
         return None if is_last else due_in
 
     def _wait(self, secs: float) -> None:
@@ -280,6 +284,8 @@ class TelemetryPipeline:
                 self._worker.run_here()
         self._is_closed = True
         self.buffer.close()
+        if self._outcomes is not None and self._uploader is not None:
+            self._outcomes.finish(self.stats(), self._secs_left() or 0.0)
         if self._exit_hook is not None:
             self._exit_hook.cancel()
         self._flushes.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._builder import Preview
 from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
+from ._printed import PrintedHeartbeats
 from ._service import HeartbeatService
 from ._stats import Flags, RuntimeStats, StatsReader
 
@@ -12,6 +13,7 @@ __all__ = [
     "Flags",
     "HeartbeatService",
     "Preview",
+    "PrintedHeartbeats",
     "RuntimeStats",
     "StatsReader",
     "classify_oauth_provider",

@@ -26,6 +26,7 @@ from ._worker import Worker
 
 if TYPE_CHECKING:
     from ._append import AppendTransport
+    from ._printing import PrintingTransport
     from ._signals import SignalChain
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "HttpTransport",
     "NetworkSettings",
     "NoAnswer",
+    "PrintingTransport",
     "Request",
     "SignalChain",
     "StorageFailure",
@@ -79,6 +81,7 @@ if not TYPE_CHECKING:
         globals(),
         {
             "_append": ("AppendTransport",),
+            "_printing": ("PrintingTransport",),
             "_signals": ("SignalChain",),
         },
     )
