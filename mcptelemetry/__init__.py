@@ -62,7 +62,9 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .errors import StorageError as StorageError
     from .errors import TelemetryError as TelemetryError
     from .errors import UploadError as UploadError
+    from .events import AnsweredBatch as AnsweredBatch
     from .events import BufferCounts as BufferCounts
+    from .events import Outcomes as Outcomes
     from .events import PipelineConfig as PipelineConfig
     from .events import PipelineStats as PipelineStats
     from .events import TelemetryAuth as TelemetryAuth
@@ -85,6 +87,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .heartbeat import classify_oauth_provider as classify_oauth_provider
     from .heartbeat import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .installation import Installation as Installation
+    from .installation import Journal as Journal
     from .installation import OperatorsEndpoint as OperatorsEndpoint
     from .installation import Setup as Setup
     from .installation import Surroundings as Surroundings
@@ -121,6 +124,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import is_disabled_by_env as is_disabled_by_env
     from .privacy import maybe_print_first_run_notice as maybe_print_first_run_notice
     from .privacy import scan_for_pii as scan_for_pii
+    from .state import DeliveryNews as DeliveryNews
     from .state import FateWord as FateWord
     from .state import Identity as Identity
     from .state import Memory as Memory

@@ -60,7 +60,9 @@ ROOM_OF_NAME = {
         ),
         "errors": ("ConfigError", "FeedbackError", "StorageError", "TelemetryError", "UploadError"),
         "events": (
+            "AnsweredBatch",
             "BufferCounts",
+            "Outcomes",
             "PipelineConfig",
             "PipelineStats",
             "TelemetryAuth",
@@ -87,7 +89,7 @@ ROOM_OF_NAME = {
             "classify_oauth_provider",
             "sorted_oauth_provider_types",
         ),
-        "installation": ("Installation", "OperatorsEndpoint", "Setup", "Surroundings"),
+        "installation": ("Installation", "Journal", "OperatorsEndpoint", "Setup", "Surroundings"),
         "instrument": (
             "Invocation",
             "McpMiddleware",
@@ -127,7 +129,16 @@ ROOM_OF_NAME = {
             "maybe_print_first_run_notice",
             "scan_for_pii",
         ),
-        "state": ("FateWord", "Identity", "Memory", "NoticeMark", "Picture", "SentDocument", "SentStreamWord"),
+        "state": (
+            "DeliveryNews",
+            "FateWord",
+            "Identity",
+            "Memory",
+            "NoticeMark",
+            "Picture",
+            "SentDocument",
+            "SentStreamWord",
+        ),
         "status": (
             "ActivationStatus",
             "DeliveryStatus",

@@ -16,7 +16,7 @@ from ..privacy import Stream
 from ..system import url_without_secrets
 
 if TYPE_CHECKING:
-    from ..events import EventsTarget, TelemetryPipeline
+    from ..events import EventsTarget, PipelineConfig, TelemetryPipeline
     from ..state import SentStreamWord
     from ..status import EventsAccount, EventsStatus
 
@@ -37,6 +37,7 @@ class EventsStream:
         self._as_of = AsOf(self._switches.generation)
         self._is_noticed = False
         self._is_printed = False  # whether what would leave is shown instead: for as long as this lives
+        self._journal: Journal | None = None
         self._trouble: str | None = None  # why what delivers could not be loaded
         self.target: EventsTarget | None = None
         self.stream = Stream.AUTHOR_EVENTS
@@ -70,26 +71,32 @@ class EventsStream:
         decision = self._switches.decide(self.stream)
         self._is_printed = decision.is_printed
         if decision.may_send or self._is_printed:
+            self._build_pipeline(target.settings)
+
+    def _build_pipeline(self, settings: PipelineConfig) -> None:
+        from ..events import Outcomes, TelemetryPipeline
+
+        installation, is_authors = self._installation, self.stream is Stream.AUTHOR_EVENTS
+        transport, outcomes = installation.transport, None
+        if self._is_printed:
             from dataclasses import replace
 
-            from ..events import Outcomes, TelemetryPipeline
-
-            settings = target.settings
-            journal = Journal(installation, self.stream_word, settings.endpoint or "")
-            self.pipeline = TelemetryPipeline(
-                replace(settings, compression=None) if self._is_printed else settings,
-                app=installation.application.name,
-                version=installation.setup.version or None,
-                environ=installation.environ,
-                clock=installation.clock,
-                transport=installation.open_printing_transport() if self._is_printed else installation.transport,
-                network=installation.config.network,
-                refusal=self._refusal,
-                is_authors=self.stream is Stream.AUTHOR_EVENTS,
-                outcomes=None
-                if self._is_printed
-                else Outcomes(journal, installation.clock, keeps_batches=self.stream is Stream.AUTHOR_EVENTS),
-            )
+            settings, transport = replace(settings, compression=None), installation.open_printing_transport()
+        else:
+            self._journal = Journal(installation, self.stream_word, settings.endpoint or "")
+            outcomes = Outcomes(self._journal, installation.clock, keeps_batches=is_authors)
+        self.pipeline = TelemetryPipeline(
+            settings,
+            app=installation.application.name,
+            version=installation.setup.version or None,
+            environ=installation.environ,
+            clock=installation.clock,
+            transport=transport,
+            network=installation.config.network,
+            refusal=self._refusal,
+            is_authors=is_authors,
+            outcomes=outcomes,
+        )
 
     @property
     def stream_word(self) -> SentStreamWord:
@@ -107,6 +114,8 @@ class EventsStream:
     def start(self) -> None:
         """Begin to deliver; see `TelemetryPipeline.start`."""
         if self.pipeline is not None and self.target is not None:
+            if self._journal is not None:
+                self._journal.prepare()
             self.pipeline.start(self.target.auth)
 
     def endpoint_to_notice(self) -> str | None:

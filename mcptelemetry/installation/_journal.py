@@ -30,15 +30,18 @@ class Journal:
     """
 
     def __init__(self, installation: Installation, stream: SentStreamWord, url: str) -> None:
-        self._switches = installation.switches
-        self._clock = installation.clock
-        self._database = installation.open_memory().database
+        self._installation = installation
         self.stream: SentStreamWord = stream
         self.endpoint: str = url_without_secrets(url)
 
+    def prepare(self) -> None:
+        """Load what storing needs, in the host's thread: what is imported in a worker may be forked over."""
+        if self._may_remember():
+            self._installation.open_memory()
+
     def now(self) -> float:
         """Return Unix seconds."""
-        return self._clock.time()
+        return self._installation.clock.time()
 
     def document(self, body: bytes, status: int | None, fate: FateWord) -> SentDocument:
         """Return *body* as it is kept, answered now with *status*, None: with nothing."""
@@ -49,12 +52,12 @@ class Journal:
         """Store *news* where something may be stored; return False when it has to be tried again."""
         if not self._may_remember():
             return True
-        found = self._database.change(lambda connection: self.add_in(connection, news), busy_secs=busy_secs)
+        found = self._installation.open_memory().database.change(lambda connection: self.add_in(connection, news), busy_secs=busy_secs)
         return not isinstance(found, StorageFailure)
 
     def _may_remember(self) -> bool:
         try:
-            return self._switches.may_remember()
+            return self._installation.switches.may_remember()
         except Exception:  # noqa: BLE001  in doubt nothing is stored, whatever the doubt
             return False
 
