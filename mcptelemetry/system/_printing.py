@@ -11,7 +11,7 @@ import sys
 from typing import TextIO
 
 from ._printable import printable
-from ._transport import Answer, Request, Withheld
+from ._transport import BLOCK_BYTES, Answer, Request, Withheld
 from ._urls import url_without_secrets
 
 __all__ = ["PrintingTransport"]
@@ -32,8 +32,9 @@ class PrintingTransport:
 
     def post(self, request: Request) -> Answer:
         """Write the body of *request*; raise `Withheld` when it may not even be shown."""
-        if not request.may_send():
-            raise Withheld
+        for _ in range(0, max(len(request.body), 1), BLOCK_BYTES):
+            if not request.may_send():
+                raise Withheld
         lines = [f"not sent to {url_without_secrets(request.url)}:", *request.body.decode("utf-8", "replace").splitlines()]
         stream = sys.stderr if self._stream is None else self._stream
         with contextlib.suppress(OSError, ValueError, AttributeError):  # a stream that is closed, or not there
