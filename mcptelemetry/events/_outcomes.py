@@ -19,7 +19,8 @@ from ._account import PipelineStats
 
 __all__ = ["AnsweredBatch", "Outcomes"]
 
-_STORE_INTERVAL_SECS = 5.0
+_STORE_INTERVAL_SECS = 10.0
+_BUSY_SECS = 0.25  # for another process's transaction: events must not wait for a disk
 _BODY_MAX_BYTES = 1024 * 1024  # as much as a collector takes; a larger one is not kept word for word
 _AT_THE_END_SECS = 0.05  # for the disk, when an endpoint has used up all the time there was
 
@@ -83,7 +84,7 @@ class Outcomes:
             due_in = self._due_at - self._clock.monotonic()
             if due_in <= 0:
                 self._due_at = self._clock.monotonic() + _STORE_INTERVAL_SECS
-                due_in = math.inf if self._store(stats, None) else _STORE_INTERVAL_SECS
+                due_in = math.inf if self._store(stats, _BUSY_SECS) else _STORE_INTERVAL_SECS
             return due_in
         finally:
             self._turns.give_back(turn)
@@ -115,7 +116,7 @@ class Outcomes:
         if is_new and self._began_at is None:
             self._began_at = now
 
-    def _store(self, stats: PipelineStats, busy_secs: float | None) -> bool:
+    def _store(self, stats: PipelineStats, busy_secs: float) -> bool:
         reached = _stored_of(stats)
         delivered, lost, rejected = (new - old for new, old in zip(reached, self._stored))
         news = DeliveryNews(

@@ -220,8 +220,8 @@ class TelemetryPipeline:
             outcome = self._delivery.send_waiting()
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
         self._flushes.answer(flushes, self._why_not_all(outcome))
-        if self._outcomes is not None and self._delivery is not None:
-            answered = self._delivery.take_answered()
+        answered = None if self._delivery is None else self._delivery.take_answered()
+        if self._outcomes is not None:
             due_in = min(due_in, self._outcomes.note(self.stats(), outcome, answered, is_last=is_last))
         return None if is_last else due_in
 
