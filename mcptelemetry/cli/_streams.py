@@ -12,18 +12,18 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..application import SOME_RELEASE, Application, home_directory
-from ..config import CONFIG_FILE, STATE_FILE, load_config
+from ..application import SOME_RELEASE, Application
+from ..config import load_config
 from ..errors import ConfigError
 from ..installation import find_operators_endpoint, path_in
 from ..privacy import Stream, Switches
 from ..state import DATABASE_FILE, Memory, read_deliveries
 from ..system import StorageFailure, url_without_secrets
 from ..vocabulary import DAY_SECS
+from ._applications import find_applications
 
 __all__ = ["LeavingStream", "find_leaving_streams", "leaving_streams"]
 
-_ENDPOINT_ENDING = "_EVENTS_ENDPOINT"
 _OF_LATE_SECS = 30 * DAY_SECS
 
 
@@ -44,7 +44,7 @@ class LeavingStream(NamedTuple):
 
 def find_leaving_streams(environ: Mapping[str, str]) -> Iterator[LeavingStream]:
     """Yield what still leaves for operators, of all applications that are known on this machine."""
-    for application in _applications(environ):
+    for application in find_applications(environ):
         yield from leaving_streams(application, environ)
 
 
@@ -89,29 +89,3 @@ def _remembered_endpoints(directory: str) -> list[str]:
         for totals in found
         if totals.stream == "operator_events" and max(totals.last_success_at or 0.0, totals.last_error_at or 0.0) >= oldest
     ]
-
-
-def _applications(environ: Mapping[str, str]) -> list[Application]:
-    """Return the applications with a folder of their own under the home directory, or a variable, by name."""
-    names = {
-        variable[: -len(_ENDPOINT_ENDING)].lower().replace("_", "-")
-        for variable in environ
-        if variable.endswith(_ENDPOINT_ENDING)
-    }
-    home = home_directory(environ)
-    try:
-        folders = os.listdir(home) if home else []
-    except OSError:
-        folders = []
-    for folder in folders:
-        if folder.startswith(".") and any(
-            os.path.lexists(os.path.join(home, folder, file)) for file in (CONFIG_FILE, STATE_FILE, DATABASE_FILE)
-        ):
-            names.add(folder[1:])
-    found = []
-    for name in sorted(names):
-        try:
-            found.append(Application(name))
-        except ValueError:
-            continue  # a folder of somebody else's
-    return found

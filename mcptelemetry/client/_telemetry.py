@@ -60,7 +60,8 @@ class Telemetry(Streams):
         stats: a `RuntimeStats` that is asked for the rest of the heartbeat.
         notice: shows the first-run notice instead of standard error: takes the text and returns
             True when it was shown.
-        command: what a person types to switch telemetry off, for that notice.
+        command: what a person types to switch telemetry off, for that notice; in a frozen
+            application there is no other.
         data_dir: where the application's files are; None: ``$<APP>_HOME``, else ``~/.<app>``.
         environ: the environment, looked at anew each time; None: the process's own.
         clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.

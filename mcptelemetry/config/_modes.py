@@ -198,14 +198,12 @@ def renew_mode(path: str, *, clock: Callable[[], float]) -> ModeRecord:
 
 
 def _write(path: str, record: ModeRecord) -> None:
-    import tomli_w  # only the commands write
-
     # The mode comes first: a file that is cut off after it still says the same.
     mode = record.mode.value if record.is_said else _NOT_SAID
     words = {"mode": mode, "events": record.events, "since": record.since}
     if record.has_events:
         del words["events"]
-    content = tomli_w.dumps(words)
+    content = _as_toml(words)
     try:
         write_atomically(path, content.encode())
     except OSError as error:
@@ -215,6 +213,16 @@ def _write(path: str, record: ModeRecord) -> None:
             "or set DO_NOT_TRACK=1 meanwhile"
         )
         raise ConfigError(msg) from None
+
+
+def _as_toml(words: dict[str, str]) -> str:
+    """Return *words*, none of which needs an escape, as TOML."""
+    try:
+        from tomli_w import dumps  # only the commands write
+    except ModuleNotFoundError:
+        # A vendored copy may lack it, and a no does not wait until somebody installs a package.
+        return "".join(f'{name} = "{word}"\n' for name, word in words.items())
+    return dumps(words)
 
 
 def _since(now_secs: float, before: ModeRecord | None) -> str:

@@ -134,7 +134,7 @@ class FeedbackService:
 
     def _keep(self, body: bytes, outcome: SendResult) -> None:
         """Keep *body*, which left, for the person to read again."""
-        if self._journal is None or outcome.verdict is Verdict.UNCLEAN:
+        if self._journal is None or outcome.verdict in (Verdict.UNCLEAN, Verdict.UNABLE):
             return
         is_delivered, now = outcome.verdict is Verdict.DELIVERED, self._journal.now()
         self._journal.add(

@@ -215,7 +215,8 @@ class HeartbeatService:
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, news))
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
-            self._tell(logging.INFO, f"the heartbeat is kept and sent later: {outcome.message}")
+            level = logging.WARNING if outcome.verdict is Verdict.UNABLE else logging.INFO  # waiting mends nothing
+            self._tell(level, f"the heartbeat is kept and sent later: {outcome.message}")
             self._journal.add(self._news(window, body, outcome, "later"))
         elif outcome.verdict is Verdict.UNCLEAN:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
@@ -248,7 +249,8 @@ class HeartbeatService:
             rejected=int(fate == "rejected"),
             succeeded_at=now if is_delivered else None,
             error=None if is_delivered else outcome.message,
-            document=self._journal.document(body, outcome.status, fate),
+            # What could not even be tried did not leave.
+            document=None if outcome.verdict is Verdict.UNABLE else self._journal.document(body, outcome.status, fate),
         )
 
     def _tell(self, level: int, text: str) -> None:
