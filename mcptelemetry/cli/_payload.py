@@ -21,6 +21,7 @@ from ._subject import telemetry_for
 
 __all__ = ["COMMANDS"]
 
+_SAID_BY_PERSON = (4, 5, 6)  # the rows of the switches that hold for every process, not for this one
 _HEADINGS = {
     "heartbeat": "heartbeat",
     "feedback": "feedback",
@@ -67,7 +68,7 @@ def _run_sent(args: argparse.Namespace, console: Console) -> int:
             console.say(f"in all  {stream_name(one['stream'])}: {describe_delivery(one)}")
     if not found and not totals:
         console.note("nothing has been sent")
-    if status["mode"] == "off":
+    if status["mode"] == "off" and status["row"] in _SAID_BY_PERSON:
         # Off, no file is changed: what leaves all the same is known to whoever set it up only.
         console.note(
             f"note: telemetry is off ({status['reason']}), and what is sent meanwhile, "

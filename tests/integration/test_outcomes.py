@@ -20,7 +20,7 @@ from mcptelemetry.cli._command import Console
 from mcptelemetry.installation import Installation, Journal
 from mcptelemetry.application import Application
 from mcptelemetry.state import DeliveryNews, Memory
-from mcptelemetry.system import NoAnswer
+from mcptelemetry.system import MissingPackage, NoAnswer
 from mcptelemetry.testing import FakeClock, HostileServer, ScriptedServer, ScriptedTransport, refusing_url
 
 ENDPOINT = "https://c.acme.dev/events"
@@ -395,6 +395,22 @@ def test_feedback_of_a_person_who_said_no_is_not_kept(machine):
     assert len(machine.transport.requests) == 1
     assert not os.path.exists(machine.database)
     assert "feedback" in machine.run("sent")[2]
+
+
+def test_what_could_not_be_tried_did_not_leave(tmp_path):
+    """Where a package is missing no document is shown as sent, and the error says what is missing."""
+    machine = Machine(tmp_path, otherwise=MissingPackage("install requests"))
+    telemetry = machine.telemetry(heartbeat_endpoint=HEARTBEAT)
+    telemetry.start()
+    telemetry.shutdown()
+    machine.clock.advance(301)
+    assert not telemetry.heartbeat.send_now()
+    with pytest.raises(FeedbackError):
+        telemetry.submit_feedback(FeedbackRequest("bug", "It does not start."))
+    assert machine.sent() == []
+    one = machine.deliveries()["heartbeat"]
+    assert numbers(one) == (0, 0, 0)
+    assert "install requests" in one["last_error"]
 
 
 # -- the token -------------------------------------------------------------------------
