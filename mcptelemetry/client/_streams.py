@@ -193,6 +193,10 @@ class Streams:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         self._counting.record_startup_outcome(outcome)
 
+    def record_milestone(self, name: str) -> None:
+        """Note that the author's milestone *name* was reached, for ever; one that was not declared is dropped."""
+        self._counting.activation.record_milestone(name)
+
     # -- the heartbeat and feedback ---------------------------------------------------
 
     @property
@@ -203,15 +207,10 @@ class Streams:
     def heartbeat_service(self) -> HeartbeatService:
         """Return the same service, also when there is no endpoint: then it only previews."""
         if self._heartbeat is None:
-            from ..heartbeat import HeartbeatService, PrintedHeartbeats, StatsReader
+            from ..heartbeat import StatsReader, build_heartbeat_service  # only who has one pays for it
 
-            installation, counting, stats = self._installation, self._counting, StatsReader(self._stats, self._flags)
-            if installation.is_printing:
-                self._heartbeat = PrintedHeartbeats(installation=installation, counting=counting, stats=stats)
-            else:
-                self._heartbeat = HeartbeatService(
-                    installation=installation, counting=counting, stats=stats, notices=self._notices
-                )
+            stats = StatsReader(self._stats, self._flags)
+            self._heartbeat = build_heartbeat_service(self._installation, self._counting, stats, self._notices)
         return self._heartbeat
 
     def _take_heartbeat_turn(self) -> float:

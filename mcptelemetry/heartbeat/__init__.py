@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._builder import Preview
 from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
-from ._printed import PrintedHeartbeats
+from ._printed import build_heartbeat_service
 from ._service import HeartbeatService
 from ._stats import Flags, RuntimeStats, StatsReader
 
@@ -13,9 +13,9 @@ __all__ = [
     "Flags",
     "HeartbeatService",
     "Preview",
-    "PrintedHeartbeats",
     "RuntimeStats",
     "StatsReader",
+    "build_heartbeat_service",
     "classify_oauth_provider",
     "sorted_oauth_provider_types",
 ]

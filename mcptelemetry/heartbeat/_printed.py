@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from ..counters import Counting, FrozenWindow
 from ..installation import Installation
-from ..privacy import Gate, Stream
+from ..privacy import Gate, HasNotice, Stream
 from ..system import ExitHook
 from ..vocabulary import DAY_SECS
 from ..wire import ZERO_ID
 from ._service import _HEADERS, _TIMEOUT_SECS, HeartbeatService
 from ._stats import StatsReader
 
-__all__ = ["PrintedHeartbeats"]
+__all__ = ["PrintedHeartbeats", "build_heartbeat_service"]
 
 
 class PrintedHeartbeats(HeartbeatService):
@@ -65,3 +65,12 @@ class PrintedHeartbeats(HeartbeatService):
     def _why_not_shown(self) -> str | None:
         decision = self._installation.switches.decide(Stream.HEARTBEAT)
         return None if decision.is_printed or decision.may_send else decision.reason
+
+
+def build_heartbeat_service(
+    installation: Installation, counting: Counting, stats: StatsReader, notices: HasNotice
+) -> HeartbeatService:
+    """Return the service of *installation*, which shows its documents instead of sending them where that was asked for."""
+    if installation.is_printing:
+        return PrintedHeartbeats(installation=installation, counting=counting, stats=stats)
+    return HeartbeatService(installation=installation, counting=counting, stats=stats, notices=notices)
