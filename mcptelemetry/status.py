@@ -90,7 +90,8 @@ class EventsStatus(TypedDict):
     """
     The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
 
-    *token_variable* names what holds the token for this endpoint, None: nothing has to; *is_token_set* is whether it does.
+    *token_variable* names the environment variable of its token; *unset_variables* are those named
+    in the file, for the token or a header, that hold nothing.
     """
 
     mode: ModeWord
@@ -98,7 +99,7 @@ class EventsStatus(TypedDict):
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
     token_variable: Optional[str]
-    is_token_set: Optional[bool]
+    unset_variables: list[str]
     stats: Optional[EventsAccount]
 
 

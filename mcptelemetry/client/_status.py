@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from ..counters import ActivationStore, Windows
+from ..errors import StorageError
 from ..installation import Installation, read_journal
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import DeliveryTotals, Memory, Picture, format_moment
@@ -19,7 +20,7 @@ from ..system import CORRUPT_SUFFIX, StorageFailure, url_without_secrets
 from ._events_stream import EventsStream
 
 if TYPE_CHECKING:
-    from ..state import SentStreamWord
+    from ..state import SentDocument, SentStreamWord
     from ..status import (
         ActivationStatus,
         DeliveryStatus,
@@ -34,7 +35,16 @@ if TYPE_CHECKING:
         WindowsStatus,
     )
 
-__all__ = ["describe_status"]
+__all__ = ["describe_status", "read_sent_documents"]
+
+
+def read_sent_documents(installation: Installation) -> list[SentDocument]:
+    """Return what `Telemetry.sent_documents()` returns; raise `StorageError` when it cannot be read."""
+    found = installation.open_memory().sent_documents()
+    if isinstance(found, StorageFailure):
+        msg = f"what was sent cannot be read: {found.text}"
+        raise StorageError(msg)
+    return found
 
 
 def describe_status(installation: Installation, events: EventsStream) -> Status:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load_config
 from ..counters import ActivationNotes, CounterRegistry, Counting
-from ..errors import StorageError, UploadError
+from ..errors import UploadError
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
 from ..system import StorageFailure, SystemClock, begin_anew, notice_fork, printable
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
-from ._status import describe_status
+from ._status import describe_status, read_sent_documents
 
 if TYPE_CHECKING:
     from ..events import TelemetryPipeline
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..state import SentDocument
     from ..status import Status
     from ..system import SignalChain
+    from ._check import EndpointCheck
 
 __all__ = ["Streams"]
 
@@ -224,17 +225,13 @@ class Streams:
         Heartbeats, failed tries of them too, feedback, and the last batch of the author's events.
         Empty when there are none. Raises `StorageError` when they cannot be read.
         """
-        found = self._installation.open_memory().sent_documents()
-        if isinstance(found, StorageFailure):
-            msg = f"what was sent cannot be read: {found.text}"
-            raise StorageError(msg)
-        return found
+        return read_sent_documents(self._installation)
 
     def forget(self) -> None:
         """
         Draw a new anonymous id, erase counts, milestones and sent documents; the mode stays.
 
-        Processes that run drop what they hold. Raises `ConfigError` or `StorageError` when it could not be done.
+        Running processes drop what they hold. Raises `ConfigError` or `StorageError` when it cannot be done.
         """
         from ._forgetting import forget_installation
 
@@ -244,9 +241,12 @@ class Streams:
         """
         Send what a person typed to the maintainer; no switch is asked, typing it is the consent.
 
-        Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
-        accepted, when five were sent within the hour, or when there is no endpoint.
+        Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not accepted, when
+        five were sent within the hour, or when there is no endpoint.
         """
+        from ..feedback import check_request
+
+        check_request(request)  # before the endpoint: what was typed is nearer to whoever typed it
         return self.feedback_service().submit(request)
 
     def feedback_service(self) -> FeedbackService:
@@ -287,13 +287,13 @@ class Streams:
         """
         return load_config(self.switches.config_path)
 
-    def status(self) -> Status:
-        """
-        Return what is on and why, as a mapping that is also JSON.
+    def check_endpoints(self) -> list[EndpointCheck]:
+        """Ask each configured endpoint, where the switches allow it, with a batch of no events; return the answers."""
+        from ._check import check_endpoints
 
-        *mode*, *reason* and *row* are those of what the author set up; *heartbeat* and *events*
-        say the same of their streams with endpoint and owner, *storage* whether this machine
-        can remember anything. Changes nothing.
-        """
+        return check_endpoints(self._installation, self._events, self.heartbeat)
+
+    def status(self) -> Status:
+        """Return what is on and why, as a mapping that is also JSON, with the keys of `Status`; changes nothing."""
         notice_fork()
         return describe_status(self._installation, self._events)

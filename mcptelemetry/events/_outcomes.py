@@ -96,11 +96,11 @@ class Outcomes:
         if turn is None:
             return  # the worker is at it, and the disk does not answer
         try:
-            if stats.in_flight and self._failed_at is None:
-                self._failed_at, self._error = self._journal.now(), "no answer came before the end"
             # Nobody sends what is left, and an answer that comes now is heard by nobody.
             stats = replace(stats, dropped=stats.dropped + stats.buffered + stats.in_flight)
             self._see(stats, None, None)
+            if stats.in_flight and self._failed_at is None:
+                self._failed_at, self._error = self._journal.now(), "no answer came before the end"
             if self._began_at is not None:
                 self._store(stats, patience)
         finally:
@@ -108,7 +108,8 @@ class Outcomes:
 
     def _see(self, stats: PipelineStats, result: SendResult | None, batch: AnsweredBatch | None) -> None:
         now = self._journal.now()
-        if result is not None or stats.rejected > self._stored.rejected:
+        is_doubtful = stats.last_error is not None and stats.last_error != self._error  # taken, and hardly by a collector
+        if result is not None or stats.rejected > self._stored.rejected or is_doubtful:
             self._failed_at, self._error = now, stats.last_error
         if batch is not None and self._keeps_batches and len(batch.body) <= _BODY_MAX_BYTES:
             self._document = self._journal.document(batch.body, batch.result.status, _fate_of(batch.result.verdict))

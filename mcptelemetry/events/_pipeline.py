@@ -107,6 +107,8 @@ class TelemetryPipeline:
             refusal=refusal,
             is_authors=is_authors,
             compression=config.compression,
+            allow_insecure=config.allow_insecure,
+            token_variable=config.token_key,
         )
         self._outcomes = outcomes
         self._uploader: TelemetryUploader | None = None
@@ -166,10 +168,9 @@ class TelemetryPipeline:
         """
         Have everything that waits sent now; return how many events were delivered.
 
-        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight
-        included. Raises `UploadError` when the endpoint could not be reached or wants to be
-        left alone, or when time runs out; what was not delivered is kept, in order. A
-        rejected batch is counted, not raised. Returns 0 when there is nothing to send with.
+        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight included. Raises
+        `UploadError` when the endpoint could not be reached or wants to be left alone, or when time runs out; what was
+        not delivered is kept, in order. A rejected batch is counted, not raised. 0 when there is nothing to send with.
         """
         if self._uploader is None or self._is_closed or self._worker.is_current():
             return 0
@@ -192,10 +193,9 @@ class TelemetryPipeline:
 
     def turn(self) -> float | None:
         """
-        Send what is due now; return the seconds until something is due again.
+        Send what is due now; return the seconds until something is due again, None after the last turn.
 
-        None means that this was the last turn. Called by the worker only, or by a test that
-        starts none.
+        Called by the worker only, or by a test that starts none.
         """
         # What the host's hooks and log handlers record about our doings would come round for ever.
         self.buffer.suppress(threading.get_ident())

@@ -424,11 +424,11 @@ def test_status_says_which_variable_holds_the_token_and_whether_it_is_set(machin
     with open(os.path.join(folder, "telemetry.toml"), "w", encoding="utf-8") as file:
         file.write(f'[proxy.telemetry]\nendpoint = "{ENDPOINT}"\ntoken_key = "TEAM_KEY"\n')
     events = json.loads(machine.run("status", "--json")[1])["events"]
-    assert (events["token_variable"], events["is_token_set"]) == ("TEAM_KEY", False)
+    assert (events["token_variable"], events["unset_variables"]) == ("TEAM_KEY", ["TEAM_KEY"])
     machine.environ["TEAM_KEY"] = "swordfish"
     out = machine.run("status", "--json")[1]
     events = json.loads(out)["events"]
-    assert (events["token_variable"], events["is_token_set"]) == ("TEAM_KEY", True)
+    assert (events["token_variable"], events["unset_variables"]) == ("TEAM_KEY", [])
     assert "swordfish" not in out
 
 
