@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import Literal, Optional, TypedDict
 
 from .config import ModeWord
+from .state import SentStreamWord
 from .vocabulary import EnvKindWord, LaunchSourceWord, StartupOutcomeWord
 
 __all__ = [
     "ActivationStatus",
+    "DeliveryStatus",
     "EnvMarkersStatus",
     "EventsAccount",
     "EventsStatus",
@@ -102,6 +104,24 @@ class EventsStatus(TypedDict):
     stats: Optional[EventsAccount]
 
 
+class DeliveryStatus(TypedDict):
+    """
+    What became of what all processes of this installation sent by *stream* to *endpoint*, since *since*.
+
+    Heartbeats and feedback count documents, the others events. *lost* was never delivered, *rejected* was refused for good.
+    """
+
+    stream: SentStreamWord
+    endpoint: str
+    since: str
+    delivered: int
+    lost: int
+    rejected: int
+    last_success_at: Optional[str]
+    last_error: Optional[str]
+    last_error_at: Optional[str]
+
+
 class StorageStatus(TypedDict):
     """
     Whether this machine can remember anything.
@@ -176,6 +196,7 @@ class MemoryStatus(TypedDict):
     last_startup_outcome: Optional[StartupOutcomeWord]
     last_success_at: Optional[str]
     last_error: Optional[str]
+    last_error_at: Optional[str]
 
 
 class SurroundingsStatus(TypedDict):
@@ -192,7 +213,8 @@ class Status(MemoryStatus, SurroundingsStatus):
     What is on and why, for `Telemetry.status()` and the command ``status --json``.
 
     *mode*, *reason* and *row* (of the table of switches) are those of what the author set up;
-    *heartbeat* and *events* say the same of their streams; *trouble* is what fails now.
+    *heartbeat* and *events* say the same of their streams; *deliveries* is what was sent, also by other processes;
+    *trouble* is what fails now.
     """
 
     app: str
@@ -203,6 +225,7 @@ class Status(MemoryStatus, SurroundingsStatus):
     files: FilesStatus
     heartbeat: HeartbeatStatus
     events: EventsStatus
+    deliveries: list[DeliveryStatus]
     storage: StorageStatus
     trouble: TroubleStatus
     activation: Optional[ActivationStatus]

@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
-from ..installation import AsOf, Installation
+from ..installation import AsOf, Installation, Journal
 from ..privacy import Stream
 from ..system import url_without_secrets
 
 if TYPE_CHECKING:
-    from ..events import EventsTarget, TelemetryPipeline
+    from ..events import EventsTarget, PipelineConfig, TelemetryPipeline
+    from ..state import SentStreamWord
     from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
@@ -35,6 +36,8 @@ class EventsStream:
         self._switches = installation.switches
         self._as_of = AsOf(self._switches.generation)
         self._is_noticed = False
+        self._is_printed = False  # whether what would leave is shown instead: for as long as this lives
+        self._journal: Journal | None = None
         self._trouble: str | None = None  # why what delivers could not be loaded
         self.target: EventsTarget | None = None
         self.stream = Stream.AUTHOR_EVENTS
@@ -65,20 +68,40 @@ class EventsStream:
             return
         self.target = target
         self.stream = Stream.OPERATOR_EVENTS if target.is_operators else Stream.AUTHOR_EVENTS
-        if self._switches.decide(self.stream).may_send:
-            from ..events import TelemetryPipeline
+        decision = self._switches.decide(self.stream)
+        self._is_printed = decision.is_printed
+        if decision.may_send or self._is_printed:
+            self._build_pipeline(target.settings)
 
-            self.pipeline = TelemetryPipeline(
-                target.settings,
-                app=installation.application.name,
-                version=installation.setup.version or None,
-                environ=installation.environ,
-                clock=installation.clock,
-                transport=installation.transport,
-                network=installation.config.network,
-                refusal=self._refusal,
-                is_authors=self.stream is Stream.AUTHOR_EVENTS,
-            )
+    def _build_pipeline(self, settings: PipelineConfig) -> None:
+        from ..events import Outcomes, TelemetryPipeline
+
+        installation, is_authors = self._installation, self.stream is Stream.AUTHOR_EVENTS
+        transport, outcomes = installation.transport, None
+        if self._is_printed:
+            from dataclasses import replace
+
+            settings, transport = replace(settings, compression=None), installation.open_printing_transport()
+        else:
+            self._journal = Journal(installation, self.stream_word, settings.endpoint or "")
+            outcomes = Outcomes(self._journal, installation.clock, keeps_batches=is_authors)
+        self.pipeline = TelemetryPipeline(
+            settings,
+            app=installation.application.name,
+            version=installation.setup.version or None,
+            environ=installation.environ,
+            clock=installation.clock,
+            transport=transport,
+            network=installation.config.network,
+            refusal=self._refusal,
+            is_authors=is_authors,
+            outcomes=outcomes,
+        )
+
+    @property
+    def stream_word(self) -> SentStreamWord:
+        """Return whose events these are, as it is remembered."""
+        return "operator_events" if self.stream is Stream.OPERATOR_EVENTS else "author_events"
 
     def try_again(self) -> None:
         """Load what could not be loaded before; never raises."""
@@ -91,6 +114,8 @@ class EventsStream:
     def start(self) -> None:
         """Begin to deliver; see `TelemetryPipeline.start`."""
         if self.pipeline is not None and self.target is not None:
+            if self._journal is not None:
+                self._journal.prepare()
             self.pipeline.start(self.target.auth)
 
     def endpoint_to_notice(self) -> str | None:
@@ -139,6 +164,9 @@ class EventsStream:
 
     def _refusal(self) -> str | None:
         """Return why events may not leave now, or None: what the gate asks before each send."""
+        if self._is_printed:
+            decision = self._switches.decide(self.stream)
+            return None if decision.is_printed or decision.may_send else decision.reason
         refusal = self._switches.refusal(self.stream)
         if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
             return refusal

@@ -12,16 +12,19 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from ..counters import ActivationStore, Counting, Windows
-from ..installation import Installation
+from ..errors import StorageError
+from ..installation import Installation, read_journal
 from ..privacy import Decision, Stream, first_heartbeat_at
-from ..state import Memory, Picture, format_moment
-from ..system import CORRUPT_SUFFIX, url_without_secrets
+from ..state import DeliveryTotals, Memory, Picture, format_moment
+from ..system import CORRUPT_SUFFIX, StorageFailure, url_without_secrets
 from ._events_stream import EventsStream
 
 if TYPE_CHECKING:
     from ..heartbeat import HeartbeatService
+    from ..state import SentDocument, SentStreamWord
     from ..status import (
         ActivationStatus,
+        DeliveryStatus,
         EnvMarkersStatus,
         HeartbeatStatus,
         MemoryStatus,
@@ -34,7 +37,16 @@ if TYPE_CHECKING:
         WindowsStatus,
     )
 
-__all__ = ["describe_status"]
+__all__ = ["describe_status", "read_sent_documents"]
+
+
+def read_sent_documents(installation: Installation) -> list[SentDocument]:
+    """Return what `Telemetry.sent_documents()` returns; raise `StorageError` when it cannot be read."""
+    found = installation.open_memory().sent_documents()
+    if isinstance(found, StorageFailure):
+        msg = f"what was sent cannot be read: {found.text}"
+        raise StorageError(msg)
+    return found
 
 
 def describe_status(
@@ -62,6 +74,7 @@ def describe_status(
         },
         "heartbeat": _heartbeat(installation, decision, picture, windows),
         "events": events.describe(),
+        "deliveries": _deliveries(installation),
         "storage": storage,
         "trouble": _trouble(events, counting, heartbeat, windows, storage),
         **_memory(picture),
@@ -93,6 +106,26 @@ def _windows(installation: Installation, windows: Windows) -> WindowsStatus:
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
+    }
+
+
+def _deliveries(installation: Installation) -> list[DeliveryStatus]:
+    """Return what became of what was sent, by all processes; nothing where that cannot be read: `storage` says why."""
+    found = read_journal(installation)
+    return [] if isinstance(found, StorageFailure) else [_delivery(totals) for totals in found]
+
+
+def _delivery(totals: DeliveryTotals) -> DeliveryStatus:
+    return {
+        "stream": cast("SentStreamWord", totals.stream),
+        "endpoint": totals.endpoint,
+        "since": _moment(totals.since) or "",
+        "delivered": totals.delivered,
+        "lost": totals.lost,
+        "rejected": totals.rejected,
+        "last_success_at": _moment(totals.last_success_at),
+        "last_error": totals.last_error,
+        "last_error_at": _moment(totals.last_error_at),
     }
 
 
@@ -148,6 +181,7 @@ def _memory(picture: Picture) -> MemoryStatus:
         "last_startup_outcome": None if outcome is None else outcome.value,
         "last_success_at": _moment(picture.last_success_at),
         "last_error": picture.last_error,
+        "last_error_at": _moment(picture.last_error_at),
     }
 
 

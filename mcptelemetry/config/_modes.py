@@ -22,7 +22,17 @@ from ._misspelt import is_misspelt
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
+__all__ = [
+    "PERSON_FILE",
+    "STATE_FILE",
+    "Mode",
+    "ModeRecord",
+    "ModeWord",
+    "person_directory",
+    "read_mode",
+    "renew_mode",
+    "write_mode",
+]
 
 PERSON_FILE = "person.toml"
 """The name of the person-wide file, in `person_directory`."""
@@ -31,8 +41,12 @@ STATE_FILE = "telemetry-state.toml"
 
 _SINCE_MAX_CHARACTERS = 64
 _EVENTS_ON, _EVENTS_OFF = "on", "off"
+# Written where nobody said a mode and a generation is begun all the same; a release that does
+# not know the word reads it as off.
+_NOT_SAID = "default"
 _EVENTS_MAX_CHARACTERS = 16
 _KEYS = frozenset({"mode", "since", "events"})
+_NO_HOME = "there is no home directory to remember the mode in; set HOME, or name a directory"
 
 
 class Mode(Word):
@@ -60,13 +74,15 @@ class ModeRecord(NamedTuple):
 
     *doubt* is ``""``, or why the file reads as off although it does not say so. *events* is
     the word about the events of all owners, which only the person-wide file holds; anything
-    but ``"on"`` refuses them.
+    but ``"on"`` refuses them. Without *is_said* nobody said a mode, and the file only begins a
+    generation; whoever does not look at that takes it for off.
     """
 
     mode: Mode
     since: str
     doubt: str = ""
     events: str = "on"
+    is_said: bool = True
 
     @property
     def has_events(self) -> bool:
@@ -116,6 +132,8 @@ def read_mode(path: str) -> ModeRecord | None:
     misspelt = next((name for name in document.tables if name not in _KEYS and is_misspelt(name, "mode", "enabled")), None)
     if misspelt is not None:
         said = f"{misspelt[:60]!r} is a misspelt switch, which reads as off,"
+    elif word == _NOT_SAID:
+        return ModeRecord(Mode.OFF, since, events=events, is_said=False)
     elif word == mode.value:
         return ModeRecord(mode, since, events=events)
     else:
@@ -145,8 +163,7 @@ def write_mode(
     """
     wanted = Mode(mode)
     if not path:
-        msg = "there is no home directory to remember the mode in; set HOME, or name a directory"
-        raise ConfigError(msg)
+        raise ConfigError(_NO_HOME)
     try:
         before = read_mode(path)
     except ConfigError as error:
@@ -158,8 +175,32 @@ def write_mode(
     if before is not None and before.since and before == ModeRecord(wanted, before.since, events=events):
         return before
     record = ModeRecord(wanted, _since(clock(), before), events=events)
+    _write(path, record)
+    return record
+
+
+def renew_mode(path: str, *, clock: Callable[[], float]) -> ModeRecord:
+    """
+    Let the file at *path* say as of now what it says already, and return that: a generation begins.
+
+    Where there is none, one is made in which no mode is said. Raises `ConfigError` when it
+    cannot be read or written.
+    """
+    if not path:
+        raise ConfigError(_NO_HOME)
+    before = read_mode(path)
+    if before is None:
+        record = ModeRecord(Mode.OFF, _since(clock(), None), is_said=False)
+    else:
+        record = before._replace(since=_since(clock(), before), doubt="")
+    _write(path, record)
+    return record
+
+
+def _write(path: str, record: ModeRecord) -> None:
     # The mode comes first: a file that is cut off after it still says the same.
-    words = {"mode": record.mode.value, "events": record.events, "since": record.since}
+    mode = record.mode.value if record.is_said else _NOT_SAID
+    words = {"mode": mode, "events": record.events, "since": record.since}
     if record.has_events:
         del words["events"]
     content = _as_toml(words)
@@ -172,7 +213,6 @@ def write_mode(
             "or set DO_NOT_TRACK=1 meanwhile"
         )
         raise ConfigError(msg) from None
-    return record
 
 
 def _as_toml(words: dict[str, str]) -> str:

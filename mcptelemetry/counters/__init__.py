@@ -21,7 +21,7 @@ from ._keys import CounterKey, Counts
 from ._names import MCPPROXY_TOOLS, check_milestones
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._window import Also, Windows
+from ._window import Also, Windows, forget_counts
 from ._window_values import FrozenWindow, WindowState
 from ._worker import CountingWorker, Task
 
@@ -52,6 +52,7 @@ __all__ = [
     "bucket_upstream_calls",
     "check_milestones",
     "clear_installer_pending",
+    "forget_counts",
     "is_installer_pending",
     "parse_client_surface",
     "sanitize_client_name",

@@ -22,7 +22,7 @@ from ._window_values import FrozenWindow, WindowState
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["GIVE_UP_AFTER_SECS", "LEASE_SECS", "Also", "Windows", "enter_generation"]
+__all__ = ["GIVE_UP_AFTER_SECS", "LEASE_SECS", "Also", "Windows", "enter_generation", "forget_counts"]
 
 LEASE_SECS = 120.0
 """How long whoever froze a window may take to send it before another process tries."""
@@ -243,6 +243,12 @@ def enter_generation(connection: sqlite3.Connection, generation: str) -> None:
     )
     ACTIVATION.erase_all(connection)
     _FACTS.write(connection, _GENERATION, generation)
+
+
+def forget_counts(connection: sqlite3.Connection, generation: str) -> None:
+    """Erase counts, activation and what became of the windows, and begin *generation*; inside the caller's transaction."""
+    _FACTS.erase(connection, _GENERATION, _SETTLED, _GIVEN_UP)
+    enter_generation(connection, generation)
 
 
 def _is_of(connection: sqlite3.Connection, generation: str) -> bool:

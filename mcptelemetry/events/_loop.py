@@ -21,6 +21,7 @@ from ._config import PipelineConfig
 from ._delivery import Delivery
 from ._formats import BodyOf
 from ._outage import OutageLog
+from ._outcomes import Outcomes
 from ._schedule import Schedule
 from ._uploader import TelemetryUploader, is_quick_to_try, upload_error
 
@@ -33,7 +34,8 @@ class EventsLoop:
     """
     Delivers what waits in *buffer*, as *config* says, in a thread named ``mcptelemetry-events``: a `Loop`.
 
-    Nothing is sent before `start()`. Safe from any thread and across forks.
+    *outcomes* brings what became of the events to the machine's memory; None: nothing does. Nothing
+    is sent before `start()`. Safe from any thread and across forks.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class EventsLoop:
         clock: Clock,
         uniform: Callable[[float, float], float],
         body_of: BodyOf,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._buffer = buffer
         self._config = config
         self._clock = clock
         self._uniform = uniform
         self._body_of = body_of
+        self._outcomes = outcomes
         self.uploader: TelemetryUploader | None = None
         """What sends, None before `start()`."""
         self.begin()
@@ -63,6 +67,8 @@ class EventsLoop:
         """What became of the events."""
         self.trouble: str | None = None
         """Why the last attempt to send did not deliver everything, None when it did."""
+        if self._outcomes is not None:
+            self._outcomes.begin()
         self._schedule = Schedule(
             self._clock,
             self._uniform,
@@ -135,6 +141,9 @@ class EventsLoop:
             outcome = self._send_waiting(self._delivery)
             due_in = self._schedule.due_in_secs(len(self._buffer), is_asked=False)
         self.life.answer(waiting, self._why_not_all(outcome))
+        answered = None if self._delivery is None else self._delivery.take_answered()
+        if self._outcomes is not None:
+            due_in = min(due_in, self._outcomes.note(self.account.stats(), outcome, answered, is_last=is_last))
         if is_last and self.uploader is not None:
             self.uploader.close()
         return None if is_last else due_in
@@ -196,3 +205,5 @@ class EventsLoop:
     def close(self) -> None:
         """Take in nothing more: what is left counts as dropped."""
         self._buffer.close()
+        if self._outcomes is not None and self.uploader is not None:
+            self._outcomes.finish(self.account.stats(), self.life.secs_left() or 0.0)

@@ -18,6 +18,7 @@ from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
 from ._formats import BODY_OF_FORMAT
 from ._loop import EventsLoop
+from ._outcomes import Outcomes
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = ["TelemetryPipeline"]
@@ -27,9 +28,7 @@ _CAPACITY_MIN = 16
 
 class TelemetryPipeline:
     """
-    Records events and delivers them to `config.endpoint`.
-
-    Safe from any thread and across forks.
+    Records events and delivers them to `config.endpoint`. Safe from any thread and across forks.
 
     Args:
         config: the settings; None: all defaults, and no endpoint.
@@ -41,9 +40,9 @@ class TelemetryPipeline:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         uniform: draws the length of a back-off between two numbers of seconds.
-        refusal: returns why nothing may leave now, or None; asked before each send. None: the
-            environment is asked.
+        refusal: asked before each send, returns why not, or None; None: the environment is asked.
         is_authors: as for `TelemetryUploader`.
+        outcomes: brings what became of the events to the machine's memory; None: nothing does.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -62,6 +61,7 @@ class TelemetryPipeline:
         uniform: Callable[[float, float], float] = draw_uniform,
         refusal: Callable[[], str | None] | None = None,
         is_authors: bool = False,
+        outcomes: Outcomes | None = None,
     ) -> None:
         if app is not None:
             Application(app)
@@ -81,6 +81,7 @@ class TelemetryPipeline:
             clock=clock,
             uniform=uniform,
             body_of=partial(BODY_OF_FORMAT[config.format], app=app, version=version),
+            outcomes=outcomes,
         )
         self._build_uploader = partial(
             TelemetryUploader,
@@ -100,8 +101,7 @@ class TelemetryPipeline:
         """
         Begin to deliver what is recorded; the thread itself starts with the first record.
 
-        Does nothing when the configuration is disabled, when it has no endpoint (events wait
-        and are never sent), or when it was started before.
+        Does nothing when disabled, without an endpoint (events wait and are never sent), or the second time.
         """
         loop = self._loop
         if not self.config.enabled or self.config.endpoint is None or loop.uploader or loop.life.is_closed:
@@ -114,10 +114,9 @@ class TelemetryPipeline:
         """
         Have everything that waits sent now; return how many events were delivered.
 
-        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight
-        included. Raises `UploadError` when the endpoint could not be reached or wants to be
-        left alone, or when time runs out; what was not delivered is kept, in order. A
-        rejected batch is counted, not raised. Returns 0 when there is nothing to send with.
+        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight included. Raises
+        `UploadError` when the endpoint could not be reached or wants to be left alone, or when time runs out; what was
+        not delivered is kept, in order. A rejected batch is counted, not raised. 0 when there is nothing to send with.
         """
         loop = self._loop
         if loop.uploader is None or loop.life.is_closed or loop.life.is_current():
@@ -144,9 +143,8 @@ class TelemetryPipeline:
 
     def turn(self) -> float | None:
         """
-        Send what is due now; return the seconds until something is due again.
+        Send what is due now; return the seconds until something is due again, None after the last turn.
 
-        None means that this was the last turn. Called by the worker only, or by a test that
-        starts none.
+        Called by the worker only, or by a test that starts none.
         """
         return self._loop.turn()

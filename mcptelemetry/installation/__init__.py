@@ -8,6 +8,7 @@ from .._late import late_names
 from ._as_of import AsOf
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._installation import Installation, path_in
+from ._journal import Journal, read_journal
 from ._setup import Setup
 
 if TYPE_CHECKING:
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AsOf",
     "Installation",
+    "Journal",
     "OperatorsEndpoint",
     "Setup",
     "Surroundings",
     "SurroundingsReader",
     "find_operators_endpoint",
     "path_in",
+    "read_journal",
 ]
 
 if not TYPE_CHECKING:

@@ -101,7 +101,18 @@ class Installation:
         """Return the way out over HTTP: the one that was given, else a new one with the person's network settings."""
         return self.transport or HttpTransport(environ=self.environ, network=self.config.network)
 
+    def open_printing_transport(self) -> Transport:
+        """Return the way to standard error, for a process that shows what it would send."""
+        from ..system import PrintingTransport
+
+        return PrintingTransport()
+
     # -- whether it may ---------------------------------------------------------------
+
+    @property
+    def is_printing(self) -> bool:
+        """Whether this process writes what would leave to standard error and sends nothing."""
+        return self.switches.decide(Stream.HEARTBEAT).is_printed
 
     def switch_off(self, problem: ConfigError) -> None:
         """Remember why nothing leaves in this run, and say it in one line."""

@@ -19,6 +19,8 @@ from ..errors import ConfigError
 __all__ = ["ROWS", "Decision", "Row", "Stream", "SwitchFacts", "decide"]
 
 _YES = frozenset({"1", "true", "on", "yes"})
+_PRINT = "print"
+_PRINTS = ", documents are written to standard error instead of being sent"
 _TEST_VARIABLES = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
 
 
@@ -51,6 +53,11 @@ class Decision(NamedTuple):
     def is_by_environment(self) -> bool:
         """Whether the environment refused: for this process alone, what is stored stays."""
         return self.mode is Mode.OFF and self.row in (1, 2, 3)
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether what would leave is written to standard error: a no that shows what it keeps back."""
+        return self.row == 3 and self.reason.endswith(_PRINTS)
 
 
 class SwitchFacts(NamedTuple):
@@ -104,7 +111,9 @@ def _opt_out(facts: SwitchFacts) -> _Said:
         return None
     variable = facts.application.switch_variable
     said = facts.environ.get(variable, "").strip().lower()
-    return (Mode.OFF, f"{variable}=false") if said and said not in _YES else None
+    if not said or said in _YES:
+        return None
+    return Mode.OFF, f"{variable}={_PRINT}{_PRINTS}" if said == _PRINT else f"{variable}=false"
 
 
 def _damaged_config(facts: SwitchFacts) -> _Said:
@@ -175,7 +184,7 @@ def _settings(facts: SwitchFacts) -> _Said:
 
 def _state(facts: SwitchFacts) -> _Said:
     found = facts.state
-    if not isinstance(found, ModeRecord):
+    if not isinstance(found, ModeRecord) or not found.is_said:
         return None
     return found.mode, found.doubt or f"{found.mode} in {facts.names[2]}"
 

@@ -226,6 +226,16 @@ class Switches:
         decision = self.decide(stream)
         return None if decision.may_send else decision.reason
 
+    def may_remember(self) -> bool:
+        """
+        Return whether it may be stored what became of what was sent.
+
+        After a no nothing is, whoever said it. A build without a version of its own is no word
+        of anybody's: an operator who wraps somebody else's program wants to know, too.
+        """
+        facts = self.look()._replace(is_released=True)
+        return decide(facts, Stream.HEARTBEAT).mode is not Mode.OFF
+
     def generation(self) -> str | None:
         """
         Return the generation under which something is counted now.

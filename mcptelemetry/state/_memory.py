@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 from ..system import Clock, Database, StorageFailure, as_clock, draw_uuid4
 from ..vocabulary import StartupOutcome
 from ._counters import COUNTER_TABLES
+from ._deliveries import DELIVERY_TABLES
 from ._identity import Identity, renew_identity
-from ._sent import SENT_TABLES, SentDocument, read_sent
+from ._sent import FATE_MIGRATION, SENT_TABLES, SentDocument, read_sent
 from ._values import format_moment, is_in_calendar, parse_moment, read_value, write_value
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _MIGRATIONS = (
     ("CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",),
     COUNTER_TABLES,
     SENT_TABLES,
+    (*FATE_MIGRATION, *DELIVERY_TABLES),
 )
 # Whoever is showing the notice has this long; somebody who died meanwhile blocks nobody for longer.
 _CLAIM_SECS = 60

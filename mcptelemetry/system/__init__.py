@@ -28,6 +28,7 @@ from ._worker import Worker
 
 if TYPE_CHECKING:
     from ._append import AppendTransport
+    from ._printing import PrintingTransport
     from ._signals import SignalChain
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "MissingPackage",
     "NetworkSettings",
     "NoAnswer",
+    "PrintingTransport",
     "Request",
     "SignalChain",
     "StorageFailure",
@@ -90,6 +92,7 @@ if not TYPE_CHECKING:
         globals(),
         {
             "_append": ("AppendTransport",),
+            "_printing": ("PrintingTransport",),
             "_signals": ("SignalChain",),
         },
     )

@@ -49,5 +49,5 @@ def test_storage_that_lost_its_version_is_read_and_mended(run_host, scene):
     facts = run_host("storage_trouble_host.py", scene).facts
     assert facts["identity"] is True
     assert facts["is_stored"] is True
-    assert (facts["counted"], facts["version"]) == (6, 3)
+    assert (facts["counted"], facts["version"]) == (6, 4)
     assert facts["after"] == {"degraded": False, "failure": None, "set_aside": None}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.config import Mode, ModeRecord, person_directory, read_mode, write_mode
+from mcptelemetry.config import Mode, ModeRecord, person_directory, read_mode, renew_mode, write_mode
 from mcptelemetry.errors import ConfigError
 
 NOON = 1_769_860_800.25  # 2026-01-31T12:00:00.25Z
@@ -210,3 +210,34 @@ def test_damage_beside_a_word_about_events_stays_a_no(content: str, tmp_path: Pa
     assert not write_mode(str(path), "off", clock=clock).has_events
     path.write_text(content)
     assert write_mode(str(path), "on", clock=clock).has_events
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_mode_is_renewed_with_what_was_said_and_a_later_moment(mode: Mode, tmp_path: Path) -> None:
+    """To begin a generation says nothing else: mode and the word about events stay."""
+    path = str(tmp_path / "state.toml")
+    before = write_mode(path, mode, clock=lambda: 1.0, refuse_events=mode is not Mode.ON)
+    assert renew_mode(path, clock=lambda: 1.0) == read_mode(path) == before._replace(since=read_mode(path).since)
+    assert read_mode(path).since > before.since
+    assert read_mode(path).generation != before.generation
+
+
+def test_mode_that_nobody_said_is_renewed_without_saying_one(tmp_path: Path) -> None:
+    """The file then begins a generation and says no mode; whoever does not know the word reads a no."""
+    path = str(tmp_path / "state.toml")
+    first = renew_mode(path, clock=lambda: 1.0)
+    assert (first.is_said, first.mode, first == read_mode(path)) == (False, Mode.OFF, True)
+    second = renew_mode(path, clock=lambda: 1.0)
+    assert (second.is_said, second.since > first.since) == (False, True)
+    assert write_mode(path, "off", clock=lambda: 1.0).is_said
+    assert read_mode(path) == read_mode(path)._replace(mode=Mode.OFF, is_said=True)
+
+
+def test_mode_that_reads_as_off_is_renewed_as_off(tmp_path: Path) -> None:
+    """A word that is not known stays the no that it is; without a place there is nothing to renew."""
+    path = tmp_path / "state.toml"
+    path.write_text('mode = "sometimes"\n')
+    assert renew_mode(str(path), clock=lambda: 1.0).mode is Mode.OFF
+    assert path.read_text().splitlines()[0] == 'mode = "off"'
+    with pytest.raises(ConfigError, match="no home directory"):
+        renew_mode("", clock=lambda: 1.0)
