@@ -58,7 +58,8 @@ class HeartbeatStatus(WindowsStatus):
     """
     The maintainer's daily document.
 
-    *owner* is whose *endpoint* it is. *not_before* is when the first one may leave.
+    *owner* is whose *endpoint* it is. *not_before* is when the first one may leave. *why_not* is what
+    the next one waits for, or why none will leave; None when one is due.
     """
 
     mode: ModeWord
@@ -66,6 +67,7 @@ class HeartbeatStatus(WindowsStatus):
     endpoint: Optional[str]
     owner: Optional[Literal["person", "author"]]
     not_before: Optional[str]
+    why_not: Optional[str]
 
 
 class EventsAccount(TypedDict):
@@ -85,12 +87,19 @@ class EventsAccount(TypedDict):
 
 
 class EventsStatus(TypedDict):
-    """The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent."""
+    """
+    The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
+
+    *not_before* is when an author's first ones may leave, None when that is past or not known; *why_not*
+    what they wait for, or why none will leave.
+    """
 
     mode: ModeWord
     reason: str
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
+    not_before: Optional[str]
+    why_not: Optional[str]
     stats: Optional[EventsAccount]
 
 

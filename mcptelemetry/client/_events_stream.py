@@ -11,12 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
-from ..installation import AsOf, Installation
+from ..installation import AsOf, Installation, why_not_yet
 from ..privacy import Stream
 from ..system import url_without_secrets
+from ._moment import moment_text
 
 if TYPE_CHECKING:
     from ..events import EventsTarget, TelemetryPipeline
+    from ..privacy import Refusal
+    from ..state import Picture
     from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
@@ -91,6 +94,8 @@ class EventsStream:
     def start(self) -> None:
         """Begin to deliver; see `TelemetryPipeline.start`."""
         if self.pipeline is not None and self.target is not None:
+            if self.stream is Stream.AUTHOR_EVENTS:
+                self._as_of.begin(self._installation.open_memory().look().generations_begun)
             self.pipeline.start(self.target.auth)
 
     def endpoint_to_notice(self) -> str | None:
@@ -109,32 +114,51 @@ class EventsStream:
         problem = self._installation.problem
         if problem is not None or self.target is None:
             reason = str(problem or self._trouble or "no endpoint is configured")
-            return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
+            return {
+                "mode": "off",
+                "reason": reason,
+                "endpoint": None,
+                "owner": None,
+                "not_before": None,
+                "why_not": reason,
+                "stats": None,
+            }
         from dataclasses import asdict
 
         decision = self._switches.decide(self.stream)
+        wait_secs = 0.0 if self.target.is_operators else self._notice_wait_secs()
+        first_at = self._installation.clock.time() + wait_secs if wait_secs else None
         return {
             "mode": decision.mode.value,
             "reason": decision.reason,
             "endpoint": self._shown_endpoint(),
             "owner": "operator" if self.target.is_operators else "author",
+            "not_before": moment_text(first_at),
+            "why_not": why_not_yet(wait_secs) if decision.may_send else decision.reason,
             "stats": None
             if self.pipeline is None
             else cast("EventsAccount", asdict(self.pipeline.stats())),
         }
 
-    def _refusal(self) -> str | None:
+    def _refusal(self) -> Refusal:
         """Return why events may not leave now, or None: what the gate asks before each send."""
         refusal = self._switches.refusal(self.stream)
         if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
             return refusal
-        if self._as_of.enter() is None:
+        from ..privacy import NotYet  # the gate asks: it is loaded
+
+        picture = self._installation.open_memory().look()
+        is_legible = picture.failure is None
+        if self._as_of.enter(picture.generations_begun if is_legible else None) is None:
             # The pipeline lets go of all that it holds when it hears this.
             return "it was recorded before the mode was last changed"
-        return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
+        if not is_legible and self._is_noticed:
+            return NotYet("what this installation remembers cannot be read now", 0.0)
+        wait_secs = self._notice_wait_secs(picture)
+        why = why_not_yet(wait_secs)
+        self._is_noticed = wait_secs is not None
+        return NotYet(why, wait_secs) if why is not None and wait_secs is not None else why
 
-    def _has_notice_been_shown(self) -> bool:
+    def _notice_wait_secs(self, picture: Picture | None = None) -> float | None:
         endpoint = self._shown_endpoint()
-        if not self._is_noticed and endpoint is not None:
-            self._is_noticed = self._installation.has_shown_notice_of(endpoint)
-        return self._is_noticed
+        return None if endpoint is None else self._installation.notice_wait_secs(endpoint, picture)

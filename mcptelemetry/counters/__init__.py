@@ -22,6 +22,7 @@ from ._keys import CounterKey, Counts
 from ._names import MCPPROXY_TOOLS
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._stored_window import begin_generation
 from ._window import Also, Windows
 from ._window_values import FrozenWindow, WindowState
 from ._worker import Chore, CountingWorker
@@ -49,6 +50,7 @@ __all__ = [
     "RegistrySnapshot",
     "WindowState",
     "Windows",
+    "begin_generation",
     "bucket_tokens",
     "bucket_upstream_calls",
     "clear_installer_pending",

@@ -17,7 +17,7 @@ from typing import Union
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import SendResult
+from ..privacy import Refusal, SendResult
 from ..system import (
     Clock,
     ExitHook,
@@ -61,7 +61,7 @@ class TelemetryPipeline:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         uniform: draws the length of a back-off between two numbers of seconds.
-        refusal: returns why nothing may leave now, or None; asked before each send. None: the
+        refusal: returns why nothing may leave now, a `NotYet`, or None; asked before each send. None: the
             environment is asked.
         is_authors: as for `TelemetryUploader`.
 
@@ -80,7 +80,7 @@ class TelemetryPipeline:
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = draw_uniform,
-        refusal: Callable[[], str | None] | None = None,
+        refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
     ) -> None:
         if app is not None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..counters import ActivationState, ActivationStore, FrozenWindow, RegistrySnapshot, Windows
 from ..installation import Installation, SurroundingsReader
+from ..state import Identity
 from ..wire import ZERO_ID, HeartbeatPayload
 from ._payload import Remembered, build_payload, current_program
 from ._stats import StatsReader
@@ -50,7 +51,7 @@ class HeartbeatBuilder:
 
     def build(self, window: FrozenWindow) -> HeartbeatPayload:
         """Return the heartbeat that carries *window*."""
-        return self._build(self._remembered(window.heartbeat_id), window.snapshot)
+        return self._build(self._remembered(window.heartbeat_id, window.identity), window.snapshot)
 
     def preview(self) -> Preview:
         """Return the heartbeat that would be sent now, and what a person should know about it."""
@@ -63,12 +64,11 @@ class HeartbeatBuilder:
             notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
         elif not state.heartbeat_id:
             notes.append("heartbeat_id is zeros: none has been drawn since the mode was last changed")
-        # Without an id, what is stored was counted before the mode was last changed: it never leaves.
-        is_present = bool(state.heartbeat_id)
-        remembered = self._remembered(state.heartbeat_id or ZERO_ID)
-        if not is_present:
+        remembered = self._remembered(state.heartbeat_id or ZERO_ID, state.identity)
+        if not state.is_present:
+            # What is stored was counted before the mode was last changed: it never leaves.
             remembered = remembered._replace(is_installer_pending=False)
-        return Preview(self._build(remembered, state.snapshot, is_present=is_present), tuple(notes))
+        return Preview(self._build(remembered, state.snapshot, is_present=state.is_present), tuple(notes))
 
     def _build(
         self, remembered: Remembered, counts: RegistrySnapshot, *, is_present: bool = True
@@ -87,9 +87,9 @@ class HeartbeatBuilder:
             uptime_secs=self._clock.monotonic() - self._began_at,
         )
 
-    def _remembered(self, heartbeat_id: str) -> Remembered:
+    def _remembered(self, heartbeat_id: str, frozen: Identity | None) -> Remembered:
         picture = self._memory.look()
-        identity = picture.identity
+        identity = frozen or picture.identity
         return Remembered(
             anonymous_id=ZERO_ID if identity is None else identity.anonymous_id,
             anonymous_id_created_at=None if identity is None else identity.created_at,

@@ -152,6 +152,16 @@ class HeartbeatService:
 
     # -- looking ----------------------------------------------------------------------
 
+    def why_not(self) -> str | None:
+        """Return what the next heartbeat waits for, or why none will leave; None when one is due now."""
+        if self._url is None:
+            return str(self._installation.problem or "no endpoint is configured")
+        try:
+            refusal = self._refusal()
+        except Exception as error:  # noqa: BLE001  in doubt nothing is sent
+            return f"the switches could not be read ({type(error).__name__})"
+        return refusal or self._installation.why_not_yet(self._endpoint or "") or self._windows.state().why_not_yet
+
     def build_payload(self) -> HeartbeatPayload:
         """Return the heartbeat that would be sent now; changes nothing, however often it is asked."""
         return self.preview().payload
@@ -166,16 +176,10 @@ class HeartbeatService:
         """Return in how many seconds a heartbeat may be due, 0 when one is."""
         if self._url is None or self._is_refused():
             return DAY_SECS
-        first_at = self._installation.first_heartbeat_at()
-        if first_at is None:
+        until_first = self._installation.notice_wait_secs(self._endpoint or "")
+        if until_first is None:
             return DAY_SECS
-        until_first = first_at - self._clock.time()
-        # A moment farther ahead than a delay can be was set by a clock that was wrong.
-        if 0 < until_first <= DAY_SECS:
-            return until_first
-        if until_first > DAY_SECS:
-            return DAY_SECS
-        return self._windows.state().due_in_secs
+        return until_first or self._windows.state().due_in_secs
 
     def _prepare(self) -> None:
         """Draw the ids well before they leave, so that previews show them while the notice's delay passes."""
@@ -194,15 +198,18 @@ class HeartbeatService:
             return True
 
     def _send_window(self) -> bool:
+        if isinstance(self._memory.ensure_identity(), StorageFailure):
+            return False
         window = self._windows.begin()
         if window is None or self._url is None:
             return False
-        if isinstance(self._memory.ensure_identity(), StorageFailure):
-            self._windows.postpone(window)
-            return False
         payload = self._builder.build(window)
         body = payload.encode()
-        outcome = self._gate.post(self._url, body, _HEADERS, _TIMEOUT_SECS)
+        # Building asks the application, and takes as long as that does: the gate asks whether the
+        # window is still there to be sent.
+        outcome = self._gate.post(
+            self._url, body, _HEADERS, _TIMEOUT_SECS, refusal=lambda: self._windows.refusal(window)
+        )
         self._settle(window, payload, body, outcome)
         return outcome.verdict is Verdict.DELIVERED
 

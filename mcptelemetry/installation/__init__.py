@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .._late import late_names
 from ._as_of import AsOf
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
-from ._installation import Installation, path_in
+from ._installation import Installation, path_in, why_not_yet
 from ._setup import Setup
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "SurroundingsReader",
     "find_operators_endpoint",
     "path_in",
+    "why_not_yet",
 ]
 
 if not TYPE_CHECKING:

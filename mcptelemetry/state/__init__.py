@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ._generations import count_generation, generations_begun, name_generation
 from ._identity import Identity, renew_identity
-from ._memory import DATABASE_FILE, Memory, NoticeMark, Picture
+from ._memory import DATABASE_FILE, Memory, Picture
+from ._notice_mark import NoticeMark
 from ._sent import SentDocument, keep_sent
 from ._values import format_moment, parse_moment, write_value
 
@@ -14,8 +16,11 @@ __all__ = [
     "NoticeMark",
     "Picture",
     "SentDocument",
+    "count_generation",
     "format_moment",
+    "generations_begun",
     "keep_sent",
+    "name_generation",
     "parse_moment",
     "renew_identity",
     "write_value",

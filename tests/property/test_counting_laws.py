@@ -131,7 +131,7 @@ def follow(path, steps):
     flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
 
     def process():
-        return Windows(memory.database, clock=clock, generation=lambda: "now")
+        return Windows(memory, clock=clock, generation=lambda: "now")
 
     windows, window = process(), None
     stored, counted, accepted, held = 0, 0, {}, {}
@@ -193,7 +193,7 @@ def use(path):
     store = ActivationStore(path, clock)
     notes = ActivationNotes(store)
     flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
-    windows = Windows(memory.database, clock=clock, generation=lambda: "now")
+    windows = Windows(memory, clock=clock, generation=lambda: "now")
     seen = windows.state()
     registry.record_call("a")
     notes.record_mcp_client("cursor")

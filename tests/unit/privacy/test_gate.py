@@ -392,6 +392,7 @@ def test_only_a_failure_that_passes_is_retryable():
     assert {verdict: verdict.is_retryable for verdict in Verdict} == {
         Verdict.DELIVERED: False,
         Verdict.LATER: True,
+        Verdict.NOT_YET: True,
         Verdict.UNAUTHORIZED: True,
         Verdict.TOO_LARGE: False,
         Verdict.REJECTED: False,
