@@ -1,7 +1,7 @@
 """
 The events of one application: whose they are, whether they may leave, and the pipeline.
 
-An operator's events ask two switches; the author's ask all of them, wait for the notice,
+An operator's events ask the switches that bind them; the author's ask all of them, wait for the notice,
 and never outlive a change of the mode. What delivers them is loaded when somebody named an
 endpoint; where a host without a free descriptor cannot load it, its next start does.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
-from ..installation import AsOf, Installation, why_not_yet
+from ..installation import HELD_FROM_BEFORE, AsOf, Installation, why_not_yet
 from ..privacy import Stream
 from ..system import url_without_secrets
 from ._moment import moment_text
@@ -68,6 +68,8 @@ class EventsStream:
             return
         self.target = target
         self.stream = Stream.OPERATOR_EVENTS if target.is_operators else Stream.AUTHOR_EVENTS
+        if target.is_operators:
+            self._as_of = AsOf(self._switches.events_generation)
         if self._switches.decide(self.stream).may_send:
             from ..events import TelemetryPipeline
 
@@ -143,15 +145,17 @@ class EventsStream:
     def _refusal(self) -> Refusal:
         """Return why events may not leave now, or None: what the gate asks before each send."""
         refusal = self._switches.refusal(self.stream)
-        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
+        if refusal is not None:
             return refusal
+        if self.stream is Stream.OPERATOR_EVENTS:
+            return HELD_FROM_BEFORE if self._as_of.has_ended() else None
         from ..privacy import NotYet  # the gate asks: it is loaded
 
         picture = self._installation.open_memory().look()
         is_legible = picture.failure is None
         if self._as_of.enter(picture.generations_begun if is_legible else None) is None:
             # The pipeline lets go of all that it holds when it hears this.
-            return "it was recorded before the mode was last changed"
+            return HELD_FROM_BEFORE
         if not is_legible and self._is_noticed:
             return NotYet("what this installation remembers cannot be read now", 0.0)
         wait_secs = self._notice_wait_secs(picture)

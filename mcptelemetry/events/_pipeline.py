@@ -10,6 +10,7 @@ waits for it in `_flushes`.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -37,6 +38,7 @@ from ._flushes import Flushes
 from ._formats import BODY_OF_FORMAT
 from ._outage import OutageLog
 from ._schedule import Schedule
+from ._standing import StandingRefusal
 from ._uploader import TelemetryAuth, TelemetryUploader, is_quick_to_try, upload_error
 
 __all__ = ["TelemetryPipeline"]
@@ -83,8 +85,7 @@ class TelemetryPipeline:
         refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
     ) -> None:
-        if app is not None:
-            Application(app)
+        application = None if app is None else Application(app)
         if version is not None and not isinstance(version, str):
             msg = f"version must be a str or None, not {type(version).__name__}"
             raise TypeError(msg)
@@ -104,7 +105,7 @@ class TelemetryPipeline:
             clock=self._clock,
             transport=transport,
             network=network,
-            refusal=refusal,
+            refusal=refusal or StandingRefusal(os.environ if environ is None else environ, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
-from ._as_of import AsOf
+from ._as_of import HELD_FROM_BEFORE, AsOf
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._installation import Installation, path_in, why_not_yet
 from ._setup import Setup
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._surroundings import Surroundings, SurroundingsReader
 
 __all__ = [
+    "HELD_FROM_BEFORE",
     "AsOf",
     "Installation",
     "OperatorsEndpoint",

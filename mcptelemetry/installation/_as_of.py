@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["AsOf"]
+__all__ = ["HELD_FROM_BEFORE", "AsOf"]
+
+HELD_FROM_BEFORE = "it was recorded before the mode was last changed"
+"""Why what was held does not leave: whoever hears it at the gate lets go of all that it holds."""
 
 
 class AsOf:
@@ -27,6 +30,10 @@ class AsOf:
         self._held = said()
         self._may_hold = self._held is not None
         self._begun: int | None = None  # not known before the first look at the disk: making this takes none
+
+    def has_ended(self, begun: int | None = None) -> bool:
+        """Return whether another generation than that of what is held is known to have begun; otherwise as `enter()`."""
+        return self.enter(begun) is None and self.may_hold
 
     @property
     def may_hold(self) -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry import Telemetry, UploadError
+from mcptelemetry import PipelineConfig, Telemetry, TelemetryEvent, TelemetryPipeline, UploadError
 from mcptelemetry.cli import Console, main
+from mcptelemetry.counters import begin_generation
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock, ScriptedServer
 from mcptelemetry.vocabulary import DAY_SECS
@@ -89,6 +90,71 @@ def test_on_again_sends_nothing_recorded_before(tmp_path: Path) -> None:
         own.flush(LIMIT_SECS)
         assert tools_in(server) == ["first", "last"]
         assert own.status()["events"]["stats"]["dropped"] == 1
+
+
+def test_generation_begun_elsewhere_lets_go_of_the_authors_events(tmp_path: Path) -> None:
+    """What waited in a running process when another had everything forgotten never leaves."""
+    server = ScriptedServer()
+    be_told(tmp_path, server.events_url)
+    with server, telemetry(tmp_path, server.events_url) as own:
+        own.record("waiting")
+        Memory(str(tmp_path / ".acme-mcp" / "telemetry.db")).database.change(begin_generation)
+        assert own.flush(LIMIT_SECS) == 0
+        own.record("last")
+        assert own.flush(LIMIT_SECS) == 1
+        assert tools_in(server) == ["last"]
+
+
+def operators(home: Path, endpoint: str) -> Telemetry:
+    """Return a telemetry whose events are an operator's."""
+    return telemetry(home, "https://e.acme.dev", environ={"HOME": str(home), "ACME_MCP_EVENTS_ENDPOINT": endpoint})
+
+
+def by_hand(home: Path, endpoint: str) -> TelemetryPipeline:
+    """Return a pipeline that was built by hand."""
+    pipeline = TelemetryPipeline(PipelineConfig(endpoint=endpoint), environ={"HOME": str(home)})
+    pipeline.start()
+    return pipeline
+
+
+def record_by(held: Any, tool: str) -> None:
+    """Record one call."""
+    held.buffer.record(TelemetryEvent(tool, "local_only")) if isinstance(held, TelemetryPipeline) else held.record(tool)
+
+
+@pytest.mark.parametrize("build", [operators, by_hand])
+def test_refusal_of_all_events_and_a_yes_send_nothing_recorded_before(build: Any, tmp_path: Path) -> None:
+    """The word about events begins a generation for every owner's; a mode does not, for an operator's."""
+    with ScriptedServer() as server:
+        held = build(tmp_path, server.events_url)
+        if isinstance(held, Telemetry):
+            held.start()
+        record_by(held, "under another mode")
+        say(tmp_path, "off")
+        say(tmp_path, "on")
+        assert held.flush(LIMIT_SECS) == 1
+        record_by(held, "waiting")
+        say(tmp_path, "off", "--everything")
+        say(tmp_path, "on")
+        assert held.flush(LIMIT_SECS) == 0
+        record_by(held, "last")
+        assert held.flush(LIMIT_SECS) == 1
+        held.shutdown()
+        assert tools_in(server) == ["under another mode", "last"]
+
+
+def test_damaged_word_of_a_person_lets_an_operators_events_go_as_before(tmp_path: Path) -> None:
+    """What is damaged and says nothing of events neither refuses an operator's events nor begins a generation of them."""
+    person = tmp_path / ".mcptelemetry" / "person.toml"
+    with ScriptedServer() as server:
+        held = operators(tmp_path, server.events_url)
+        held.start()
+        person.parent.mkdir()
+        for content in ("mode", 'mode = "on"'):
+            held.record("x")
+            person.write_text(content)
+            assert held.flush(LIMIT_SECS) == 1
+        held.shutdown()
 
 
 def test_process_that_began_off_stays_silent(tmp_path: Path) -> None:
