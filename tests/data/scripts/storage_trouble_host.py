@@ -12,6 +12,7 @@ import os
 import sqlite3
 import sys
 import tempfile
+import time
 
 scene = sys.argv[1]
 
@@ -138,17 +139,31 @@ def descriptors():
     note("after", telemetry)
 
 
+class Clock:
+    """The machine's clock, and what passes at a word."""
+
+    passed = 0.0
+
+    def time(self):
+        return time.time() + self.passed
+
+    def monotonic(self):
+        return time.monotonic() + self.passed
+
+
 def descriptors_of_events():
     """Not one descriptor is free when a client with an endpoint for events is made, and started."""
     held = take_all_descriptors()
     events = os.path.join(directory, "events.jsonl")
-    telemetry = make(events_endpoint=f"file://{events}")
+    clock = Clock()
+    telemetry = make(events_endpoint=f"file://{events}", clock=clock)
     telemetry.record("search")
     facts["during"] = telemetry.status()["events"]["reason"]
     for descriptor in held:
         os.close(descriptor)
     telemetry.start()
     telemetry.record("search")
+    clock.passed += 300  # the delay after the notice
     facts["delivered"] = telemetry.flush(20)
     facts["after"] = telemetry.status()["events"]
     facts["tools"] = [json.loads(line)["tool"] for line in open(events)]
