@@ -9,7 +9,7 @@ import pytest
 
 from mcptelemetry import Telemetry
 from mcptelemetry.config import Mode, write_mode
-from mcptelemetry.counters import begin_generation
+from mcptelemetry.counters import ActivationNotes, CounterFlusher, CounterRegistry, Windows, begin_generation
 from mcptelemetry.privacy import maybe_print_first_run_notice
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock, ScriptedTransport
@@ -217,6 +217,59 @@ def test_counts_held_in_memory_do_not_outlive_a_generation_begun_elsewhere(machi
     telemetry.flush()
     assert telemetry.heartbeat.send_now()
     assert machine.sent[0]["builtin_tool_calls"] == {"search": 1}
+
+
+class Late(Memory):
+    """A memory in which a generation is begun just after somebody has looked how many were."""
+
+    is_late = False
+
+    def generations_begun(self):
+        """Return the count before, once."""
+        found = super().generations_begun()
+        if not self.is_late:
+            self.is_late = True
+            self.database.change(begin_generation)
+        return found
+
+
+def test_counts_are_not_stored_under_a_generation_begun_a_moment_ago(tmp_path):
+    """Between a look and the transaction everything may have been forgotten: nothing is stored, and then let go of."""
+    clock, registry, notes = FakeClock(), CounterRegistry(["search"]), ActivationNotes()
+    memory = Late(str(tmp_path / "telemetry.db"), clock=clock)
+    flusher = CounterFlusher(registry, notes, memory, clock=clock.time, permission=lambda: "now")
+    windows = Windows(memory, clock=clock.time, generation=lambda: "now")
+    registry.record_call("search")
+    notes.record_mcp_client("cursor")
+    assert not flusher.flush()
+    assert windows.state().counts == {}
+    assert flusher.flush()
+    registry.record_call("search")
+    assert flusher.flush()
+    assert windows.state().snapshot.builtin_tool_calls == {"search": 1}
+
+
+def test_refusal_of_a_window_says_what_became_of_it(tmp_path):
+    """Another generation, another process, a disk that cannot be read: each is a reason of its own."""
+    clock, said = FakeClock(), ["now"]
+    memory = Memory(str(tmp_path / "telemetry.db"), clock=clock)
+    windows = Windows(memory, clock=clock.time, generation=lambda: said[0])
+    window = windows.begin()
+    assert windows.refusal(window) is None
+    for word in ("later", None):
+        said[0] = word
+        assert "mode" in windows.refusal(window)
+    said[0] = "later"
+    windows.prepare()  # somebody enters it
+    assert windows.refusal(window) == "it was counted before the mode was last changed"
+    window = windows.begin()
+    clock.advance(120)
+    assert windows.begin().heartbeat_id == window.heartbeat_id
+    assert windows.refusal(window) == "another process is at it"
+    (tmp_path / "telemetry.db").unlink()
+    assert windows.refusal(window) == "it was counted before the mode was last changed"
+    (tmp_path / "telemetry.db").mkdir()
+    assert "cannot be read" in windows.refusal(window)
 
 
 # -- both ids ----------------------------------------------------------------------------
