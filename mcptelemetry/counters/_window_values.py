@@ -19,7 +19,7 @@ class FrozenWindow(NamedTuple):
     What one heartbeat carries: *counts* under *heartbeat_id*, frozen at *frozen_at* (Unix seconds).
 
     *identity* and *generation* are those of the installation when it was frozen: a later try is
-    not joined to a later id. *lease* is who may send it now; *attempts* is how often it failed
+    not joined to a later id; None and ``""`` of a window that nobody stored. *lease* is who may send it now; *attempts* is how often it failed
     before.
     """
 
@@ -28,8 +28,8 @@ class FrozenWindow(NamedTuple):
     frozen_at: float
     lease: str
     attempts: int
-    identity: Identity
-    generation: str
+    identity: Optional[Identity] = None
+    generation: str = ""
 
     @property
     def snapshot(self) -> RegistrySnapshot:
