@@ -199,7 +199,7 @@ class Gate:
 
 def _refused(what: str, why: Refusal) -> SendResult:
     if isinstance(why, NotYet):
-        return SendResult(Verdict.NOT_YET, None, why.secs, f"{what} yet: {why.reason}")
+        return SendResult(Verdict.NOT_YET, None, why.secs, f"{what}: {why.reason}")
     return SendResult(Verdict.REFUSED, None, None, f"{what}: {why}")
 
 
