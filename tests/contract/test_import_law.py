@@ -178,7 +178,7 @@ telemetry.start()
 Clock.now += 100_000
 print(*sys.modules, sep="\\n", file=sys.stderr)
 telemetry.record("search", status="error", error_type="timeout", client="cursor")
-assert telemetry.flush(30) == 1
+telemetry.flush(30)  # or it was sent already: the interval has passed too
 telemetry.heartbeat.send_now()
 assert sorted(sent) == ["https://t.invalid/events", "https://t.invalid/heartbeat"], sent
 telemetry.shutdown()
