@@ -96,8 +96,10 @@ class EventsStream:
     def start(self) -> None:
         """Begin to deliver; see `TelemetryPipeline.start`."""
         if self.pipeline is not None and self.target is not None:
-            if self.stream is Stream.AUTHOR_EVENTS:
-                self._as_of.begin(self._installation.open_memory().look().generations_begun)
+            picture = self._installation.open_memory().look() if self.stream is Stream.AUTHOR_EVENTS else None
+            if picture is not None and picture.failure is None:
+                self._as_of.begin(picture.generations_begun)
+                self._is_noticed = self._notice_wait_secs(picture) is not None
             self.pipeline.start(self.target.auth)
 
     def endpoint_to_notice(self) -> str | None:

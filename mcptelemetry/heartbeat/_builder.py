@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..counters import ActivationState, ActivationStore, FrozenWindow, RegistrySnapshot, Windows
 from ..installation import Installation, SurroundingsReader
-from ..state import Identity
+from ..state import Identity, renew_identity
 from ..wire import ZERO_ID, HeartbeatPayload
 from ._payload import Remembered, build_payload, current_program
 from ._stats import StatsReader
@@ -64,6 +64,8 @@ class HeartbeatBuilder:
             notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
         elif not state.heartbeat_id:
             notes.append("heartbeat_id is zeros: none has been drawn since the mode was last changed")
+        elif state.identity is None and self._is_about_to_rotate(picture.identity):
+            notes.append("anonymous_id is a year old: the heartbeat that is sent now carries a new one")
         remembered = self._remembered(state.heartbeat_id or ZERO_ID, state.identity)
         if not state.is_present:
             # What is stored was counted before the mode was last changed: it never leaves.
@@ -86,6 +88,10 @@ class HeartbeatBuilder:
             now=self._clock.time(),
             uptime_secs=self._clock.monotonic() - self._began_at,
         )
+
+    def _is_about_to_rotate(self, identity: Identity) -> bool:
+        now = self._clock.time()
+        return renew_identity(*identity, now=now, draw=lambda: ZERO_ID).anonymous_id != identity.anonymous_id
 
     def _remembered(self, heartbeat_id: str, frozen: Identity | None) -> Remembered:
         picture = self._memory.look()

@@ -353,3 +353,20 @@ def test_preview_after_a_very_short_life_is_the_heartbeat_that_then_leaves(tmp_p
     assert document["launch_source"] == "installer"
     assert document["activation"]["mcp_clients_seen_ever"] == ["cursor"]
     assert document["heartbeat_id"] != ZERO_ID
+
+
+def test_preview_says_that_its_id_is_about_to_be_another_one(tmp_path):
+    """Looking draws no id: where the next heartbeat carries a new one, a note says so; a frozen window keeps its own."""
+    machine = Machine(tmp_path, 503)
+    telemetry = machine.process(stats=None)
+    machine.clock.advance(300)
+    assert not telemetry.heartbeat.send_now()
+    machine.clock.advance(20 * DAY)
+    assert telemetry.heartbeat.send_now()
+    machine.clock.advance(345 * DAY)
+    (note,) = telemetry.heartbeat.preview().notes
+    assert "a year old" in note
+    before = telemetry.heartbeat.build_payload().anonymous_id
+    assert telemetry.heartbeat.send_now()
+    assert machine.sent[-1]["anonymous_id"] != before
+    assert telemetry.heartbeat.preview().notes == ()

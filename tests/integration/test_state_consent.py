@@ -105,6 +105,24 @@ def test_generation_begun_elsewhere_lets_go_of_the_authors_events(tmp_path: Path
         assert tools_in(server) == ["last"]
 
 
+def test_authors_events_are_kept_while_nobody_knows_what_is_remembered(tmp_path: Path) -> None:
+    """A database that cannot be read for a while is no refusal: nothing leaves, and nothing is dropped."""
+    server = ScriptedServer()
+    be_told(tmp_path, server.events_url)
+    path = tmp_path / ".acme-mcp" / "telemetry.db"
+    with server, telemetry(tmp_path, server.events_url) as own:
+        path.rename(path.with_suffix(".away"))
+        path.mkdir()
+        own.record("x")
+        with pytest.raises(UploadError, match="cannot be read"):
+            own.flush(LIMIT_SECS)
+        assert server.requests == []
+        path.rmdir()
+        path.with_suffix(".away").rename(path)
+        own.flush(LIMIT_SECS)
+        assert tools_in(server) == ["x"]
+
+
 def operators(home: Path, endpoint: str) -> Telemetry:
     """Return a telemetry whose events are an operator's."""
     return telemetry(home, "https://e.acme.dev", environ={"HOME": str(home), "ACME_MCP_EVENTS_ENDPOINT": endpoint})
