@@ -32,6 +32,7 @@ STATE_FILE = "telemetry-state.toml"
 _SINCE_MAX_CHARACTERS = 64
 _EVENTS_ON, _EVENTS_OFF = "on", "off"
 _EVENTS_MAX_CHARACTERS = 16
+_MOMENT_CHARACTERS = frozenset("0123456789-:.+TZ")  # what somebody else wrote by hand is not written again
 _EVENTS_SINCE = "everything_since"  # after the command: `off --everything`
 _KEYS = frozenset({"mode", "since", "events", _EVENTS_SINCE})
 
@@ -172,17 +173,17 @@ def write_mode(
         return before
     since = _since(clock(), before)
     is_same_word = is_known and events == (_EVENTS_ON if before is None else before.events)
-    events_since = since if not is_same_word else "" if before is None else before.events_since
+    events_since = "" if before is None else before.events_since
+    if not is_same_word or not _MOMENT_CHARACTERS.issuperset(events_since):
+        events_since = since
     record = ModeRecord(wanted, since, events=events, events_since=events_since)
-    import tomli_w  # only the commands write
-
     # The mode comes first: a file that is cut off after it still says the same.
     words = {"mode": record.mode.value, "events": record.events, "since": record.since, _EVENTS_SINCE: record.events_since}
     if record.has_events:
         del words["events"]
     if not record.events_since:
         del words[_EVENTS_SINCE]
-    content = tomli_w.dumps(words)
+    content = _as_toml(words)
     try:
         write_atomically(path, content.encode())
     except OSError as error:
@@ -193,6 +194,16 @@ def write_mode(
         )
         raise ConfigError(msg) from None
     return record
+
+
+def _as_toml(words: dict[str, str]) -> str:
+    """Return *words*, none of which needs an escape, as TOML."""
+    try:
+        from tomli_w import dumps  # only the commands write
+    except ModuleNotFoundError:
+        # A vendored copy may lack it, and a no does not wait until somebody installs a package.
+        return "".join(f'{name} = "{word}"\n' for name, word in words.items())
+    return dumps(words)
 
 
 def _since(now_secs: float, before: ModeRecord | None) -> str:

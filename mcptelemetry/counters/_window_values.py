@@ -44,8 +44,8 @@ class WindowState(NamedTuple):
     How the windows stand: seconds until the next is due, and what became of those before.
 
     *heartbeat_id* and *counts* are what the next heartbeat would carry, ``""`` and nothing
-    before the first count of an installation. *is_present* is whether what is stored beside them is of
-    the present generation, *identity* the one of a frozen window.
+    before the first count of an installation. *is_present*: what is stored, activation included, is
+    of the present generation. *identity* is the one of a frozen window.
     """
 
     due_in_secs: float = 0.0

@@ -40,6 +40,7 @@ class HeartbeatBuilder:
         self._windows = windows
         self._stats = stats
         self._activation = ActivationStore.on(self._memory.database, self._clock)
+        self._milestones = installation.setup.milestones
         self._surroundings = SurroundingsReader(installation)
         self._program = current_program(
             installation.application.name,
@@ -69,13 +70,14 @@ class HeartbeatBuilder:
         remembered = self._remembered(state.heartbeat_id or ZERO_ID, state.identity)
         if not state.is_present:
             # What is stored was counted before the mode was last changed: it never leaves.
-            remembered = remembered._replace(is_installer_pending=False)
+            remembered = remembered._replace(is_installer_pending=False, listed_tool_count=0)
         return Preview(self._build(remembered, state.snapshot, is_present=state.is_present), tuple(notes))
 
     def _build(
         self, remembered: Remembered, counts: RegistrySnapshot, *, is_present: bool = True
     ) -> HeartbeatPayload:
         activation = self._activation.load()
+        is_unread = self._activation.failure is not None
         if not is_present:
             activation = ActivationState()
         return build_payload(
@@ -84,7 +86,7 @@ class HeartbeatBuilder:
             counts=counts,
             surroundings=self._surroundings.read(),
             stats=self._stats.read(),
-            activation=None if self._activation.failure is not None else activation.to_dict(),
+            activation=None if is_unread else activation.of_declared(self._milestones).to_dict(),
             now=self._clock.time(),
             uptime_secs=self._clock.monotonic() - self._began_at,
         )
@@ -103,4 +105,5 @@ class HeartbeatBuilder:
             previous_version=picture.last_reported_version or "",
             last_startup_outcome=picture.last_startup_outcome,
             is_installer_pending=self._activation.is_installer_pending(),
+            listed_tool_count=self._activation.listed_tool_count(),
         )

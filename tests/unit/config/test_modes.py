@@ -242,3 +242,12 @@ def test_damaged_word_about_events_that_is_replaced_begins_another_time(tmp_path
     path.write_text('mode = "off"\nevents = ')
     record = write_mode(str(path), "on", clock=clock)
     assert record.events_since == record.since != ""
+
+
+def test_moment_by_hand_that_is_none_is_not_written_again(tmp_path: Path) -> None:
+    """What would need an escape is replaced by the moment of the command."""
+    path = tmp_path / "person.toml"
+    path.write_text("mode = 'on'\nevents = 'off'\neverything_since = 'a\"b'\n")
+    record = write_mode(str(path), "off", clock=clock)
+    assert (record.events, record.events_since) == ("off", record.since)
+    assert read_mode(str(path)) == record
