@@ -92,6 +92,8 @@ class EventsStatus(TypedDict):
 
     *not_before* is when an author's first ones may leave, None when that is past or not known; *why_not*
     what they wait for, or why none will leave.
+    *token_variable* names the environment variable of its token; *unset_variables* are those named
+    in the file, for the token or a header, that hold nothing.
     """
 
     mode: ModeWord
@@ -100,6 +102,8 @@ class EventsStatus(TypedDict):
     owner: Optional[Literal["operator", "author"]]
     not_before: Optional[str]
     why_not: Optional[str]
+    token_variable: Optional[str]
+    unset_variables: list[str]
     stats: Optional[EventsAccount]
 
 

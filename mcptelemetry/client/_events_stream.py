@@ -125,6 +125,8 @@ class EventsStream:
                 "owner": None,
                 "not_before": None,
                 "why_not": reason,
+                "token_variable": None,
+                "unset_variables": [],
                 "stats": None,
             }
         from dataclasses import asdict
@@ -139,6 +141,8 @@ class EventsStream:
             "owner": "operator" if self.target.is_operators else "author",
             "not_before": moment_text(first_at),
             "why_not": why_not_yet(wait_secs) if decision.may_send else decision.reason,
+            "token_variable": self.target.settings.token_key,
+            "unset_variables": self.target.unset_variables(self._installation.environ),
             "stats": None
             if self.pipeline is None
             else cast("EventsAccount", asdict(self.pipeline.stats())),
@@ -168,3 +172,10 @@ class EventsStream:
     def _notice_wait_secs(self, picture: Picture | None = None) -> float | None:
         endpoint = self._shown_endpoint()
         return None if endpoint is None else self._installation.notice_wait_secs(endpoint, picture)
+
+    def refusal_to_ask(self) -> str | None:
+        """Return why the endpoint may not even be asked now, or None; settles nothing, as `_refusal` does."""
+        refusal = self._switches.refusal(self.stream)
+        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
+            return refusal
+        return why_not_yet(None) if self._notice_wait_secs() is None else None
