@@ -10,6 +10,7 @@ waits for it in `_flushes`.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Union
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import SendResult
+from ..privacy import Refusal, SendResult
 from ..system import (
     Clock,
     ExitHook,
@@ -38,6 +39,7 @@ from ._formats import BODY_OF_FORMAT
 from ._outage import OutageLog
 from ._outcomes import Outcomes
 from ._schedule import Schedule
+from ._standing import StandingRefusal
 from ._uploader import TelemetryAuth, TelemetryUploader, is_quick_to_try, upload_error
 
 __all__ = ["TelemetryPipeline"]
@@ -60,7 +62,7 @@ class TelemetryPipeline:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         uniform: draws the length of a back-off between two numbers of seconds.
-        refusal: asked before each send, returns why not, or None; None: the environment is asked.
+        refusal: asked before each send; returns why not (perhaps a `NotYet`), or None. None: see *app*.
         is_authors: as for `TelemetryUploader`.
         outcomes: brings what became of the events to the machine's memory; None: nothing does.
 
@@ -79,12 +81,11 @@ class TelemetryPipeline:
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = draw_uniform,
-        refusal: Callable[[], str | None] | None = None,
+        refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
         outcomes: Outcomes | None = None,
     ) -> None:
-        if app is not None:
-            Application(app)
+        application = None if app is None else Application(app)
         if version is not None and not isinstance(version, str):
             msg = f"version must be a str or None, not {type(version).__name__}"
             raise TypeError(msg)
@@ -104,7 +105,7 @@ class TelemetryPipeline:
             clock=self._clock,
             transport=transport,
             network=network,
-            refusal=refusal,
+            refusal=refusal or StandingRefusal(os.environ if environ is None else environ, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
             allow_insecure=config.allow_insecure,
@@ -253,7 +254,7 @@ class TelemetryPipeline:
         left_alone = self._schedule.left_alone_secs
         if left_alone <= 0 or self.buffer.is_empty():
             return None
-        msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
+        msg = f"nothing may be sent for another {left_alone:.0f} s"
         return UploadError(msg, retryable=True, retry_after=left_alone)
 
     # -- the life of a process --------------------------------------------------------
