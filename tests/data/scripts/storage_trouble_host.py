@@ -97,12 +97,14 @@ def version(number):
     telemetry = make()
     count(telemetry, 2)
     note("before", telemetry)
+    telemetry.shutdown()
     set_version(number)
-    note("during", telemetry)
-    note("elsewhere", Telemetry("acme-mcp", "1.0.0", environ={}, data_dir=directory))  # who has stored nothing yet
-    facts["identity"] = telemetry.status()["identity"] is not None if "identity" in telemetry.status() else None
-    facts["is_stored"] = count(telemetry, 4)
-    note("after", telemetry)
+    later = Telemetry("acme-mcp", "1.0.0", environ={}, data_dir=directory)
+    note("during", later)  # who has not begun, and changes nothing
+    facts["identity"] = later.status()["identity"] is not None
+    later = make()
+    facts["is_stored"] = count(later, 4)
+    note("after", later)
 
 
 def full():
