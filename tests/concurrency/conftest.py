@@ -13,7 +13,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"
 HANGS_AFTER_SECS = 100
-PASSED_ON = ("PATH", "RECORD_UNDER_LOCK")
+PASSED_ON = ("PATH", "PYTHONDEVMODE", "RECORD_UNDER_LOCK")
 
 
 @pytest.fixture

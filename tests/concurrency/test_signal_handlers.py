@@ -25,7 +25,7 @@ def send(url, scene, number, tmp_path, secs=30):
         stderr=subprocess.PIPE,
         text=True,
         env={
-            **{name: os.environ[name] for name in ("PATH", "RECORD_UNDER_LOCK") if name in os.environ},
+            **{name: os.environ[name] for name in ("PATH", "PYTHONDEVMODE", "RECORD_UNDER_LOCK") if name in os.environ},
             "HOME": str(tmp_path),
             "TMPDIR": str(tmp_path),
         },
