@@ -27,9 +27,9 @@ def render_privacy_paragraph(app: str, *, switch_variable: str, endpoint: str | 
     where = f"to {endpoint}" if endpoint else "to its author"
     return "\n".join(
         textwrap.wrap(
-            f"{app} sends one anonymous document a day {where}: version, system, counters and closed words, "
-            f"as listed in its table of {len(FIELDS)} fields. It holds no names of servers, people or machines, no "
-            "paths, no addresses, no arguments, results or error texts. The first one leaves only after a notice "
+            f"{app} sends one anonymous document a day {where}: version, system, counters, closed words and "
+            f"names that its author declared, as listed in its table of {len(FIELDS)} fields. It holds no names of servers, "
+            "people or machines, no paths, no addresses, no arguments, results or error texts. The first one leaves only after a notice "
             f"was shown. See the exact document with `mcptelemetry --app {app} show-payload`, all that was sent "
             f"with `mcptelemetry --app {app} sent`, and the table with `mcptelemetry fields`. Switch it off with "
             f"`mcptelemetry --app {app} off`, `{switch_variable}=off` or `DO_NOT_TRACK=1`.",

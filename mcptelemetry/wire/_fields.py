@@ -157,7 +157,7 @@ _ALWAYS, _WHEN_KNOWN = False, True
 
 FIELDS: tuple[Field, ...] = (
     Field("app", _APP, _ALWAYS, 3, "Tells applications apart that report to one address."),
-    Field("anonymous_id", _ID, _ALWAYS, 1, "Counts installations; drawn at random, replaced every 365 days, linked to nothing."),
+    Field("anonymous_id", _ID, _ALWAYS, 1, "Counts installations; drawn at random, from nothing of the machine's or a person's; replaced every 365 days."),
     Field("heartbeat_id", _ID, _ALWAYS, 3, "Lets a heartbeat that had to be sent twice be counted once; drawn at random each time."),
     Field("version", _VERSION, _ALWAYS, 1, "Shows which versions are in use."),
     Field("edition", _EDITION, _ALWAYS, 1, "Shows which edition is in use."),
@@ -182,7 +182,7 @@ FIELDS: tuple[Field, ...] = (
     Field("builtin_tool_errors", MapOf(_COUNT, words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 3, "Counts how many of those calls failed; never why in words."),
     Field("builtin_tool_durations", MapOf(MapOf(_COUNT, words=(name for _, name in DURATION_BUCKETS)), words=(OTHER,), keys=_TOOL_NAME, most=_ENTRIES_MAX), _WHEN_KNOWN, 3, "Shows roughly how long those calls took, in five steps."),
     Field("upstream_tool_call_count_bucket", _words(UPSTREAM_BUCKETS), _WHEN_KNOWN, 2, "Shows roughly how many calls went to other servers; never which."),
-    Field("rest_endpoint_calls", MapOf(MapOf(_COUNT, words=(*STATUS_CLASSES, OTHER)), words=(UNMATCHED, OTHER), keys=_ROUTE, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts requests by route template and class of status; never by path."),
+    Field("rest_endpoint_calls", MapOf(MapOf(_COUNT, words=(*STATUS_CLASSES, OTHER)), words=(UNMATCHED, OTHER), keys=_ROUTE, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts requests by the application's own route templates and class of status; never by the path that was asked for."),
     Field("feature_flags", Object(_FEATURE_SHAPES), _WHEN_KNOWN, 2, "Shows which features are switched on."),
     Field("flags", MapOf(_FLAG, keys=_DECLARED_WORD, most=OPEN_MAP_ENTRIES_MAX), _WHEN_KNOWN, 3, "Shows which of the application's own switches are on."),
     Field("error_category_counts", MapOf(_COUNT, words=(*ErrorCategory, OTHER), keys=_DECLARED_WORD, most=_ENTRIES_MAX), _WHEN_KNOWN, 2, "Counts errors by closed category; never their text."),

@@ -23,14 +23,14 @@ DAY = 86_400
 class Installation:
     """One process of an installation, with a clock that is told what time it is."""
 
-    def __init__(self, home, url, *, clock=None, version="v1.4.0", environ=(), flags=None, stats=None, builtin=("get_issues",)):
+    def __init__(self, home, url, *, clock=None, version="v1.4.0", environ=(), flags=None, stats=None, builtin=("get_issues",), errors=()):
         self.environ = {"HOME": str(home), "ACME_MCP_TELEMETRY": "1", **dict(environ)}
         self.clock = clock or FakeClock()
         found = OneInstallation(APP, Setup(version, heartbeat_endpoint=url), environ=self.environ, clock=self.clock)
         self.data_dir = found.data_dir
         self.memory = found.open_memory()
         self.switches = found.switches
-        counting = Counting(tools=builtin)
+        counting = Counting(tools=builtin, error_categories=errors)
         counting.keep(found)
         self.registry, self.notes, self.flusher = counting.registry, counting.activation, counting
         self.url = url
@@ -427,6 +427,30 @@ def test_heartbeat_that_holds_a_blocked_value_is_not_sent(tmp_path, caplog):
     assert len(errors) == 1
     assert "env:GITHUB_TOKEN" in errors[0]
     assert secret not in caplog.text
+
+
+def test_heartbeat_larger_than_16_kib_is_not_sent(tmp_path, caplog):
+    """Fifty names of each kind, as long as they may be, make a document that stays here."""
+    names = [f"{one}{other}{'_segments' * 6}_more" for one in "abcdefghij" for other in "klmno"]
+    flags = dict.fromkeys(names, True)
+    with ScriptedServer() as server:
+        installation = Installation(tmp_path, server.url, builtin=names, errors=names, flags=lambda: flags).noticed()
+        registry = installation.registry
+        for name in names:
+            registry.record_builtin_tool(name)
+            registry.record_error(name)
+            registry.record_rest_request("GET", f"/api/{name[:30]}" + f"/{name[3:32]}" * 3, "2xx")
+            registry.record_doctor_run([DoctorCheck(name, True)])
+        installation.flusher.flush()
+        assert len(installation.service.build_payload().encode()) > 16 * 1024
+        assert not installation.service.send_now()
+        assert server.requests == []
+        assert "larger than 16384 bytes" in caplog.text
+
+
+class DoctorCheck:
+    def __init__(self, name, passed):
+        self.name, self.passed = name, passed
 
 
 class Hanging:
