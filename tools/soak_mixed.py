@@ -126,17 +126,20 @@ class Host:
         began_at = self._forked_at = self._sampled_at = time.monotonic()
         self._arm()
         made = 0
-        while time.monotonic() < began_at + secs:
+        is_over = False
+        while not is_over:
             try:
-                self._may_raise = True  # until it has: not in what looks after it
-                while made < (time.monotonic() - began_at) * rate:
-                    made += 1
-                    self._record(APPS[made % len(APPS)])
-                self._disturb(time.monotonic() - began_at)
-                time.sleep(0.005)
+                self._may_raise = True  # until it has, or all is over: not in what looks after it
+                while time.monotonic() < began_at + secs:
+                    while made < (time.monotonic() - began_at) * rate:
+                        made += 1
+                        self._record(APPS[made % len(APPS)])
+                    self._disturb(time.monotonic() - began_at)
+                    time.sleep(0.005)
+                self._may_raise = False
+                is_over = True
             except Interrupted:
                 self._interrupts += 1
-        self._may_raise = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         self._let_files_grow(may_grow=True)
         self._reap(os.WNOHANG)
@@ -182,6 +185,7 @@ class Host:
             self._may_raise = False
             if os.fork() == 0:
                 self._be_child()
+            self._may_raise = True
 
     @staticmethod
     def _let_files_grow(*, may_grow: bool) -> None:
