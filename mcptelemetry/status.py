@@ -141,6 +141,7 @@ class ActivationStatus(TypedDict):
     retrieve_tools_calls_24h: int
     estimated_tokens_saved_24h_bucket: str
     configured_ide_count: int
+    milestones: dict[str, bool]
 
 
 class MemoryStatus(TypedDict):

@@ -12,10 +12,10 @@ use_environment() {
         "$python" -m pip install --quiet --disable-pip-version-check --upgrade pip >&2  # the oldest ones take minutes to resolve
     fi
     wanted="$* $(cksum setup.cfg)"
-    if [ "$(cat .venv/installed-extras 2>/dev/null)" != "$wanted" ]; then
+    if ! grep -qxF "$wanted" .venv/installed-extras 2>/dev/null; then
         echo "installing ($*)" >&2
         extras=$(printf '%s,' "$@")
         "$python" -m pip install --quiet --disable-pip-version-check --editable ".[${extras%,}]" >&2
-        printf '%s' "$wanted" > .venv/installed-extras
+        echo "$wanted" >> .venv/installed-extras
     fi
 }

@@ -14,16 +14,19 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from .._version import VERSION
 from ..errors import ConfigError, TelemetryError
-from ..system import printable
+from ..system import install_hint, printable
 from ._command import Command, Console, WrongUse
 
+# For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
+    from . import _collector, _feedback, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
 
 __all__ = ["add_telemetry_commands", "main"]
 
@@ -125,7 +128,7 @@ def _run_guarded(run: Callable[[], int], console: Console) -> int:
         status = _fail(console, f"{error.strerror or error}: make room, or let yourself write there", 1)
     except ModuleNotFoundError as error:
         missing = str(error.name).replace("_", "-")
-        status = _fail(console, f"a part is missing: run {sys.executable} -m pip install {missing}", 1)
+        status = _fail(console, f"a part is missing: {install_hint(missing)}", 1)
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever went wrong
         status = _fail(console, f"a defect of this program: {type(error).__name__}: {error}; please report it", 1)
     return status
@@ -155,12 +158,32 @@ class _Parser(argparse.ArgumentParser):
         raise WrongUse(msg)
 
 
+class _PrintCompletion(argparse.Action):
+    """Print the completion script for the shell that is named, and end."""
+
+    def __call__(self, parser: Any, _namespace: Any, shell: Any, _option: str | None = None) -> None:  # argparse's own
+        import shtab  # type: ignore[import-not-found,unused-ignore]  # an extra
+
+        if shell not in shtab.SUPPORTED_SHELLS:
+            parser.error(f"no completion is known for {shell!r}; choose one of {', '.join(shtab.SUPPORTED_SHELLS)}")
+        # Shells complete the installed command, however this process was called.
+        whole = _build_parser(replace(parser.console, prog=Console.prog), _load(_GROUPS))
+        parser.console.out.write(shtab.complete(whole, shell))
+        parser.exit()
+
+
 def _build_parser(console: Console, commands: Iterable[Command]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=console.prog, description="Telemetry for MCP servers: see it, decide it.", allow_abbrev=False
     )
     parser.console = console
     parser.add_argument("--version", action="version", version=f"mcptelemetry {VERSION}")
+    parser.add_argument(
+        "--print-completion",
+        action=_PrintCompletion,
+        metavar="SHELL",
+        help="print what makes a shell (bash, zsh, fish and others) complete these commands; needs shtab",
+    )
     parser.set_defaults(telemetry=None)
     _add_shared_options(parser, None)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
@@ -197,7 +220,7 @@ def _command_name(arguments: Sequence[str]) -> str | None:
     """Return the first word that is neither an option nor an option's value."""
     remaining = iter(arguments)
     for argument in remaining:
-        if argument in ("--app", "--data-dir"):
+        if argument in ("--app", "--data-dir", "--print-completion"):
             next(remaining, None)
         elif not argument.startswith("-"):
             return argument

@@ -81,6 +81,8 @@ def _run_privacy(args: argparse.Namespace, console: Console) -> int:
         telemetry.app,
         switch_variable=telemetry.switch_variable,
         endpoint=None if telemetry.heartbeat is None else telemetry.heartbeat.endpoint,
+        # An application's own command line needs no name, and may be the only one there is.
+        commands=console.prog if args.telemetry is not None else f"{console.prog} --app {telemetry.app}",
     )
     if args.json:
         console.say_json({"app": telemetry.app, "paragraph": text})

@@ -7,21 +7,18 @@ operator: whoever said no is told of each stream that did not hear it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..application import SOME_RELEASE, Application, home_directory
-from ..config import CONFIG_FILE, STATE_FILE, load_config
+from ..application import SOME_RELEASE, Application
+from ..config import load_config
 from ..errors import ConfigError
 from ..installation import find_operators_endpoint
 from ..privacy import Stream, Switches
-from ..state import DATABASE_FILE
 from ..system import url_without_secrets
+from ._applications import find_applications
 
 __all__ = ["LeavingStream", "find_leaving_streams", "leaving_stream"]
-
-_ENDPOINT_ENDING = "_EVENTS_ENDPOINT"
 
 
 class LeavingStream(NamedTuple):
@@ -41,7 +38,7 @@ class LeavingStream(NamedTuple):
 
 def find_leaving_streams(environ: Mapping[str, str]) -> Iterator[LeavingStream]:
     """Yield what still leaves for operators, of all applications that are known on this machine."""
-    for application in _applications(environ):
+    for application in find_applications(environ):
         switches = Switches(application, environ=environ, version=SOME_RELEASE, is_under_test=False)
         found = leaving_stream(switches, application, environ)
         if found is not None:
@@ -63,29 +60,3 @@ def leaving_stream(
     in_file = f"set enabled = false in [proxy.telemetry] of {switches.config_path}"
     stop = in_file if found.variable is None else f"unset {found.variable}"
     return LeavingStream(application.name, url_without_secrets(found.endpoint), stop)
-
-
-def _applications(environ: Mapping[str, str]) -> list[Application]:
-    """Return the applications with a folder of their own under the home directory, or a variable, by name."""
-    names = {
-        variable[: -len(_ENDPOINT_ENDING)].lower().replace("_", "-")
-        for variable in environ
-        if variable.endswith(_ENDPOINT_ENDING)
-    }
-    home = home_directory(environ)
-    try:
-        folders = os.listdir(home) if home else []
-    except OSError:
-        folders = []
-    for folder in folders:
-        if folder.startswith(".") and any(
-            os.path.lexists(os.path.join(home, folder, file)) for file in (CONFIG_FILE, STATE_FILE, DATABASE_FILE)
-        ):
-            names.add(folder[1:])
-    found = []
-    for name in sorted(names):
-        try:
-            found.append(Application(name))
-        except ValueError:
-            continue  # a folder of somebody else's
-    return found

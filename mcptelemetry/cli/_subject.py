@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 
+from ..application import Application
 from ..client import Telemetry
+from ._applications import note_if_unknown
 from ._command import Console, WrongUse
 
 __all__ = ["is_person_wide", "telemetry_for"]
@@ -34,6 +36,7 @@ def telemetry_for(args: argparse.Namespace, console: Console) -> Telemetry:
         msg = "which application? give its name with --app NAME"
         raise WrongUse(msg)
     try:
+        note_if_unknown(Application(args.app), args.data_dir, console)
         return Telemetry.of_installation(args.app, data_dir=args.data_dir, environ=console.environ)
     except ValueError as error:
         raise WrongUse(str(error)) from None

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ..application import SOME_RELEASE, Application
 from ..config import Mode, load_config, read_mode, write_mode
 from ..privacy import Stream, Switches
+from ._applications import note_if_unknown
 from ._command import Command, CommandFailed, Console, WrongUse
 from ._streams import LeavingStream, find_leaving_streams, leaving_stream
 
@@ -27,7 +28,7 @@ _MEND_OF_ROW = {
     1: "unset it",
     2: "unset it",
     3: "unset it, or set it to 1",
-    4: 'run "{prog} on" without --app',
+    4: "{lift_person}",
     5: "change that line",
     7: "unset PYTEST_VERSION, PYTEST_CURRENT_TEST and PYTEST_XDIST_WORKER",
 }
@@ -44,13 +45,18 @@ class _Standing(NamedTuple):
 
 
 class _Subject(NamedTuple):
-    """Who is spoken about: *name* for people, *app* for machines, the files, and the way to a verdict."""
+    """
+    Who is spoken about: *name* for people, *app* for machines, the files, and the way to a verdict.
+
+    *lift_person* is what takes the person-wide word back, from the command line at hand.
+    """
 
     name: str
     app: str | None
     settings_path: str
     state_path: str
     person_path: str
+    lift_person: str
     judge: Callable[[], _Standing]
 
     @property
@@ -83,14 +89,14 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
     else:
         said = f"{mode}, and no events of anybody's," if not record.has_events else str(mode)
         console.say(f"{subject.name}: {said} since {record.since or 'long ago'} ({subject.mode_path})")
-    _say_what_else_holds(mode, verdict, console)
+    _say_what_else_holds(mode, verdict, subject, console)
     return 0
 
 
-def _say_what_else_holds(said: Mode, verdict: _Standing, console: Console) -> None:
+def _say_what_else_holds(said: Mode, verdict: _Standing, subject: _Subject, console: Console) -> None:
     """Raise when more leaves than was said, or a yes came to nothing; note what is merely worth knowing."""
     if (said is Mode.ON) != (verdict.mode == Mode.ON):
-        mend = _MEND_OF_ROW.get(verdict.row or 0, _OTHER_MEND).format(prog=console.prog)
+        mend = _MEND_OF_ROW.get(verdict.row or 0, _OTHER_MEND).format(lift_person=subject.lift_person)
         msg = f"{said} is written, but {verdict.mode} still holds ({verdict.reason}); {mend}"
         raise CommandFailed(msg)
     if said is Mode.LOCAL and verdict.mode == Mode.OFF:
@@ -117,6 +123,8 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         application = None if args.app is None or everything else Application(args.app)
     except ValueError as error:
         raise WrongUse(str(error)) from None
+    if application is not None:
+        note_if_unknown(application, args.data_dir, console)
     # The application's version is not known here, and what was written stands before its row.
     switches = Switches(
         application, environ=console.environ, data_dir=args.data_dir, version=SOME_RELEASE, is_under_test=False
@@ -127,6 +135,7 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         settings_path=switches.config_path,
         state_path=switches.state_path,
         person_path=switches.person_path,
+        lift_person=f'run "{console.prog} on" without --app',
         judge=functools.partial(_judge, switches, application, console),
     )
 
@@ -150,6 +159,8 @@ def _running_application(telemetry: Any) -> _Subject:  # a Telemetry, or its sil
         settings_path=files["settings"],
         state_path=files["mode"],
         person_path=files["person"],
+        # This command line speaks about its own application only, and there may be no other.
+        lift_person=f'write mode = "on" and events = "on" into {files["person"]}',
         judge=lambda: _verdict_of_status(telemetry.status()),
     )
 

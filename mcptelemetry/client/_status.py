@@ -90,7 +90,7 @@ def _windows(installation: Installation) -> WindowsStatus:
 def _activation(installation: Installation) -> ActivationStatus | None:
     """Return how far the installation has come, None when that cannot be read."""
     store = ActivationStore.on(installation.open_memory().database, installation.clock)
-    state = store.load()
+    state = store.load().of_declared(installation.setup.milestones)
     return None if store.failure is not None else cast("ActivationStatus", state.to_dict())
 
 

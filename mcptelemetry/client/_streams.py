@@ -191,6 +191,10 @@ class Streams:
         """Note how the application's start ended; a word that is not known is `OTHER_ERROR`."""
         self._counting.record_startup_outcome(outcome)
 
+    def record_milestone(self, name: str) -> None:
+        """Note that the author's milestone *name* was reached, for ever; one that was not declared is dropped."""
+        self._counting.activation.record_milestone(name)
+
     # -- the heartbeat and feedback ---------------------------------------------------
 
     @property

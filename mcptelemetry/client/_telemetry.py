@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from ..application import SOME_RELEASE, Application, normalise_version
 from ..config import Mode, ModeWord, check_endpoint
-from ..counters import Counting
+from ..counters import Counting, check_milestones
 from ..events import Recorder
 from ..installation import Installation, Setup
 from ..instrument import Invocation, instrument_callable, tool_name_of
@@ -55,12 +55,14 @@ class Telemetry(Streams):
         tools: the names of the application's own tools, which a heartbeat may count.
         error_categories: words added to `ErrorCategory`, see `CounterRegistry`.
         routes: the templates of the application's HTTP routes, see `CounterRegistry`.
+        milestones: the author's own steps of activation, see `record_milestone`: at most 16 lower-case identifiers.
         flags: the author's own booleans for the heartbeat, by lower-case identifier, at most 50;
             a mapping, or a function that returns one and is asked once a heartbeat.
         stats: a `RuntimeStats` that is asked for the rest of the heartbeat.
         notice: shows the first-run notice instead of standard error: takes the text and returns
             True when it was shown.
-        command: what a person types to switch telemetry off, for that notice.
+        command: what a person types to switch telemetry off, for that notice; in a frozen
+            application there is no other.
         data_dir: where the application's files are; None: ``$<APP>_HOME``, else ``~/.<app>``.
         environ: the environment, looked at anew each time; None: the process's own.
         clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
@@ -85,6 +87,7 @@ class Telemetry(Streams):
         tools: Iterable[str] = (),
         error_categories: Iterable[str] = (),
         routes: Iterable[str] | None = None,
+        milestones: Iterable[str] = (),
         flags: Mapping[str, bool] | Callable[[], Mapping[str, bool]] | None = None,
         stats: RuntimeStats | None = None,
         notice: NoticeSink | None = None,
@@ -108,6 +111,7 @@ class Telemetry(Streams):
             events_endpoint=events_endpoint,
             token=token,
             command=check_command(command),
+            milestones=check_milestones(milestones),
         )
         super().__init__(
             Installation(
@@ -286,6 +290,7 @@ class Telemetry(Streams):
             told: dict[str, Any] = {"is_declared": counting.registry.is_builtin_tool}
             if counting.is_kept:
                 told.update(on_client=counting.meet_client, on_request=counting.record_request)
+                told.update(on_listed=counting.activation.note_listed_tools)
             self._middleware = McpMiddleware(self.invocation, **told)
         return self._middleware
 

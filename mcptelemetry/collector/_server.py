@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
 from ..errors import TelemetryError
-from ..system import Clock
+from ..system import Clock, install_hint
 from ..vocabulary import PORT_MAX
 from ._app import RATE_LIMIT_PER_SECOND, create_app
 from ._store import SqliteStore
@@ -76,7 +75,7 @@ class Server:
         except ImportError as error:
             msg = (
                 "the collector's own server needs waitress, which is not installed; "
-                f'run "{sys.executable}" -m pip install waitress'
+                f"{install_hint('waitress')}"
             )
             raise TelemetryError(msg) from error
         listener = _listen(host, port)

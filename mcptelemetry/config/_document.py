@@ -9,14 +9,13 @@ cannot be read must not be taken for none. Only a file that is not there says no
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import re
 import sys
 from typing import Any
 
 from ..errors import ConfigError
-from ..system import ForeignFile, read_small_file, stamp_of
+from ..system import ForeignFile, install_hint, read_small_file, stamp_of
 from ._depth import has_deep_table, has_long_key, has_long_number
 
 __all__ = ["BrokenFile", "Document", "prepare_reader", "read_document"]
@@ -127,6 +126,10 @@ def _parse(path: str, content: bytes) -> Document:
         tables = _toml_loads(text)
     except RecursionError:
         raise too_deep from None
+    except ModuleNotFoundError:
+        # Nobody can know what is written there: as good as a no.
+        msg = f"{path}: cannot be read, because the package tomli is missing; {install_hint('tomli')}"
+        raise ConfigError(msg) from None
     except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits
         found = _POSITION.search(str(error))
         line = int(found.group(1) or len(lines)) if found else 0
@@ -147,14 +150,17 @@ def prepare_reader() -> None:
     For whoever will read from a thread of its own: a host that forks in the middle of that
     thread's import would leave the child waiting for ever for the module's lock.
     """
-    with contextlib.suppress(OSError):  # not one descriptor is free; it may never be needed
+    with contextlib.suppress(OSError, ModuleNotFoundError):  # no free descriptor, or not installed: it may never be needed
         _toml_loads("")
 
 
 def _toml_loads(text: str) -> dict[str, Any]:
-    # Imported when first needed, and by name: type checkers know only one of the two.
-    reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    tables: dict[str, Any] = reader.loads(text)
+    # Imported when first needed, by statements: packagers of frozen applications read no strings.
+    if sys.version_info >= (3, 11):
+        from tomllib import loads
+    else:
+        from tomli import loads  # type: ignore[import-not-found,unused-ignore]  # not there from 3.11 on
+    tables: dict[str, Any] = loads(text)
     return tables
 
 

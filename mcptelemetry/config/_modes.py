@@ -158,13 +158,11 @@ def write_mode(
     if before is not None and before.since and before == ModeRecord(wanted, before.since, events=events):
         return before
     record = ModeRecord(wanted, _since(clock(), before), events=events)
-    import tomli_w  # only the commands write
-
     # The mode comes first: a file that is cut off after it still says the same.
     words = {"mode": record.mode.value, "events": record.events, "since": record.since}
     if record.has_events:
         del words["events"]
-    content = tomli_w.dumps(words)
+    content = _as_toml(words)
     try:
         write_atomically(path, content.encode())
     except OSError as error:
@@ -175,6 +173,16 @@ def write_mode(
         )
         raise ConfigError(msg) from None
     return record
+
+
+def _as_toml(words: dict[str, str]) -> str:
+    """Return *words*, none of which needs an escape, as TOML."""
+    try:
+        from tomli_w import dumps  # only the commands write
+    except ModuleNotFoundError:
+        # A vendored copy may lack it, and a no does not wait until somebody installs a package.
+        return "".join(f'{name} = "{word}"\n' for name, word in words.items())
+    return dumps(words)
 
 
 def _since(now_secs: float, before: ModeRecord | None) -> str:

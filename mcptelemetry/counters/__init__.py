@@ -9,17 +9,16 @@ from ..vocabulary import parse_client_surface
 from ..wire import sanitize_client_name
 from ._activation import (
     MAX_MCP_CLIENTS_SEEN,
-    ActivationNews,
-    ActivationState,
     ActivationStore,
     clear_installer_pending,
     is_installer_pending,
 )
+from ._activation_values import ActivationNews, ActivationState
 from ._buckets import bucket_tokens, bucket_upstream_calls
 from ._counting import Counting
 from ._flusher import CounterFlusher
 from ._keys import CounterKey, Counts
-from ._names import MCPPROXY_TOOLS
+from ._names import MCPPROXY_TOOLS, check_milestones
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
 from ._window import Also, Windows
@@ -51,6 +50,7 @@ __all__ = [
     "Windows",
     "bucket_tokens",
     "bucket_upstream_calls",
+    "check_milestones",
     "clear_installer_pending",
     "is_installer_pending",
     "parse_client_surface",

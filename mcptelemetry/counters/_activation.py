@@ -10,20 +10,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StorageError
 from ..state import Memory
 from ..system import Clock, Database, StorageFailure, as_clock
 from ..vocabulary import COUNT_MAX, DAY_SECS, MAX_MCP_CLIENTS_SEEN, TOKEN_BUCKETS
 from ..wire import sanitize_client_name
+from ._activation_values import ActivationNews, ActivationState
 from ._buckets import bucket_tokens
+from ._names import IDENTIFIER
 from ._value_table import ValueTable
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["ACTIVATION", "MAX_MCP_CLIENTS_SEEN", "ActivationNews", "ActivationState", "ActivationStore", "add_news"]
+__all__ = ["ACTIVATION", "MAX_MCP_CLIENTS_SEEN", "ActivationStore", "add_news"]
 
 ACTIVATION = ValueTable("usage_activation")
 _CLOCK_MAY_STEP_SECS = 300.0  # a clock that was put right a little has not begun another day
@@ -37,37 +39,11 @@ _RETRIEVE_CALLS = "retrieve_tools_calls_24h"
 _TOKENS_SAVED = "estimated_tokens_saved_24h"
 _IDE_COUNT = "configured_ide_count"
 _INSTALLER_PENDING = "installer_heartbeat_pending"
+_LISTED_TOOLS = "listed_tool_count"
+_MILESTONE = "milestone:"
 _BEGAN_AT = "_began_at"
 
 _Result = TypeVar("_Result")
-
-
-class ActivationState(NamedTuple):
-    """What a heartbeat says about activation; the calls and the tokens are of the last 24 hours."""
-
-    first_connected_server_ever: bool = False
-    first_mcp_client_ever: bool = False
-    first_retrieve_tools_call_ever: bool = False
-    mcp_clients_seen_ever: tuple[str, ...] = ()
-    retrieve_tools_calls_24h: int = 0
-    estimated_tokens_saved_24h_bucket: str = "0"
-    configured_ide_count: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the form on the wire."""
-        return {**self._asdict(), "mcp_clients_seen_ever": list(self.mcp_clients_seen_ever)}
-
-
-class ActivationNews(NamedTuple):
-    """What happened since the last time; *installer_pending* None means nothing about it."""
-
-    first_connected_server: bool = False
-    first_mcp_client: bool = False
-    first_retrieve_tools_call: bool = False
-    clients: tuple[str, ...] = ()
-    retrieve_tools_calls: int = 0
-    tokens_saved: int = 0
-    installer_pending: bool | None = None
 
 
 class ActivationStore:
@@ -143,6 +119,15 @@ class ActivationStore:
         """Return what `set_installer_pending()` said last."""
         return self._read(is_installer_pending, missing=False)
 
+    def record_milestone(self, name: str) -> None:
+        """Remember that the author's milestone *name* was reached; what is no lower-case identifier is dropped."""
+        if isinstance(name, str) and IDENTIFIER.holds(name):
+            self._add(ActivationNews(milestones=(str(name),)))
+
+    def listed_tool_count(self) -> int:
+        """Return how many tools the server listed when it was last asked, 0 when it never was."""
+        return self._read(lambda connection: ACTIVATION.number(connection, _LISTED_TOOLS), missing=0)
+
     def _add(self, news: ActivationNews) -> None:
         self._change(lambda connection: add_news(connection, news, self._clock()))
 
@@ -169,6 +154,7 @@ def read_state(connection: sqlite3.Connection, now: float) -> ActivationState:
         _gauge(connection, _RETRIEVE_CALLS, now),
         bucket_tokens(_gauge(connection, _TOKENS_SAVED, now)),
         ACTIVATION.number(connection, _IDE_COUNT),
+        _milestones(connection),
     )
 
 
@@ -179,9 +165,11 @@ def add_news(connection: sqlite3.Connection, news: ActivationNews, now: float) -
         (_MCP_CLIENT, news.first_mcp_client),
         (_RETRIEVE_TOOLS, news.first_retrieve_tools_call),
     )
-    for name, is_reached in reached:
+    for name, is_reached in (*reached, *((_MILESTONE + name, True) for name in news.milestones)):
         if is_reached:
             ACTIVATION.write(connection, name, 1)
+    if news.listed_tool_count is not None:
+        ACTIVATION.write(connection, _LISTED_TOOLS, news.listed_tool_count)
     if news.clients:
         _add_clients(connection, news.clients)
     for name, count in ((_RETRIEVE_CALLS, news.retrieve_tools_calls), (_TOKENS_SAVED, news.tokens_saved)):
@@ -207,6 +195,7 @@ def _write_state(connection: sqlite3.Connection, state: ActivationState, now: fl
         bool(state.first_mcp_client_ever),
         bool(state.first_retrieve_tools_call_ever),
         tuple(sanitize_client_name(name) for name in state.mcp_clients_seen_ever),
+        milestones=tuple(name for name, is_reached in state.milestones.items() if is_reached and IDENTIFIER.holds(name)),
     )
     add_news(connection, news, now)
     tokens = _gauge(connection, _TOKENS_SAVED, now)
@@ -229,6 +218,12 @@ def _edge_of(bucket: str) -> int:
 
 def _flag(connection: sqlite3.Connection, name: str) -> bool:
     return ACTIVATION.number(connection, name) == 1
+
+
+def _milestones(connection: sqlite3.Connection) -> dict[str, bool]:
+    """Return those that were reached."""
+    stored = (name[len(_MILESTONE) :] for name in ACTIVATION.names(connection) if name.startswith(_MILESTONE))
+    return {name: True for name in sorted(stored) if IDENTIFIER.holds(name) and _flag(connection, _MILESTONE + name)}
 
 
 def _clients(connection: sqlite3.Connection) -> tuple[str, ...]:

@@ -47,7 +47,8 @@ class Counting:
     def keep(self, installation: Installation, *, chores: Sequence[Chore] = ()) -> None:
         """Store what is counted in the memory of *installation* from `start()` on; the same thread does *chores*."""
         memory, clock = installation.open_memory(), installation.clock
-        self.activation = ActivationNotes(ActivationStore.on(memory.database, clock), installation.blocked_values)
+        store = ActivationStore.on(memory.database, clock)
+        self.activation = ActivationNotes(store, installation.blocked_values, installation.setup.milestones)
         flusher = CounterFlusher(
             self.registry,
             self.activation,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ..installation import AsOf
 from ..state import Memory, write_value
 from ..system import StorageFailure, Turns, around_fork
-from ._activation import ActivationNews, add_news
+from ._activation import add_news
+from ._activation_values import ActivationNews
 from ._keys import CounterKey, Counts, Kind
 from ._ledger import add_counts
 from ._notes import ActivationNotes
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CounterFlusher"]
 
-# Calls of this tool are a milestone and a gauge of activation too; whoever records the call
-# need not say it twice.
+# A call of this tool is a milestone of activation too; whoever records the call need not say it
+# twice. The gauge beside it is the application's own count: it moves by its method only.
 _RETRIEVE_TOOLS = CounterKey(Kind.BUILTIN, "retrieve_tools")
 
 
@@ -109,5 +110,4 @@ class CounterFlusher:
 
 
 def _news_in(counts: Counts) -> ActivationNews:
-    calls = counts.get(_RETRIEVE_TOOLS, 0)
-    return ActivationNews(first_retrieve_tools_call=calls > 0, retrieve_tools_calls=calls)
+    return ActivationNews(first_retrieve_tools_call=counts.get(_RETRIEVE_TOOLS, 0) > 0)

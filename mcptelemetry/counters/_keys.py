@@ -29,6 +29,8 @@ class Kind:
 
     SURFACE = "surface"
     BUILTIN = "builtin"
+    BUILTIN_ERROR = "builtin_error"
+    BUILTIN_DURATION = "builtin_duration"
     UPSTREAM = "upstream"
     REST = "rest"
     ERROR = "error"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..vocabulary import (
     COUNT_MAX,
+    DURATION_BUCKETS,
     IDENTIFIER_PATTERN,
     OTHER,
     ROUTE_PATTERN,
@@ -30,27 +31,35 @@ __all__ = ["COUNTERS_MAX", "FROZEN", "OPEN", "add_counts", "erase_counts", "free
 
 OPEN, FROZEN = 0, 1
 COUNTERS_MAX = 2_000
-"""How many counters one sum may have before routes and checks are put together."""
+"""How many counters of routes and checks one sum may have before they are put together."""
 
 _SOUND_COUNT = f"CASE WHEN typeof(count) = 'integer' AND count BETWEEN 0 AND {COUNT_MAX} THEN count ELSE 0 END"
 _NAMES = {
     Kind.SURFACE: r"[a-z]{1,16}",
     Kind.BUILTIN: TOOL_NAME_PATTERN,
+    Kind.BUILTIN_ERROR: TOOL_NAME_PATTERN,
+    Kind.BUILTIN_DURATION: TOOL_NAME_PATTERN,
     Kind.UPSTREAM: r"calls",
     Kind.REST: ROUTE_PATTERN,
     Kind.ERROR: IDENTIFIER_PATTERN,
     Kind.DOCTOR: IDENTIFIER_PATTERN,
 }
-_DETAILS = {Kind.REST: "|".join(STATUS_CLASSES), Kind.DOCTOR: r"pass|fail"}
+_DETAILS = {
+    Kind.BUILTIN_DURATION: "|".join(bucket for _, bucket in DURATION_BUCKETS),
+    Kind.REST: "|".join(STATUS_CLASSES),
+    Kind.DOCTOR: r"pass|fail",
+}
 _NO_DETAIL = ""
+_LEARNED = (Kind.REST, Kind.DOCTOR)  # by name as they come, and not declared before
+_COUNT_LEARNED = f"SELECT count(*) FROM usage_counters WHERE sum = {OPEN} AND kind IN {_LEARNED}"
 
 
 def add_counts(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -> None:
     """
     Add *counts* to the open sum; a sum ends at `COUNT_MAX`.
 
-    Beyond `COUNTERS_MAX` counters a new route counts as ``UNMATCHED`` and a new check as
-    ``other``: each process is bounded, but there may be any number of them.
+    Beyond `COUNTERS_MAX` of them a new route counts as ``UNMATCHED`` and a new check as ``other``:
+    each process is bounded, but there may be any number of them. All else is declared in code.
     """
     counts = _bounded(connection, counts)
     # Two statements that every version of SQLite knows, instead of one that only newer ones do.
@@ -66,8 +75,8 @@ def add_counts(connection: sqlite3.Connection, counts: Mapping[CounterKey, int])
 
 
 def _bounded(connection: sqlite3.Connection, counts: Mapping[CounterKey, int]) -> Mapping[CounterKey, int]:
-    stored = connection.execute("SELECT count(*) FROM usage_counters WHERE sum = 0").fetchone()[0]
-    if stored + len(counts) <= COUNTERS_MAX:
+    stored = connection.execute(_COUNT_LEARNED).fetchone()[0]
+    if stored + sum(key.kind in _LEARNED for key in counts) <= COUNTERS_MAX:
         return counts
     known = read_counts(connection, OPEN)
     folded: Counts = {}

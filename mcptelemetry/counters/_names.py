@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..privacy import refuse_token
-from ..vocabulary import IDENTIFIER_PATTERN, TOOL_NAME_PATTERN
+from ..vocabulary import IDENTIFIER_PATTERN, MILESTONES_MAX, TOOL_NAME_PATTERN
 
-__all__ = ["IDENTIFIER", "MCPPROXY_TOOLS", "TOOL_NAME", "check_names"]
+__all__ = ["IDENTIFIER", "MCPPROXY_TOOLS", "TOOL_NAME", "check_milestones", "check_names"]
 
 MCPPROXY_TOOLS = frozenset(
     {
@@ -60,3 +60,12 @@ def check_names(names: Iterable[str], argument: str, shape: NameShape) -> tuple[
             msg = f"{argument} holds {name!r}, which is not usable: use {shape.allowed}"
             raise ValueError(msg)
     return tuple(str(name) for name in found)
+
+
+def check_milestones(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the milestones *names*, each once; `TypeError` or `ValueError` for one that is no identifier, or too many."""
+    milestones = tuple(dict.fromkeys(check_names(names, "milestones", IDENTIFIER)))
+    if len(milestones) > MILESTONES_MAX:
+        msg = f"milestones holds {len(milestones)} names; at most {MILESTONES_MAX} can be declared"
+        raise ValueError(msg)
+    return milestones

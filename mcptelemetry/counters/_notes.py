@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..system import AtomicCounter, around_fork
 from ..vocabulary import COUNT_MAX, MAX_MCP_CLIENTS_SEEN, StartupOutcome
@@ -17,11 +17,14 @@ from ..wire import sanitize_client_name
 
 if TYPE_CHECKING:
     from ..privacy import BlockedValue
-    from ._activation import ActivationNews, ActivationState, ActivationStore
+    from ._activation import ActivationStore
+    from ._activation_values import ActivationNews, ActivationState
 
 __all__ = ["ActivationNotes"]
 
 _TOKEN_NOTES_MAX = 1_000
+
+_Value = TypeVar("_Value")
 
 
 class ActivationNotes:
@@ -30,15 +33,20 @@ class ActivationNotes:
 
     *store* is read by `load()` and `is_installer_pending()`, which touch the disk; without
     one (None) nothing is kept and everything reads as zero. *blocked_values* gives what no
-    client may be called after; it is asked when the notes are taken. Every other method is safe in
+    client may be called after; it is asked when the notes are taken. *milestones* are those that the
+    author declared. Every other method is safe in
     any thread, signal handler or destructor, never raises and never waits. A forked child
     begins without notes.
     """
 
     def __init__(
-        self, store: ActivationStore | None = None, blocked_values: Callable[[], Iterable[BlockedValue]] = tuple
+        self,
+        store: ActivationStore | None = None,
+        blocked_values: Callable[[], Iterable[BlockedValue]] = tuple,
+        milestones: Iterable[str] = (),
     ) -> None:
         self._store = store
+        self._declared = dict.fromkeys(milestones)
         self._blocked_values = blocked_values
         self._summon: Callable[[], object] | None = None
         self.after_fork()
@@ -46,12 +54,15 @@ class ActivationNotes:
 
     def after_fork(self) -> None:
         """Begin anew without notes: this is a forked child, or the notes are to be dropped."""
+        # None of these is ever replaced while notes are taken: a note made meanwhile would be lost.
         self._flags: dict[str, bool] = {}
+        self._milestones: dict[str, None] = {}
         self._clients: dict[str, None] = {}
+        self._listed_tool_counts: deque[int] = deque(maxlen=1)
+        self._startup_outcomes: deque[StartupOutcome] = deque(maxlen=1)
         self._calls = AtomicCounter()
         self._calls_stored = 0
         self._tokens: deque[int] = deque()
-        self._startup_outcome: StartupOutcome | None = None
 
     def attend(self, summon: Callable[[], object] | None) -> None:
         """Have *summon* called whenever something is noted."""
@@ -70,6 +81,22 @@ class ActivationNotes:
     def mark_first_retrieve_tools_call(self) -> None:
         """Note that tools were looked for."""
         self._flag("first_retrieve_tools_call", value=True)
+
+    def record_milestone(self, name: str) -> None:
+        """Note that the author's milestone *name* was reached; one that was not declared is dropped."""
+        try:
+            is_declared = name in self._declared
+        except Exception:  # noqa: BLE001  noting never hurts the host
+            return
+        if is_declared and self._store is not None:
+            self._milestones[name] = None
+            self._wake()
+
+    def note_listed_tools(self, count: int) -> None:
+        """Note that the server listed so many tools."""
+        if self._store is not None:
+            self._listed_tool_counts.append(count)
+            self._wake()
 
     def record_mcp_client(self, name: str) -> None:
         """Note the client *name*, sanitised, once; at most `MAX_MCP_CLIENTS_SEEN` are kept."""
@@ -101,16 +128,16 @@ class ActivationNotes:
     def note_startup_outcome(self, outcome: StartupOutcome) -> None:
         """Note how the application's start ended."""
         if self._store is not None:
-            self._startup_outcome = outcome
+            self._startup_outcomes.append(outcome)
             self._wake()
 
     # -- looking ----------------------------------------------------------------------
 
     def load(self) -> ActivationState:
-        """Return what is stored; what was noted a moment ago is not yet in it. Touches the disk."""
-        from ._activation import ActivationState
+        """Return what is stored, and every declared milestone; what was noted a moment ago is not yet in it. Touches the disk."""
+        from ._activation_values import ActivationState
 
-        return ActivationState() if self._store is None else self._store.load()
+        return (ActivationState() if self._store is None else self._store.load()).of_declared(self._declared)
 
     def is_installer_pending(self) -> bool:
         """Return what is stored about the installer. Touches the disk."""
@@ -120,15 +147,14 @@ class ActivationNotes:
 
     def take(self) -> tuple[ActivationNews, StartupOutcome | None] | None:
         """Return everything noted since it was last taken, None when there is nothing."""
-        flags, self._flags = self._flags, {}
-        clients, self._clients = self._clients, {}
-        outcome, self._startup_outcome = self._startup_outcome, None
+        flags, clients, milestones = _taken(self._flags), _taken(self._clients), _taken(self._milestones)
+        listed, outcome = _last(self._listed_tool_counts), _last(self._startup_outcomes)
         counted = self._calls.value
         calls, self._calls_stored = counted - self._calls_stored, counted
         tokens = min(COUNT_MAX, sum(self._taken_tokens()))
-        if not (flags or clients or calls or tokens or outcome):
+        if not (flags or clients or calls or tokens or outcome or milestones) and listed is None:
             return None
-        from ._activation import ActivationNews  # whoever stores has loaded it
+        from ._activation_values import ActivationNews  # whoever stores has loaded it
 
         news = ActivationNews(
             flags.get("first_connected_server", False),
@@ -138,6 +164,8 @@ class ActivationNotes:
             calls,
             tokens,
             flags.get("installer_pending"),
+            tuple(milestones),
+            listed,
         )
         return news, outcome
 
@@ -155,11 +183,15 @@ class ActivationNotes:
                 self._flags.setdefault(name, value)
         for client in news.clients:
             self._clients.setdefault(client, None)
+        for milestone in news.milestones:
+            self._milestones.setdefault(milestone, None)
+        if news.listed_tool_count is not None and not self._listed_tool_counts:
+            self._listed_tool_counts.append(news.listed_tool_count)
         self._calls_stored -= news.retrieve_tools_calls
         if news.tokens_saved:
             self._tokens.append(news.tokens_saved)
-        if self._startup_outcome is None:
-            self._startup_outcome = outcome
+        if outcome is not None and not self._startup_outcomes:
+            self._startup_outcomes.append(outcome)
 
     def _kept(self, clients: Iterable[str]) -> tuple[str, ...]:
         """Return the names under which *clients* are stored, each once."""
@@ -194,3 +226,16 @@ class ActivationNotes:
                 self._summon()
         except Exception:  # noqa: BLE001  noting never hurts the host
             return
+
+
+def _taken(notes: dict[str, _Value]) -> dict[str, _Value]:
+    """Return what is in *notes* and take it out, each in one step."""
+    return {name: notes.pop(name) for name in list(notes)}
+
+
+def _last(said: deque[_Value]) -> _Value | None:
+    """Return what was *said* last and take it out, in one step."""
+    try:
+        return said.pop()
+    except IndexError:
+        return None

@@ -9,15 +9,16 @@ set back and a count made meanwhile cannot be lost.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..privacy import find_token
 from ..system import AtomicCounter, around_fork
-from ..vocabulary import HTTP_METHODS, OTHER_METHOD, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
+from ..vocabulary import OTHER, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
-from ._templates import KnownTemplates, check_routes
+from ._own_calls import OwnCalls, one_for_all
+from ._templates import KnownTemplates, check_routes, known_method
 
 if TYPE_CHECKING:
     from ._snapshot import RegistrySnapshot
@@ -77,8 +78,11 @@ class CounterRegistry:
         self._violations = AtomicCounter()
         self._templates = KnownTemplates(self._routes)  # guarded by _lock
         self._doctor_checks: dict[str, None] = {}
+        self._own_calls = OwnCalls()
         # From what a caller passes to the numbers that it takes one of: the fast way.
         self._upstream = self._numbers(UPSTREAM_KEY)
+        self._upstream_call = one_for_all(self._upstream)
+        self._other_tool = self._numbers(CounterKey(Kind.BUILTIN, OTHER))
         self._of_tool = {name: self._numbers(CounterKey(Kind.BUILTIN, name)) for name in self._tools}
         self._of_error = {name: self._numbers(CounterKey(Kind.ERROR, name)) for name in self._categories}
         self._of_surface = {
@@ -155,18 +159,20 @@ class CounterRegistry:
             self.wake()
 
     def record_call(self, tool: str, upstream: str | None = None) -> None:
-        """Count one call: a built-in tool's when *tool* is one and there is no *upstream*, else an upstream's."""
+        """Count one call: an *upstream*'s, else of a built-in *tool* by its name, else of another tool of our own."""
         try:
-            numbers = self._of_tool.get(tool) if upstream is None else None
+            numbers = self._of_tool.get(tool, self._other_tool)
         except Exception:  # recording never hurts the host
-            numbers = None
-        next(self._upstream if numbers is None else numbers)
+            numbers = self._other_tool
+        next(numbers if upstream is None else self._upstream)
         if self.is_unattended:
             self.wake()
 
-    def numbers_of_call(self, tool: str, upstream: str | None = None) -> Iterator[int]:
-        """Return what `record_call()` takes one of for a *tool* that is a str: good until there is another `epoch`."""
-        return self._upstream if upstream is not None else self._of_tool.get(tool, self._upstream)
+    def numbers_of_call(self, tool: str, upstream: str | None = None, *, is_failed: bool = False) -> Sequence[Iterator[int]]:
+        """Return what such calls take one number of, by `DURATION_BUCKETS`: good until there is another `epoch`."""
+        if upstream is not None:
+            return self._upstream_call
+        return self._own_calls.numbers(str(tool) if tool in self._tools else OTHER, is_failed=is_failed)
 
     def record_error(self, category: str) -> None:
         """Count one error of *category*; one that is not known is dropped."""
@@ -231,26 +237,26 @@ class CounterRegistry:
     def counts(self) -> Counts:
         """Return the same in the flat form, without zeros."""
         with self._lock:
-            settled = self._settled
-            # A copy of the items in one step: counting goes on and adds keys.
-            found = ((key, counter.value - settled.get(key, 0)) for key, counter in list(self._counters.items()))
-            return {key: count for key, count in found if count > 0}
+            left = ((key, count - self._settled.get(key, 0)) for key, count in self._counted().items())
+            return {key: count for key, count in left if count > 0}
+
+    def _counted(self) -> Counts:
+        """Return all that was ever counted, acknowledged or not."""
+        # A copy of the items in one step: counting goes on and adds keys.
+        counted = {key: counter.value for key, counter in list(self._counters.items())}
+        self._own_calls.add_to(counted)
+        return counted
 
     def settle(self, snapshot: RegistrySnapshot) -> None:
-        """
-        Subtract what *snapshot* holds, because it has been acknowledged.
-
-        What was counted since the snapshot was taken stays; a counter never falls below zero.
-        """
+        """Subtract what *snapshot* holds, which was acknowledged: what was counted since stays, nothing falls below zero."""
         self.settle_counts(snapshot.counts())
 
     def settle_counts(self, counts: Counts) -> None:
         """Subtract *counts* in the flat form; see `settle()`."""
         with self._lock:
-            for key, count in counts.items():
-                counter = self._counters.get(key)
-                if counter is not None:
-                    self._settled[key] = min(counter.value, self._settled.get(key, 0) + count)
+            counted = self._counted()
+            for key in counts.keys() & counted.keys():
+                self._settled[key] = min(counted[key], self._settled.get(key, 0) + counts[key])
 
     def reset(self) -> None:
         """Forget everything counted so far, acknowledged or not."""
@@ -268,9 +274,7 @@ class CounterRegistry:
     def _learn_request(self, method: str, template: str, status_class: str) -> _Numbers | None:
         if status_class not in STATUS_CLASSES:
             return None
-        verb = method.upper()
-        if verb not in HTTP_METHODS:
-            verb = OTHER_METHOD
+        verb = known_method(method)
         with self._lock:
             known = self._templates.known(template)
         numbers = self._numbers(CounterKey(Kind.REST, f"{verb} {known}", str(status_class)))
@@ -287,10 +291,9 @@ class CounterRegistry:
         except Exception:  # one broken result costs itself, not the others
             return
         with self._lock:
-            if name not in self._doctor_checks:
-                if len(self._doctor_checks) >= _DOCTOR_CHECKS_MAX:
-                    return
-                self._doctor_checks[str(name)] = None
+            if name not in self._doctor_checks and len(self._doctor_checks) >= _DOCTOR_CHECKS_MAX:
+                return
+            self._doctor_checks[str(name)] = None
         next(self._numbers(CounterKey(Kind.DOCTOR, str(name), PASSED if passed else FAILED)))
         if self.is_unattended:
             self.wake()

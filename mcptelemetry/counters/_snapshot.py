@@ -37,12 +37,16 @@ class RegistrySnapshot:
     """
     The counters at one moment; its mappings are copies and may be changed freely.
 
-    *surface_requests* has all five surfaces, the others only what was counted.
+    *surface_requests* has all five surfaces, the others only what was counted. Of the calls of
+    built-in tools, by name (*other*: those that were not declared), *builtin_tool_errors* failed,
+    and *builtin_tool_durations* of a name are by the names of `DURATION_BUCKETS`.
     *rest_endpoint_calls* maps ``"GET /api/v1/servers"`` to counts by status class.
     """
 
     surface_requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_SURFACES, 0))
     builtin_tool_calls: dict[str, int] = field(default_factory=dict)
+    builtin_tool_errors: dict[str, int] = field(default_factory=dict)
+    builtin_tool_durations: dict[str, dict[str, int]] = field(default_factory=dict)
     upstream_tool_call_count: int = 0
     rest_endpoint_calls: dict[str, dict[str, int]] = field(default_factory=dict)
     error_category_counts: dict[str, int] = field(default_factory=dict)
@@ -58,6 +62,8 @@ class RegistrySnapshot:
         """Return the picture of *counts*; a kind that is not known is left out."""
         surfaces = dict.fromkeys(_SURFACES, 0)
         builtin: dict[str, int] = {}
+        failures: dict[str, int] = {}
+        durations: dict[str, dict[str, int]] = {}
         errors: dict[str, int] = {}
         rest: dict[str, dict[str, int]] = {}
         doctor: dict[str, dict[str, int]] = {}
@@ -65,6 +71,10 @@ class RegistrySnapshot:
         for (kind, name, detail), count in sorted(counts.items()):
             if kind == Kind.BUILTIN:
                 builtin[name] = count
+            elif kind == Kind.BUILTIN_ERROR:
+                failures[name] = count
+            elif kind == Kind.BUILTIN_DURATION:
+                durations.setdefault(name, {})[detail] = count
             elif kind == Kind.REST:
                 rest.setdefault(name, {})[detail] = count
             elif kind == Kind.ERROR:
@@ -78,7 +88,7 @@ class RegistrySnapshot:
         checks = {
             name: DoctorCounts(found.get(PASSED, 0), found.get(FAILED, 0)) for name, found in doctor.items()
         }
-        return cls(surfaces, builtin, upstream, rest, errors, checks)
+        return cls(surfaces, builtin, failures, durations, upstream, rest, errors, checks)
 
     def counts(self) -> Counts:
         """Return the flat form, without zeros and without what is no count."""
@@ -87,6 +97,9 @@ class RegistrySnapshot:
     def _entries(self) -> Iterator[tuple[tuple[str, str, str], int]]:
         yield from (((Kind.SURFACE, str(name), ""), count) for name, count in self.surface_requests.items())
         yield from (((Kind.BUILTIN, name, ""), count) for name, count in self.builtin_tool_calls.items())
+        yield from (((Kind.BUILTIN_ERROR, name, ""), count) for name, count in self.builtin_tool_errors.items())
+        for name, by_bucket in self.builtin_tool_durations.items():
+            yield from (((Kind.BUILTIN_DURATION, name, detail), count) for detail, count in by_bucket.items())
         yield UPSTREAM_KEY, self.upstream_tool_call_count
         for name, by_status in self.rest_endpoint_calls.items():
             yield from (((Kind.REST, name, detail), count) for detail, count in by_status.items())

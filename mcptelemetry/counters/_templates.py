@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 
 from ..privacy import refuse_token
-from ..vocabulary import TEMPLATE_PATTERN, UNMATCHED
+from ..vocabulary import HTTP_METHODS, OTHER_METHOD, TEMPLATE_PATTERN, UNMATCHED
 
-__all__ = ["KnownTemplates", "check_routes", "looks_like_template"]
+__all__ = ["KnownTemplates", "check_routes", "known_method", "looks_like_template"]
 
 _TEMPLATES_MAX = 200
 _LENGTH_MAX = 128
@@ -62,6 +62,12 @@ def looks_like_template(template: str) -> bool:
     if segments[-1] == "":
         segments.pop()
     return all(_is_segment(segment) for segment in segments)
+
+
+def known_method(method: str) -> str:
+    """Return *method* in capitals, or `OTHER_METHOD`."""
+    verb = method.upper()
+    return verb if verb in HTTP_METHODS else OTHER_METHOD
 
 
 def check_routes(routes: Iterable[str]) -> frozenset[str]:

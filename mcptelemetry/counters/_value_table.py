@@ -25,6 +25,7 @@ class ValueTable:
     def __init__(self, name: str) -> None:
         # As bytes when it is text: damaged text could not even be fetched.
         value = "CASE typeof(value) WHEN 'text' THEN CAST(value AS BLOB) ELSE value END"
+        self._names = f"SELECT CAST(name AS BLOB) FROM {name}"
         self._select = f"SELECT typeof(value), {value} FROM {name} WHERE name = ?"
         self._insert = f"INSERT OR REPLACE INTO {name} (name, value) VALUES (?, ?)"
         self._delete = f"DELETE FROM {name} WHERE name = ?"
@@ -45,6 +46,11 @@ class ValueTable:
     def has(self, connection: sqlite3.Connection, name: str) -> bool:
         """Return whether anything, sound or not, is remembered under *name*."""
         return connection.execute(self._select, (name,)).fetchone() is not None
+
+    def names(self, connection: sqlite3.Connection) -> tuple[str, ...]:
+        """Return under which names anything is remembered, without those that are no longer text."""
+        found = (bytes(row[0]) for row in connection.execute(self._names) if isinstance(row[0], bytes))
+        return tuple(name.decode("ascii") for name in found if name.isascii())
 
     def moment(self, connection: sqlite3.Connection, name: str) -> float | None:
         """Return the Unix seconds under *name*, None when there are none or they cannot be right."""

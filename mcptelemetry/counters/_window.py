@@ -166,6 +166,7 @@ class Windows:
             _FACTS.number(connection, _ATTEMPTS),
             settled,
             given_up,
+            is_present=True,
         )
 
     def _begin(self, connection: sqlite3.Connection, generation: str) -> FrozenWindow | None:

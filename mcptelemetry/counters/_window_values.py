@@ -38,7 +38,8 @@ class WindowState(NamedTuple):
     How the windows stand: seconds until the next is due, and what became of those before.
 
     *heartbeat_id* and *counts* are what the next heartbeat would carry, ``""`` and nothing
-    before the first count of an installation.
+    before the first count of an installation. *is_present*: what is stored, activation included, is
+    of the present generation.
     """
 
     due_in_secs: float = 0.0
@@ -48,6 +49,7 @@ class WindowState(NamedTuple):
     attempts: int = 0
     settled_count: int = 0
     given_up_count: int = 0
+    is_present: bool = False
 
     @property
     def snapshot(self) -> RegistrySnapshot:

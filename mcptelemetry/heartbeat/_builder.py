@@ -39,6 +39,7 @@ class HeartbeatBuilder:
         self._windows = windows
         self._stats = stats
         self._activation = ActivationStore.on(self._memory.database, self._clock)
+        self._milestones = installation.setup.milestones
         self._surroundings = SurroundingsReader(installation)
         self._program = current_program(
             installation.application.name,
@@ -63,17 +64,17 @@ class HeartbeatBuilder:
             notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
         elif not state.heartbeat_id:
             notes.append("heartbeat_id is zeros: none has been drawn since the mode was last changed")
-        # Without an id, what is stored was counted before the mode was last changed: it never leaves.
-        is_present = bool(state.heartbeat_id)
         remembered = self._remembered(state.heartbeat_id or ZERO_ID)
-        if not is_present:
-            remembered = remembered._replace(is_installer_pending=False)
-        return Preview(self._build(remembered, state.snapshot, is_present=is_present), tuple(notes))
+        # What was counted before the mode was last changed never leaves.
+        if not state.is_present:
+            remembered = remembered._replace(is_installer_pending=False, listed_tool_count=0)
+        return Preview(self._build(remembered, state.snapshot, is_present=state.is_present), tuple(notes))
 
     def _build(
         self, remembered: Remembered, counts: RegistrySnapshot, *, is_present: bool = True
     ) -> HeartbeatPayload:
         activation = self._activation.load()
+        is_unread = self._activation.failure is not None
         if not is_present:
             activation = ActivationState()
         return build_payload(
@@ -82,7 +83,7 @@ class HeartbeatBuilder:
             counts=counts,
             surroundings=self._surroundings.read(),
             stats=self._stats.read(),
-            activation=None if self._activation.failure is not None else activation.to_dict(),
+            activation=None if is_unread else activation.of_declared(self._milestones).to_dict(),
             now=self._clock.time(),
             uptime_secs=self._clock.monotonic() - self._began_at,
         )
@@ -97,4 +98,5 @@ class HeartbeatBuilder:
             previous_version=picture.last_reported_version or "",
             last_startup_outcome=picture.last_startup_outcome,
             is_installer_pending=self._activation.is_installer_pending(),
+            listed_tool_count=self._activation.listed_tool_count(),
         )

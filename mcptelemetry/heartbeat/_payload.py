@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple, Union
 
 from ..counters import RegistrySnapshot
@@ -21,6 +21,8 @@ from ..vocabulary import COUNT_MAX, OS_WORD_OF_PLATFORM, OTHER, UNMATCHED, Launc
 from ..wire import (
     ARCH_WORDS,
     FIELD_SHAPES,
+    HEARTBEAT_BYTES_MAX,
+    OPEN_MAP_ENTRIES_MAX,
     OS_WORDS,
     SCHEMA_VERSION,
     ZERO_ID,
@@ -59,7 +61,11 @@ class Program(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What the machine remembers of this installation; ids are `ZERO_ID` when none was drawn."""
+    """
+    What the machine remembers of this installation; ids are `ZERO_ID` when none was drawn.
+
+    *listed_tool_count* is how many tools the server listed when it was last asked.
+    """
 
     anonymous_id: str = ZERO_ID
     anonymous_id_created_at: Union[str, None] = None
@@ -67,6 +73,7 @@ class Remembered(NamedTuple):
     previous_version: str = ""
     last_startup_outcome: Union[StartupOutcome, str, None] = None
     is_installer_pending: bool = False
+    listed_tool_count: int = 0
 
 
 def current_program(app: str, version: str, edition: str, environ: Mapping[str, str]) -> Program:
@@ -107,7 +114,7 @@ def build_payload(
         "python_version": program.python_version,
         "server_count": stats.get("server_count", 0),
         "connected_server_count": stats.get("connected_server_count", 0),
-        "tool_count": stats.get("tool_count", 0),
+        "tool_count": stats.get("tool_count", remembered.listed_tool_count),
         "uptime_hours": max(0, int(uptime_secs // _SECS_PER_HOUR)),
         "routing_mode": stats.get("routing_mode", "unknown"),
         "quarantine_enabled": stats.get("is_quarantine_enabled", False),
@@ -131,39 +138,49 @@ def build_payload(
         "activation": _activation(activation, stats),
         "launch_source": LaunchSource.INSTALLER if remembered.is_installer_pending else surroundings.launch_source,
     }
-    if counts is not None:
-        values.update(_counted(counts))
-    return HeartbeatPayload(**values)
+    return HeartbeatPayload(**values) if counts is None else _counted(HeartbeatPayload(**values), counts)
 
 
-def _counted(counts: RegistrySnapshot) -> dict[str, Any]:
-    return {
-        "surface_requests": dict(counts.surface_requests),
-        "builtin_tool_calls": _capped("builtin_tool_calls", counts.builtin_tool_calls),
-        "upstream_tool_call_count_bucket": counts.upstream_tool_call_count_bucket,
-        "rest_endpoint_calls": cap_entries(
-            _known_routes(counts.rest_endpoint_calls), size_of=lambda entry: sum(entry.values()), add=_added
-        ),
-        "error_category_counts": _capped("error_category_counts", counts.error_category_counts),
-        "doctor_checks": cap_entries(
-            {
-                name: checks.to_dict()
-                for name, checks in counts.doctor_checks.items()
-                if FIELD_SHAPES["doctor_checks"].accepts_key(name)
-            },
-            size_of=lambda entry: sum(entry.values()),
-            add=_added,
-        ),
-    }
+def _counted(payload: HeartbeatPayload, counts: RegistrySnapshot) -> HeartbeatPayload:
+    """Return *payload* with *counts*; failures and durations by as many names as there is room for."""
+    checks = {name: found.to_dict() for name, found in counts.doctor_checks.items()}
+    counted = replace(
+        payload,
+        surface_requests=dict(counts.surface_requests),
+        builtin_tool_calls=_capped("builtin_tool_calls", counts.builtin_tool_calls),
+        upstream_tool_call_count_bucket=counts.upstream_tool_call_count_bucket,
+        rest_endpoint_calls=_capped_maps("rest_endpoint_calls", _known_routes(counts.rest_endpoint_calls)),
+        error_category_counts=_capped("error_category_counts", counts.error_category_counts),
+        doctor_checks=_capped_maps("doctor_checks", checks),
+    )
+    most = OPEN_MAP_ENTRIES_MAX
+    while True:
+        found = replace(
+            counted,
+            builtin_tool_errors=_capped("builtin_tool_errors", counts.builtin_tool_errors, most),
+            builtin_tool_durations=_capped_maps("builtin_tool_durations", counts.builtin_tool_durations, most),
+        )
+        # They repeat the names of the calls: however long these are, that must not be what makes
+        # the document too large to be sent.
+        if most == 0 or len(found.encode()) <= HEARTBEAT_BYTES_MAX:
+            return found
+        most //= 2
 
 
-def _capped(field: str, counts: Mapping[str, int]) -> dict[str, int]:
+def _capped(field: str, counts: Mapping[str, int], most: int = OPEN_MAP_ENTRIES_MAX) -> dict[str, int]:
     """Return what is counted and may be a key of *field*, at most so many; a zero says nothing."""
     shape = FIELD_SHAPES[field]
-    return {
-        name: min(count, COUNT_MAX)
-        for name, count in cap_counts({n: c for n, c in counts.items() if c > 0 and shape.accepts_key(n)}).items()
-    }
+    fitting = {name: count for name, count in counts.items() if count > 0 and shape.accepts_key(name)}
+    return {name: min(count, COUNT_MAX) for name, count in cap_counts(fitting, most=most).items()}
+
+
+def _capped_maps(
+    field: str, entries: Mapping[str, Mapping[str, int]], most: int = OPEN_MAP_ENTRIES_MAX
+) -> dict[str, Any]:
+    """Return the same of a *field* that holds a map of counts for each key."""
+    shape = FIELD_SHAPES[field]
+    fitting = {name: _added({}, entry) for name, entry in entries.items() if shape.accepts_key(name)}
+    return cap_entries(fitting, size_of=lambda entry: sum(entry.values()), add=_added, most=most)
 
 
 def _known_routes(routes: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
@@ -192,6 +209,8 @@ def _activation(activation: Mapping[str, Any] | None, stats: Mapping[str, Any]) 
     if activation is None:
         return None
     found = {**activation, "mcp_clients_seen_ever": list(activation["mcp_clients_seen_ever"])}
+    if not found.get("milestones"):
+        found.pop("milestones", None)
     found["configured_ide_count"] = stats.get("configured_ide_count", found.get("configured_ide_count", 0))
     return found
 

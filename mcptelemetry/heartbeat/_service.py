@@ -213,7 +213,8 @@ class HeartbeatService:
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
-            self._tell(logging.INFO, f"the heartbeat is kept and sent later: {outcome.message}")
+            level = logging.WARNING if outcome.verdict is Verdict.UNABLE else logging.INFO  # waiting mends nothing
+            self._tell(level, f"the heartbeat is kept and sent later: {outcome.message}")
             self._memory.note_error(outcome.message)
         elif outcome.verdict is Verdict.UNCLEAN:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.

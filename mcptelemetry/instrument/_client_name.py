@@ -14,6 +14,8 @@ from ..vocabulary import CLIENT_INFO_KEY
 
 __all__ = ["client_name_in"]
 
+_CHARACTERS_MAX = 300  # a name that is longer than any that is kept, whatever it was
+
 # Where the introduction may be found, step by step; each step has its spellings.
 _PATHS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("params", "message"), ("clientInfo", "client_info")),
@@ -24,7 +26,11 @@ _PATHS: tuple[tuple[tuple[str, ...], ...], ...] = (
 
 
 def client_name_in(ctx: Any) -> str:
-    """Return the name in a server's context *ctx*, ``""`` when there is none; never raises."""
+    """
+    Return the name in a server's context *ctx*, ``""`` when there is none; never raises.
+
+    A long one is cut: it is remembered beside each tool that its client calls.
+    """
     for path in _PATHS:
         found = ctx
         for spellings in path:
@@ -33,7 +39,7 @@ def client_name_in(ctx: Any) -> str:
                 break
         name = _member(found, ("name",))
         if isinstance(name, str) and name:
-            return name
+            return name[:_CHARACTERS_MAX]
     return ""
 
 

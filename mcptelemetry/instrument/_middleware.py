@@ -14,7 +14,7 @@ from typing import Any
 from ..vocabulary import UNKNOWN_TOOL
 from ._client_name import client_name_in
 from ._invocation import Invocation
-from ._result import is_error_result, result_type
+from ._result import has_next_page, is_error_result, result_type
 
 __all__ = ["McpMiddleware"]
 
@@ -36,7 +36,8 @@ class McpMiddleware:
 
     *begin* makes the `Invocation` of a tool's name. *is_declared* says of a name whether the
     application declared it, beside what a listing or a success has shown. *on_client* is told the name of each
-    client once, unsanitised, and *on_request* of every call.
+    client once, unsanitised, *on_request* of every call, and *on_listed* how many tools the server
+    has, whenever it listed them all.
     """
 
     def __init__(
@@ -46,11 +47,14 @@ class McpMiddleware:
         is_declared: Callable[[str], bool] = _deny,
         on_client: Callable[[str], object] = _ignore,
         on_request: Callable[[], object] = _ignore,
+        on_listed: Callable[[int], object] = _ignore,
     ) -> None:
         self._begin = begin
         self._is_declared = is_declared
         self._on_client = on_client
         self._on_request = on_request
+        self._on_listed = on_listed
+        self._listed_names: set[str] = set()
         self._known_names: set[str] = set()
         self._known_clients: set[str] = set()
 
@@ -63,7 +67,7 @@ class McpMiddleware:
             return await self._call(_called_name(ctx), ctx, call_next)
         result = await call_next(ctx)
         if method == "tools/list":
-            self._learn(result)
+            self._learn(result, is_first_page=not _cursor_in(ctx))
         elif method == "initialize":
             self._meet(ctx)
         return result
@@ -75,14 +79,15 @@ class McpMiddleware:
     async def on_list_tools(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
         """Pass a listing on and remember the names declared in it, for fastmcp."""
         result = await call_next(context)
-        self._learn(result)
+        self._learn(result, is_first_page=not _cursor_in(context))
         return result
 
     async def _call(self, name: str, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
-        self._meet(ctx)
+        client = self._meet(ctx)
         self._on_request()
         is_known = name in self._known_names or self._is_declared(name)
         invocation = self._begin(name if is_known else UNKNOWN_TOOL)
+        invocation.came_from(client or None)
         with invocation:
             result = await call_next(ctx)
             if result_type(result) == "input_required":
@@ -95,21 +100,29 @@ class McpMiddleware:
                 invocation.rename(name)
             return result
 
-    def _learn(self, result: object) -> None:
+    def _learn(self, result: object, *, is_first_page: bool) -> None:
         tools = result.get("tools") if isinstance(result, Mapping) else getattr(result, "tools", result)
-        if isinstance(tools, (list, tuple)):
-            for tool in tools:
-                name = _name_in(tool)
-                if name:
-                    self._remember(name)
+        if not isinstance(tools, (list, tuple)):
+            return
+        if is_first_page:
+            # By name, so that two clients who turn pages at once come to the same number.
+            self._listed_names = set()
+        for name in filter(None, map(_name_in, tools)):
+            self._remember(name)
+            if len(self._listed_names) < _KNOWN_NAMES_MAX:
+                self._listed_names.add(name)
+        if not has_next_page(result):
+            self._on_listed(len(self._listed_names))
 
-    def _meet(self, ctx: Any) -> None:
+    def _meet(self, ctx: Any) -> str:
+        """Return what the client of *ctx* calls itself, and tell of it when it is new."""
         name = client_name_in(ctx)
         if name and name not in self._known_clients:
             # More than this many are made up; they go on being told, and cost a little each.
             if len(self._known_clients) < _KNOWN_CLIENTS_MAX:
                 self._known_clients.add(name)
             self._on_client(name)
+        return name
 
     def _remember(self, name: str) -> None:
         if len(self._known_names) < _KNOWN_NAMES_MAX:
@@ -124,3 +137,8 @@ def _called_name(ctx: object) -> str:
 def _name_in(params: object) -> str:
     name = params.get("name") if isinstance(params, Mapping) else getattr(params, "name", None)
     return name if isinstance(name, str) else ""
+
+
+def _cursor_in(ctx: object) -> object:
+    params = getattr(ctx, "params", None)
+    return params.get("cursor") if isinstance(params, Mapping) else getattr(params, "cursor", None)

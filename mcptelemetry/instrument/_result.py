@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["is_error_result", "result_type"]
+__all__ = ["has_next_page", "is_error_result", "result_type"]
 
 
 def is_error_result(result: object) -> bool:
@@ -15,6 +15,11 @@ def is_error_result(result: object) -> bool:
 def result_type(result: object) -> object:
     """Return the result's `resultType`, or None."""
     return _member(result, "resultType") or _member(result, "result_type")
+
+
+def has_next_page(result: object) -> bool:
+    """Return whether *result* is a page of a listing that goes on."""
+    return bool(_member(result, "nextCursor") or _member(result, "next_cursor"))
 
 
 def _member(result: object, name: str) -> object:

@@ -14,7 +14,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..system import Answer, Clock, NoAnswer, Request, Transport, Withheld
+from ..system import Answer, Clock, MissingPackage, NoAnswer, Request, Transport, Withheld
+from ..vocabulary import DAY_SECS
 from ._retry_after import parse_retry_after
 
 __all__ = ["Gate", "SendResult", "Verdict"]
@@ -29,6 +30,7 @@ class Verdict(Enum):
     DELIVERED = "delivered"
     LATER = "later"  # the same body may be sent again
     UNAUTHORIZED = "unauthorized"  # later too, once somebody has mended the token
+    UNABLE = "unable"  # later too, and hardly in this process: it lacks a package
     TOO_LARGE = "too large"  # in smaller pieces
     REJECTED = "rejected"  # never again
     REFUSED = "refused"  # the person said no: nothing was sent, or the rest was not
@@ -37,7 +39,7 @@ class Verdict(Enum):
     @property
     def is_retryable(self) -> bool:
         """Whether the same body may be sent again."""
-        return self in (Verdict.LATER, Verdict.UNAUTHORIZED)
+        return self in (Verdict.LATER, Verdict.UNAUTHORIZED, Verdict.UNABLE)
 
 
 class SendResult(NamedTuple):
@@ -136,6 +138,8 @@ class Gate:
             answer = self._transport.post(request)
         except Withheld:
             return SendResult(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
+        except MissingPackage as error:
+            return SendResult(Verdict.UNABLE, None, DAY_SECS, f"nothing can be sent: {error}")
         except NoAnswer as error:
             reason = _without(secret, _one_line(str(error)))
             return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")

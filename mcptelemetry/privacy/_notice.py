@@ -8,10 +8,13 @@ them holding the database while a person's terminal or an author's sink takes it
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, TextIO, Union
 
+from ..config import CONFIG_FILE
+from ..system import module_command, quoted
 from ..vocabulary import DAY_SECS
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ NoticeSink = Callable[[str], bool]
 
 _DELAY_SECS_AFTER = {"terminal": 300.0, "sink": 300.0, "stderr": DAY_SECS}
 _PACKAGE = __name__.rpartition(".privacy.")[0]
+_PACKAGE_FILE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "__init__.py")
 
 
 class FirstRunNotice(NamedTuple):
@@ -68,6 +72,7 @@ class FirstRunNotice(NamedTuple):
             heartbeat_endpoint=self.heartbeat_endpoint,
             events_endpoint=self.events_endpoint,
             command=self.command or off_command(self.application, self.data_dir),
+            settings_path=_typable_settings_path(self.application, self.data_dir),
         )
 
 
@@ -125,9 +130,19 @@ def first_heartbeat_at(mark: NoticeMark | None) -> float | None:
 
 
 def notice_text(
-    application: Application, *, heartbeat_endpoint: str | None, events_endpoint: str | None, command: str
+    application: Application,
+    *,
+    heartbeat_endpoint: str | None,
+    events_endpoint: str | None,
+    command: str | None,
+    settings_path: str | None = None,
 ) -> str:
-    """Return the notice, plain ASCII, lines of at most about a hundred characters, with a line end."""
+    """
+    Return the notice, plain ASCII, lines of at most about a hundred characters, with a line end.
+
+    Without a *command* that works it says what to write into *settings_path*, None: a variable is
+    the only way.
+    """
     name = application.name
     lines = [f"{name} reports how it is used. It never reports arguments, results, error texts or file names."]
     if heartbeat_endpoint:
@@ -136,8 +151,16 @@ def notice_text(
         )
     if events_endpoint:
         lines.append(f"- For each tool call: the tool's name, outcome, duration and time, to {events_endpoint}")
-    lines.append(f"To switch it off: {command}")
-    lines.append(f"or set {application.switch_variable}=off or DO_NOT_TRACK=1 in its environment.")
+    variables = f"set {application.switch_variable}=off or DO_NOT_TRACK=1 in its environment."
+    if command is not None:
+        lines += [f"To switch it off: {command}", f"or {variables}"]
+    elif settings_path is not None:
+        lines += [
+            f"To switch it off, write the line enabled = false below the line [telemetry] in {settings_path}",
+            f"or {variables}",
+        ]
+    else:
+        lines.append(f"To switch it off, {variables}")
     text = "\n".join(lines) + "\n"
     # Neither a terminal's encoding nor a control character in a path may spoil it.
     return "".join(
@@ -146,19 +169,32 @@ def notice_text(
     )
 
 
-def off_command(application: Application, data_dir: str | None = None) -> str:
+def off_command(application: Application, data_dir: str | None = None) -> str | None:
     """
     Return the command that switches *application* off, by the interpreter that runs now.
 
-    With a *data_dir* that is not the usual one it names it, or the refusal would be written
-    where nobody looks; one that cannot be typed in ASCII is avoided by a refusal for all.
+    None where no such command works from any shell: in a frozen application, in an archive, in
+    a program that embeds Python, for a package that only this process can find. With a
+    *data_dir* that is not the usual one it names it, or the refusal would be written where
+    nobody looks; one that cannot be typed in ASCII is avoided by a refusal for all.
     """
-    command = f'"{sys.executable or "python"}" -m {_PACKAGE}'
+    command = module_command(_PACKAGE, _PACKAGE_FILE)
+    if command is None or not command.isascii():  # the notice is ASCII, and would spoil the path
+        return None
     if data_dir is None:
         return f"{command} --app {application.name} off"
-    if data_dir.isascii() and data_dir.isprintable() and '"' not in data_dir:
-        return f'{command} --app {application.name} --data-dir "{data_dir}" off'
+    place = quoted(data_dir)
+    if place is not None and place.isascii():
+        return f"{command} --app {application.name} --data-dir {place} off"
     return f"{command} off"
+
+
+def _typable_settings_path(application: Application, data_dir: str | None) -> str | None:
+    """Return where the person may write a no by hand, None when the notice cannot show the path."""
+    if data_dir is None:
+        return f"~/.{application.name}/{CONFIG_FILE}"
+    path = os.path.join(data_dir, CONFIG_FILE)
+    return path if data_dir and path.isascii() and path.isprintable() else None
 
 
 def _escaped(character: str) -> str:

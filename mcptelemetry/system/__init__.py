@@ -15,10 +15,11 @@ from ._fork import around_fork, begin_anew, notice_fork
 from ._hosts import join_host
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
+from ._interpreter import install_hint, module_command, quoted
 from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._printable import printable, utf16_units
-from ._transport import BLOCK_BYTES, Answer, NoAnswer, Request, Transport, Withheld
+from ._transport import BLOCK_BYTES, Answer, MissingPackage, NoAnswer, Request, Transport, Withheld
 from ._turns import Turn, Turns
 from ._urls import is_loopback_host, url_without_secrets
 from ._wake_event import WakeEvent
@@ -41,6 +42,7 @@ __all__ = [
     "FileStamp",
     "ForeignFile",
     "HttpTransport",
+    "MissingPackage",
     "NetworkSettings",
     "NoAnswer",
     "Request",
@@ -60,13 +62,16 @@ __all__ = [
     "draw_uniform",
     "draw_uuid4",
     "has_interpreter_lock",
+    "install_hint",
     "is_loopback_host",
     "is_uuid",
     "join_host",
     "make_private_directory",
+    "module_command",
     "notice_fork",
     "package_logger",
     "printable",
+    "quoted",
     "read_small_file",
     "stamp_of",
     "url_without_secrets",

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from .._version import VERSION
 from ._clock import Clock, SystemClock
 from ._fork import around_fork
-from ._transport import Answer, NoAnswer, Request
+from ._interpreter import install_hint
+from ._transport import Answer, MissingPackage, NoAnswer, Request
 from ._turns import Turns
 from ._urls import is_loopback_host, url_without_secrets
 
@@ -75,6 +76,7 @@ class HttpTransport:
         # in the middle of an import would wait for ever for a module lock that no thread holds.
         self._imports = Turns(fork_wait_secs=_FORK_WAITS_FOR_IMPORT_SECS)
         self._is_cut_off = False
+        self._missing: str | None = None
         around_fork(in_child=self.after_fork, place="transport")
 
     def post(self, request: Request) -> Answer:
@@ -141,12 +143,17 @@ class HttpTransport:
         if self._is_cut_off:
             msg = "this process was forked while its parent was importing requests"
             raise NoAnswer(msg)
+        if self._missing is not None:  # looked for once: a search of the whole path is not free
+            raise MissingPackage(self._missing)
         turn = self._imports.take(_FORK_WAITS_FOR_IMPORT_SECS)
         try:
             from ._session import Adapter  # this is where requests comes in
 
             # The codec behind every look-up of a name imports itself at its first use.
             "localhost".encode("idna")
+        except ModuleNotFoundError as error:
+            self._missing = f"the package {error.name} is missing; {install_hint(str(error.name))}"
+            raise MissingPackage(self._missing) from None
         finally:
             if turn is not None:
                 self._imports.give_back(turn)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from ..errors import TelemetryError
 from ._urls import url_without_secrets
 
-__all__ = ["BLOCK_BYTES", "Answer", "NoAnswer", "Request", "Transport", "Withheld"]
+__all__ = ["BLOCK_BYTES", "Answer", "MissingPackage", "NoAnswer", "Request", "Transport", "Withheld"]
 
 BLOCK_BYTES = 16 * 1024
 """How much of a body is written before it is asked again whether it may leave."""
@@ -59,6 +59,10 @@ class Answer(NamedTuple):
 
 class NoAnswer(TelemetryError):
     """No status came back: refused, reset, timed out, not resolved, or not an answer at all."""
+
+
+class MissingPackage(NoAnswer):
+    """Nothing can be sent by this process: it lacks a package, which the message names with the mend."""
 
 
 class Withheld(TelemetryError):

@@ -22,17 +22,21 @@ def render_fields() -> str:
     return "\n".join(line for field in FIELDS for line in _lines_of(field))
 
 
-def render_privacy_paragraph(app: str, *, switch_variable: str, endpoint: str | None) -> str:
-    """Return the paragraph on the heartbeat that an author can paste into a README, as Markdown."""
+def render_privacy_paragraph(app: str, *, switch_variable: str, endpoint: str | None, commands: str) -> str:
+    """
+    Return the paragraph on the heartbeat that an author can paste into a README, as Markdown.
+
+    *commands* is what a person types before the name of a command.
+    """
     where = f"to {endpoint}" if endpoint else "to its author"
     return "\n".join(
         textwrap.wrap(
             f"{app} sends one anonymous document a day {where}: version, system, counters, closed words and "
             f"names that its author declared, as listed in its table of {len(FIELDS)} fields. It holds no names of servers, "
             "people or machines, no paths, no addresses, no arguments, results or error texts. The first one leaves only after a notice "
-            f"was shown. See the exact document with `mcptelemetry --app {app} show-payload`, all that was sent "
-            f"with `mcptelemetry --app {app} sent`, and the table with `mcptelemetry fields`. Switch it off with "
-            f"`mcptelemetry --app {app} off`, `{switch_variable}=off` or `DO_NOT_TRACK=1`.",
+            f"was shown. See the exact document with `{commands} show-payload`, all that was sent "
+            f"with `{commands} sent`, and the table with `{commands} fields`. Switch it off with "
+            f"`{commands} off`, `{switch_variable}=off` or `DO_NOT_TRACK=1`.",
             _WIDTH,
             break_long_words=False,
             break_on_hyphens=False,

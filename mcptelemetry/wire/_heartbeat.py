@@ -99,21 +99,27 @@ class HeartbeatPayload:
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
 
 
-def cap_counts(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the 50 largest of *counts* by name and, when there are more, the others' sum as `other`."""
-    return cap_entries(counts, size_of=lambda count: count, add=lambda one, another: one + another)
+def cap_counts(counts: Mapping[str, int], *, most: int = OPEN_MAP_ENTRIES_MAX) -> dict[str, int]:
+    """Return the *most* largest of *counts* by name and, when there are more, the others' sum as `other`."""
+    return cap_entries(counts, size_of=lambda count: count, add=lambda one, another: one + another, most=most)
 
 
-def cap_entries(entries: Mapping[str, Any], *, size_of: Callable[[Any], int], add: Callable[[Any, Any], Any]) -> dict[str, Any]:
+def cap_entries(
+    entries: Mapping[str, Any],
+    *,
+    size_of: Callable[[Any], int],
+    add: Callable[[Any, Any], Any],
+    most: int = OPEN_MAP_ENTRIES_MAX,
+) -> dict[str, Any]:
     """
-    Return the 50 largest of *entries*, sorted by name, the others put together as `other`.
+    Return the *most* largest of *entries*, sorted by name, the others put together as `other`.
 
     *size_of* says how large an entry is, *add* puts two of them together.
     """
     named = [name for name in entries if name != OTHER]
     by_size = sorted(named, key=lambda name: (-size_of(entries[name]), name))
-    kept = {name: entries[name] for name in sorted(by_size[:OPEN_MAP_ENTRIES_MAX])}
-    rest = [entries[name] for name in (*by_size[OPEN_MAP_ENTRIES_MAX:], *(OTHER,) * (OTHER in entries))]
+    kept = {name: entries[name] for name in sorted(by_size[:most])}
+    rest = [entries[name] for name in (*by_size[most:], *(OTHER,) * (OTHER in entries))]
     for entry in rest:
         kept[OTHER] = add(kept[OTHER], entry) if OTHER in kept else entry
     return kept

@@ -261,6 +261,7 @@ class Conversation:
             tool if tool in self._declared or tool in self._confirmed else UNKNOWN_TOOL,
             status=TelemetryStatus.SUCCESS if error_type is None else TelemetryStatus.ERROR,
             error_type=error_type,
+            client=self._client_name,
             latency_ms=max(0, round((now - call.began_at) * 1000)),
         )
 

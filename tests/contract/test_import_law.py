@@ -155,6 +155,48 @@ def test_a_late_name_is_imported_where_packagers_and_type_checkers_look(room, tr
         _ = door.no_such_name
 
 
+def statically_imported(path):
+    """Yield what *path*, a file of the package, imports by a statement: modules and names, dotted, from the package's root."""
+    package = path.relative_to(ROOT / "mcptelemetry").parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = (*package[: len(package) - (node.level - 1)], *(node.module or "").split("."))
+            for names in (base, *((*base, alias.name) for alias in node.names)):
+                yield ".".join(name for name in names if name)
+
+
+def test_a_packager_that_follows_statements_finds_every_module():
+    """From the front door and that of `testing` import statements lead to every module: a frozen application is whole."""
+    files = {}
+    for path in (ROOT / "mcptelemetry").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT / "mcptelemetry").with_suffix("").parts)
+        files[module.removesuffix("__init__").rstrip(".")] = path
+    found, waiting = {"", "__main__", "testing"}, [files[""], files["testing"]]
+    while waiting:
+        for name in statically_imported(waiting.pop()):
+            if name in files and name not in found:
+                found.add(name)
+                waiting.append(files[name])
+    # Nothing of the package uses that one, only tests of the scanner do.
+    assert set(files) - found <= {"privacy._credentials"}
+
+
+def test_a_module_is_named_by_a_string_only_where_a_table_stands_beside_statements():
+    """`import_module` serves the late names of doors and the table of commands; everything else is imported by statement."""
+    named = {}
+    for path in (ROOT / "mcptelemetry").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        found = [call for call in calls if call.startswith(("import_module(", "importlib.", "__import__("))]
+        if found:
+            named[str(path.relative_to(ROOT / "mcptelemetry"))] = found
+    assert named == {
+        "__init__.py": ["import_module(f'.{room}', __name__)"],
+        "_late.py": ["import_module(f'.{module}', package)"],
+        "cli/_main.py": ["import_module(group.module, __package__)"],
+    }
+
+
 def test_a_worker_loads_nothing_that_a_fork_could_cut_in_two(tmp_path):
     """After `start()`, delivering events, storing counts and sending a heartbeat load no module but sqlite3's."""
     source = f"""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPERS = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/design.md")
+PAPERS = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/design.md", "docs/packaging.md")
 # Paths on a reader's machine, not in this tree.
 READERS_OWN = ("~", "yourpackage/")
 ENDS_OF_FILES = (".json", ".md", ".py", ".toml", ".txt")

@@ -44,18 +44,22 @@ def vows(table: str) -> list[str]:
 def said() -> dict[str, list[str]]:
     """Return what each paper says now."""
     fields = (ROOT / "docs" / "TELEMETRY.md").read_text("utf-8")
-    notice = notice_text(
-        Application("acme-mcp"),
-        heartbeat_endpoint="https://t.acme.dev",
-        events_endpoint="https://e.acme.dev",
-        command="acme off",
-    )
+    application = Application("acme-mcp")
+    both = {"heartbeat_endpoint": "https://t.acme.dev", "events_endpoint": "https://e.acme.dev"}
+    notice = notice_text(application, **both, command="acme off")
+    without_command = notice_text(application, **both, command=None, settings_path="~/.acme-mcp/telemetry.toml")
     return {
         "README.md": sentences((ROOT / "README.md").read_text("utf-8")),
         "docs/TELEMETRY.md": [line for line in sentences(fields) if " | " not in line] + vows(fields),
         "the notice": sentences(notice),
+        "the notice where no command works": [line for line in sentences(without_command) if line not in sentences(notice)],
         "the privacy command": sentences(
-            render_privacy_paragraph("acme-mcp", switch_variable="ACME_MCP_TELEMETRY", endpoint="https://t.acme.dev")
+            render_privacy_paragraph(
+                "acme-mcp",
+                switch_variable="ACME_MCP_TELEMETRY",
+                endpoint="https://t.acme.dev",
+                commands="mcptelemetry --app acme-mcp",
+            )
         ),
     }
 

@@ -25,7 +25,9 @@ from mcptelemetry.wrap import (  # noqa: E402  the path comes first
 def main(records_path: str, command: list[str]) -> int:
     records: list[tuple[str, str]] = []
 
-    def record(tool: str, *, status: str, error_type: str | None, latency_ms: int) -> None:
+    def record(
+        tool: str, *, status: str, error_type: str | None, client: str | None, latency_ms: int
+    ) -> None:
         assert latency_ms >= 0
         records.append((tool, str(error_type or status)))
 

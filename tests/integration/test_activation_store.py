@@ -38,12 +38,74 @@ def test_activation_load_empty(store, tmp_path):
 
 def test_activation_save_load_round_trip(store):
     """What was saved is what is loaded."""
-    state = ActivationState(True, True, False, ("cursor", "vscode"), 7, "1k_10k", 3)
+    state = ActivationState(True, True, False, ("cursor", "vscode"), 7, "1k_10k", 3, {"first_search": True})
     store.save(state)
     assert store.load() == state
     store.save(state)
     assert store.load() == state
     assert state.to_dict()["mcp_clients_seen_ever"] == ["cursor", "vscode"]
+
+
+def test_activation_milestones_are_reached_once_and_for_ever(store):
+    """A milestone that was reached stays so, and one that is no identifier is dropped."""
+    for name in ("first_search", "first_search", "First Search", "", None, [], "x" * 65):
+        store.record_milestone(name)
+    store.save(ActivationState(milestones={"first_search": False, "first_export": True, "no name": True}))
+    state = store.load()
+    assert state.milestones == {"first_export": True, "first_search": True}
+    assert state.of_declared(["first_search", "later"]).to_dict()["milestones"] == {"first_search": True, "later": False}
+
+
+@pytest.mark.parametrize("damage", ["UPDATE usage_activation SET value = 'yes'", "UPDATE usage_activation SET value = 2",
+                                    "UPDATE usage_activation SET name = CAST(x'ff6d' AS TEXT)",
+                                    "UPDATE usage_activation SET name = 'milestone:/Users/alice'"])  # fmt: skip
+def test_activation_damaged_milestones_and_listings_read_as_none(store, tmp_path, damage):
+    """What a failing disk made of a milestone, or of the number of tools, is not reported."""
+    store.record_milestone("first_search")
+    connection = sqlite3.connect(str(tmp_path / "data" / "telemetry.db"))
+    with connection:
+        connection.execute("INSERT INTO usage_activation VALUES ('listed_tool_count', -7)")
+        connection.execute(damage + " WHERE name != 'listed_tool_count'")
+    connection.close()
+    assert store.load() == ActivationState()
+    assert store.listed_tool_count() == 0
+
+
+def test_activation_note_that_is_interrupted_by_a_taking_is_in_the_next_one(store):
+    """Notes are taken in the middle of a note, as another thread may: it is not lost with what was taken."""
+    notes = ActivationNotes(store, milestones=["first_search"])
+    interruptions = []
+
+    class Name(str):
+        """Looked at by the dictionary that keeps it, in the middle of the step."""
+
+        is_noted = False
+
+        def __hash__(self):
+            if not self.is_noted:
+                interruptions.append(notes.take())
+            return hash(str(self))
+
+    name = Name("first_search")
+    notes.record_milestone(name)
+    name.is_noted = True
+    assert len(interruptions) >= 2
+    assert set(interruptions) == {None}
+    assert notes.take()[0].milestones == ("first_search",)
+
+
+def test_activation_notes_drop_milestones_that_were_not_declared(store):
+    """Only a declared milestone is noted, whatever is said; all declared ones are in the picture."""
+
+    class Broken:
+        def __hash__(self):
+            raise RuntimeError
+
+    notes = ActivationNotes(store, milestones=["first_search"])
+    for name in ("first_export", None, [], Broken(), 7):
+        notes.record_milestone(name)
+    assert notes.take() is None
+    assert notes.load().milestones == {"first_search": False}
 
 
 @pytest.mark.parametrize("bucket", ["0", "1_100", "100_1k", "1k_10k", "10k_100k", "100k_plus"])
@@ -216,7 +278,7 @@ def test_activation_without_a_place_is_trouble_and_no_exception(tmp_path):
 
 def test_activation_notes_are_taken_once_and_can_be_put_back(store):
     """Notes are handed over whole, and what could not be stored is noted once more."""
-    notes = ActivationNotes(store)
+    notes = ActivationNotes(store, milestones=["first_search", "first_export"])
     notes.mark_first_mcp_client()
     notes.record_mcp_client("Cursor")
     for _ in range(3):
@@ -224,15 +286,20 @@ def test_activation_notes_are_taken_once_and_can_be_put_back(store):
     for _ in range(3_000):
         notes.add_tokens_saved(2)
     notes.set_installer_pending(True)
+    notes.record_milestone("first_search")
+    notes.note_listed_tools(12)
     taken = notes.take()
     assert notes.take() is None
     notes.set_installer_pending(False)
     notes.increment_retrieve_tools_call()
+    notes.record_milestone("first_export")
+    notes.note_listed_tools(0)
     notes.requeue(taken)
     news, outcome = notes.take()
     assert news._asdict() == {
         "first_connected_server": False, "first_mcp_client": True, "first_retrieve_tools_call": False,
         "clients": ("cursor",), "retrieve_tools_calls": 4, "tokens_saved": 6_000, "installer_pending": False,
+        "milestones": ("first_export", "first_search"), "listed_tool_count": 0,
     }  # fmt: skip
     assert outcome is None
 

@@ -27,6 +27,10 @@ def misfits(annotation: Any, value: object, path: str = "status") -> list[str]:
         return [] if [] in tried else min(tried, key=len)
     if origin is Literal:
         return [] if type(value) is str and value in get_args(annotation) else [f"{path} is the word {value!r}"]
+    if origin is dict:
+        _, member = get_args(annotation)
+        is_dict = type(value) is dict and all(type(name) is str for name in value)
+        return [line for item in value.values() for line in misfits(member, item, f"{path}{{}}")] if is_dict else [f"{path} is no map"]
     if origin is list:
         (member,) = get_args(annotation)
         is_list = type(value) is list
@@ -46,11 +50,13 @@ def test_the_status_of_a_telemetry_that_has_seen_everything(tmp_path) -> None:
     clock = FakeClock()
     with InProcessCollector() as collector:
         telemetry = telemetry_on(
-            tmp_path, heartbeat_endpoint=collector.url, events_endpoint=f"{collector.url}/events", clock=clock
+            tmp_path, heartbeat_endpoint=collector.url, events_endpoint=f"{collector.url}/events", clock=clock,
+            milestones=["first_search", "first_export"],
         )
         with telemetry:
             telemetry.record("get_issues")
             telemetry.record_startup_outcome("success")
+            telemetry.record_milestone("first_search")
             telemetry.activation.record_mcp_client("cursor")
             telemetry.flush(10)
             clock.advance(301)
@@ -60,6 +66,7 @@ def test_the_status_of_a_telemetry_that_has_seen_everything(tmp_path) -> None:
     known = ("identity", "notice", "last_startup_outcome", "last_success_at", "last_reported_version", "activation")
     assert [name for name in known if status[name] is None] == []
     assert (status["mode"], status["events"]["stats"]["recorded"]) == ("on", 1)
+    assert status["activation"]["milestones"] == {"first_search": True, "first_export": False}
     assert json.loads(json.dumps(status)) == status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from mcptelemetry import RegistrySnapshot, StartupOutcome, Surface, Telemetry
 from mcptelemetry.counters import ActivationState, ActivationStore, Windows
 from mcptelemetry.state import Memory
-from mcptelemetry.testing import FakeClock, ScriptedTransport
+from mcptelemetry.testing import FakeClock, InProcessCollector, ScriptedTransport
 
 YES = {"ACME_MCP_TELEMETRY": "1"}
 
@@ -146,14 +147,172 @@ def test_telemetry_middleware_notes_clients_and_surface(make, database):
 
 
 def test_telemetry_counts_retrieve_tools_as_activation_too(make):
-    """A recorded call of retrieve_tools is a milestone and a gauge; nobody has to say it twice."""
+    """A recorded call of retrieve_tools is a milestone; the gauge moves by its own method only, so that nothing counts twice."""
     telemetry = make(tools=["retrieve_tools"])
     telemetry.start()
     for _ in range(3):
         telemetry.record("retrieve_tools")
+    telemetry.activation.increment_retrieve_tools_call()
     telemetry.flush(5)
     state = telemetry.activation.load()
-    assert (state.first_retrieve_tools_call_ever, state.retrieve_tools_calls_24h) == (True, 3)
+    assert (state.first_retrieve_tools_call_ever, state.retrieve_tools_calls_24h) == (True, 1)
+
+
+def test_telemetry_counts_failures_and_durations_of_its_own_tools(make, database):
+    """By decorator, by hand and by invocation: own calls have names, failures and durations, and an upstream's has none."""
+    telemetry = make(tools=["search"])
+
+    @telemetry.tool
+    def fetch(number):
+        if number > 2:
+            raise LookupError
+        return {"isError": number == 2}
+
+    telemetry.start()
+    for number in range(5):
+        with contextlib.suppress(LookupError):
+            fetch(number)
+    telemetry.record("search", latency_ms=4_000)
+    telemetry.record("search", status="error", error_type="timeout", latency_ms=70_000)
+    with telemetry.invocation("undeclared") as call:
+        call.error()
+    with telemetry.invocation("search", upstream="cloud") as call:
+        call.error()
+    with telemetry.invocation("search", upstream="cloud") as call:
+        call.fallback()  # it ran here in the end
+    telemetry.flush(5)
+    found = stored(database)
+    assert found.builtin_tool_calls == {"fetch": 5, "search": 3, "other": 1}
+    assert found.builtin_tool_errors == {"fetch": 3, "search": 1, "other": 1}
+    assert found.builtin_tool_durations == {
+        "fetch": {"le_10ms": 5}, "search": {"le_10ms": 1, "le_10s": 1, "over_10s": 1}, "other": {"le_10ms": 1},
+    }  # fmt: skip
+    assert found.upstream_tool_call_count == 1
+
+
+def test_telemetry_of_several_processes_adds_failures_and_durations_up(make, database):
+    """What two processes counted of a tool is one sum."""
+    for _ in range(2):
+        with make(tools=["search"]) as telemetry:
+            telemetry.record("search", status="error", latency_ms=50)
+    assert stored(database).builtin_tool_errors == {"search": 2}
+    assert stored(database).builtin_tool_durations == {"search": {"le_100ms": 2}}
+
+
+def test_own_tools_and_milestones_are_taken_by_the_collector_as_they_were_counted(tmp_path, own_surroundings):
+    """What a window carries of own tools and milestones arrives, and the next window has only what came later."""
+    clock = FakeClock()
+    with InProcessCollector() as collector:
+        telemetry = Telemetry(
+            "acme-mcp", "1.4.0", tools=["search"], milestones=["first_search"], heartbeat_endpoint=collector.url,
+            environ={"HOME": str(own_surroundings), **YES}, notice=lambda _text: True, clock=clock,
+        )  # fmt: skip
+        with telemetry:
+            for latency_ms in (1, 400, 20_000):
+                telemetry.record("search", status="error", error_type="timeout", latency_ms=latency_ms)
+            telemetry.record("search", upstream="cloud")
+            telemetry.record_milestone("first_search")
+            telemetry.flush(5)
+            clock.advance(301)
+            assert telemetry.heartbeat.send_now()
+            telemetry.record("search", latency_ms=50)
+            telemetry.flush(5)
+            clock.advance(86_400)
+            assert telemetry.heartbeat.send_now()
+        first, second = collector.heartbeats()
+    assert first["builtin_tool_calls"] == {"search": 3}
+    assert first["builtin_tool_errors"] == {"search": 3}
+    assert first["builtin_tool_durations"] == {"search": {"le_10ms": 1, "le_1s": 1, "over_10s": 1}}
+    assert first["upstream_tool_call_count_bucket"] == "1-10"
+    assert second["builtin_tool_calls"] == {"search": 1}
+    assert "builtin_tool_errors" not in second
+    assert second["builtin_tool_durations"] == {"search": {"le_100ms": 1}}
+    assert first["activation"]["milestones"] == second["activation"]["milestones"] == {"first_search": True}
+
+
+def test_telemetry_milestones_leave_as_declared_reached_or_not(make, database):
+    """Each declared milestone is in the heartbeat, true once it was reached; what was declared once is no longer there."""
+    with make(milestones=["first_search", "first_export"]) as telemetry:
+        for name in ("first_search", "first_search", "made_up", None, []):
+            telemetry.record_milestone(name)
+        telemetry.flush(5)
+        assert telemetry.heartbeat.build_payload().activation["milestones"] == {"first_search": True, "first_export": False}
+    later = make(milestones=["first_import", "first_search"])
+    assert later.heartbeat.build_payload().activation["milestones"] == {"first_import": False, "first_search": True}
+    assert "milestones" not in make().heartbeat.build_payload().activation
+
+
+def test_command_line_shows_the_milestones_that_the_last_start_declared(make, tmp_path, own_surroundings):
+    """Whoever knows the application by name only previews the same as the application."""
+    with make(milestones=["first_search", "first_export"]) as telemetry:
+        telemetry.record_milestone("first_export")
+    again = Telemetry.of_installation(
+        "acme-mcp", data_dir=str(tmp_path / "data"), environ={"HOME": str(own_surroundings), **YES}
+    )
+    assert again.heartbeat_service().build_payload().activation["milestones"] == {"first_search": False, "first_export": True}
+    assert again.status()["activation"]["milestones"] == {"first_search": False, "first_export": True}
+
+
+def test_milestone_reached_before_the_mode_was_changed_is_forgotten(make, tmp_path):
+    """Milestones and the number of tools are of a generation, as counts are; reached again they count again."""
+    with make(milestones=["first_search"]) as telemetry:
+        telemetry.record_milestone("first_search")
+        telemetry.record("search", status="error", latency_ms=500)
+        telemetry.activation.note_listed_tools(7)
+        telemetry.flush(5)
+        assert telemetry.heartbeat.build_payload().tool_count == 7
+    (tmp_path / "data" / "telemetry-state.toml").write_text('mode = "on"\nsince = "2026-11-27T10:00:00Z"\n')
+    with make(milestones=["first_search"]) as telemetry:
+        telemetry.record("search")
+        telemetry.flush(5)
+        payload = telemetry.heartbeat.build_payload()
+        assert (payload.tool_count, payload.activation["milestones"]) == (0, {"first_search": False})
+        assert (payload.builtin_tool_errors, payload.builtin_tool_durations) == (None, {"other": {"le_10ms": 1}})
+        telemetry.record_milestone("first_search")
+        telemetry.flush(5)
+        assert telemetry.heartbeat.build_payload().activation["milestones"] == {"first_search": True}
+
+
+@pytest.mark.parametrize(
+    ("milestones", "error", "words"),
+    [
+        (["First"], ValueError, "milestones holds 'First'"),
+        ("first_search", TypeError, "give a list of names"),
+        ([7], TypeError, "milestones must hold str"),
+        ([f"step_{n}" for n in range(17)], ValueError, "at most 16"),
+    ],
+)
+def test_telemetry_refuses_milestones_that_cannot_be(make, milestones, error, words):
+    """A milestone is a lower-case identifier, and there are at most sixteen."""
+    with pytest.raises(error, match=words):
+        make(milestones=milestones)
+    assert make(milestones=["a"] * 17)
+
+
+def test_tool_count_follows_what_the_server_listed_last(make):
+    """The heartbeat has as many tools as the last complete listing, unless the application says otherwise."""
+
+    class Stats:
+        def tool_count(self):
+            return 40
+
+    telemetry = make()
+    telemetry.start()
+    assert telemetry.heartbeat.build_payload().tool_count == 0
+
+    def list_tools(names, cursor=None, next_cursor=None):
+        async def answer(_ctx):
+            return {"tools": [{"name": name} for name in names], "nextCursor": next_cursor}
+
+        asyncio.run(telemetry.middleware(SimpleNamespace(method="tools/list", request_id=1, params={"cursor": cursor}), answer))
+        telemetry.flush(5)
+        return telemetry.heartbeat.build_payload().tool_count
+
+    assert list_tools(["a", "b", "c"], next_cursor="2") == 0
+    assert list_tools(["c", "d"], cursor="2") == 4
+    assert list_tools(["a", "b"]) == 2
+    assert list_tools([]) == 0
+    assert make(stats=Stats()).heartbeat.build_payload().tool_count == 40
 
 
 def test_telemetry_activation_is_noted_here_and_written_by_the_worker(make, database):

@@ -28,6 +28,7 @@ from mcptelemetry.counters import (
 )
 from mcptelemetry.state import Memory
 from mcptelemetry.testing import FakeClock
+from mcptelemetry.vocabulary import DURATION_BUCKETS
 
 DAY = 86_400
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.lists(st.integers()))
@@ -58,6 +59,45 @@ def test_interleaved_counting_snapshots_and_settling_agree_with_a_model(steps):
         assert registry.snapshot().builtin_tool_calls == {tool: n for tool, n in model.items() if n}
 
 
+OWN_CALLS = st.tuples(st.sampled_from(("a", "b", "undeclared")), st.integers(0, 4), st.booleans(), st.booleans())
+
+
+@given(steps=st.lists(st.one_of(OWN_CALLS, st.sampled_from(["snapshot", "settle", "reset"])), max_size=60))
+def test_calls_failures_and_durations_of_own_tools_agree_whenever_they_are_looked_at(steps):
+    """Counted, looked at and settled in any order: the durations of a tool sum to its calls, and failures are among them."""
+    registry = CounterRegistry(TOOLS)
+    calls, failures, durations = collections.Counter(), collections.Counter(), collections.Counter()
+    taken = None
+    for step in steps:
+        if step == "snapshot":
+            taken = (registry.snapshot(), calls.copy(), failures.copy(), durations.copy())
+        elif step == "settle" and taken:
+            snapshot, *counted = taken
+            registry.settle(snapshot)
+            for model, settled in zip((calls, failures, durations), counted):
+                model.subtract(settled)
+            taken = None
+        elif step == "reset":
+            registry.reset()
+            taken = None
+            for model in (calls, failures, durations):
+                model.clear()
+        elif isinstance(step, tuple):
+            tool, bucket, is_failed, is_remote = step
+            next(registry.numbers_of_call(tool, "cloud" if is_remote else None, is_failed=is_failed)[bucket])
+            if not is_remote:
+                name = tool if tool in TOOLS else "other"
+                calls[name] += 1
+                failures[name] += is_failed
+                durations[name, DURATION_BUCKETS[bucket][1]] += 1
+        seen = registry.snapshot()
+        assert seen.builtin_tool_calls == +calls
+        assert seen.builtin_tool_errors == +failures
+        assert {(name, b): n for name, by in seen.builtin_tool_durations.items() for b, n in by.items()} == +durations
+        assert {name: sum(by.values()) for name, by in seen.builtin_tool_durations.items()} == seen.builtin_tool_calls
+        assert all(count <= seen.builtin_tool_calls[name] for name, count in seen.builtin_tool_errors.items())
+
+
 @given(data=st.lists(ANYTHING, min_size=3, max_size=3))
 def test_no_argument_makes_counting_raise_or_leaves_a_trace_of_itself(data):
     """Whatever is passed, nothing is raised, and what is counted is made of known words only."""
@@ -66,13 +106,17 @@ def test_no_argument_makes_counting_raise_or_leaves_a_trace_of_itself(data):
     registry.record_surface(first)
     registry.record_builtin_tool(first)
     registry.record_call(first, second)
+    if isinstance(first, str):
+        for number in registry.numbers_of_call(first, second, is_failed=bool(third)):
+            next(number)
     registry.record_rest_request(first, second, third)
     registry.record_rest_request("GET", second, "2xx")
     registry.record_error(first)
     registry.record_doctor_run(data)
     registry.record_doctor_run([SimpleNamespace(name=first, passed=second)])
     snapshot = registry.snapshot()
-    assert set(snapshot.builtin_tool_calls) <= {"search"}
+    for counted in (snapshot.builtin_tool_calls, snapshot.builtin_tool_errors, snapshot.builtin_tool_durations):
+        assert set(counted) <= {"search", "other"}
     assert {key.split()[1] for key in snapshot.rest_endpoint_calls} <= {"/known", "UNMATCHED"}
     assert set(snapshot.error_category_counts) <= {str(category) for category in ErrorCategory}
     assert sum(snapshot.surface_requests.values()) == 1
@@ -94,9 +138,16 @@ def test_words_are_closed_for_any_input(given):
 @given(counts=st.dictionaries(st.sampled_from(TOOLS), st.integers(-(10**30), 10**30)), rest=st.integers(-5, 5))
 def test_snapshots_survive_their_flat_form(counts, rest):
     """What a snapshot holds comes back from its flat form, but for what is no count."""
-    snapshot = RegistrySnapshot(builtin_tool_calls=counts, rest_endpoint_calls={"GET /x": {"2xx": rest}})
+    snapshot = RegistrySnapshot(
+        builtin_tool_calls=counts,
+        builtin_tool_errors=counts,
+        builtin_tool_durations={tool: {"le_1s": count} for tool, count in counts.items()},
+        rest_endpoint_calls={"GET /x": {"2xx": rest}},
+    )
     again = RegistrySnapshot.of(snapshot.counts())
-    assert again.builtin_tool_calls == {tool: count for tool, count in counts.items() if count > 0}
+    expected = {tool: count for tool, count in counts.items() if count > 0}
+    assert again.builtin_tool_calls == again.builtin_tool_errors == expected
+    assert again.builtin_tool_durations == {tool: {"le_1s": count} for tool, count in expected.items()}
     assert again.rest_endpoint_calls == ({"GET /x": {"2xx": rest}} if rest > 0 else {})
 
 
@@ -191,11 +242,14 @@ def use(path):
     memory = Memory(path, busy_secs=0.1)
     registry = CounterRegistry(TOOLS)
     store = ActivationStore(path, clock)
-    notes = ActivationNotes(store)
+    notes = ActivationNotes(store, milestones=["first_search"])
     flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
     windows = Windows(memory.database, clock=clock, generation=lambda: "now")
     seen = windows.state()
     registry.record_call("a")
+    next(registry.numbers_of_call("b", is_failed=True)[2])
+    notes.record_milestone("first_search")
+    notes.note_listed_tools(3)
     notes.record_mcp_client("cursor")
     notes.mark_first_mcp_client()
     notes.increment_retrieve_tools_call()
@@ -206,6 +260,7 @@ def use(path):
     flusher.flush()
     if window is not None:
         windows.postpone(window)
+    assert 0 <= store.listed_tool_count() < 2**53
     return seen, store.load(), store.is_installer_pending(), windows.state()
 
 
@@ -223,6 +278,7 @@ def check(directory, content):
         assert state.due_in_secs <= DAY
     assert 0 <= activation.retrieve_tools_calls_24h < 2**53
     assert all(sanitize_client_name(name) == name for name in activation.mcp_clients_seen_ever)
+    assert set(activation.milestones.values()) <= {True}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -265,4 +321,4 @@ def test_missing_table_never_raises(sound, tmp_path, table):
     connection.execute(f"DROP TABLE {table}")
     connection.close()
     *_, after = use(path)
-    assert after.snapshot.builtin_tool_calls == {"a": 1}
+    assert after.snapshot.builtin_tool_calls == {"a": 1, "b": 1}

@@ -61,6 +61,22 @@ def test_application_hears_in_one_line_what_failed(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err.startswith("acme-mcp telemetry: on is written, but off still holds")
 
 
+def test_application_names_no_command_that_it_has_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own command line cannot say yes for all applications, so the mend is the file; and its paragraph names its own."""
+    (tmp_path / ".mcptelemetry").mkdir()
+    person = tmp_path / ".mcptelemetry" / "person.toml"
+    person.write_text('mode = "off"\n')
+    assert run_own(tmp_path, "on") == 1
+    assert capsys.readouterr().err.endswith(f'; write mode = "on" and events = "on" into {person}\n')
+    person.write_text('mode = "on"\nevents = "on"\n')
+    assert run_own(tmp_path, "on") == 0
+    capsys.readouterr()
+    assert run_own(tmp_path, "privacy") == 0
+    paragraph = " ".join(capsys.readouterr().out.split())
+    assert "with `acme-mcp telemetry show-payload`" in paragraph
+    assert "mcptelemetry --app" not in paragraph
+
+
 def test_application_may_choose_the_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The word under which the commands stand is the author's."""
     telemetry = Telemetry("acme-mcp", "1.4.0", environ={"HOME": str(tmp_path)})

@@ -76,14 +76,95 @@ def test_record_upstream_tool_counts_calls_without_a_name(calls, bucket):
         registry.record_upstream_tool("github__create_issue")
 
 
-def test_record_call_counts_every_call_as_builtin_or_upstream():
-    """A call is built-in when its tool is declared and it stayed here; every other one is an upstream's."""
+def test_record_call_counts_every_call_as_own_or_upstream():
+    """A call that stayed here is an own tool's, by name when it is declared; one with an upstream is only that."""
     registry = CounterRegistry(["search"])
     for call in (("search",), ("search", "cloud"), ("other",), (None,), ([],), ("search", None)):
         registry.record_call(*call)
     snapshot = registry.snapshot()
+    assert snapshot.builtin_tool_calls == {"search": 2, "other": 3}
+    assert snapshot.upstream_tool_call_count == 1
+
+
+def call(registry, tool, latency_step=0, *, upstream=None, is_failed=False):
+    """Count one call as a recorder does; *latency_step* is 0 for up to 10 ms, 4 for over 10 s."""
+    next(registry.numbers_of_call(tool, upstream, is_failed=is_failed)[latency_step])
+
+
+def test_calls_of_own_tools_are_counted_with_failures_and_durations():
+    """Each call is one of the tool's, in one bucket of durations, and a failure or not."""
+    registry = CounterRegistry(["search", "fetch"])
+    for step in (0, 0, 3):
+        call(registry, "search", step)
+    call(registry, "search", 4, is_failed=True)
+    call(registry, "fetch", 1, is_failed=True)
+    call(registry, "nobody_declared_it", 1, is_failed=True)
+    for step in range(5):
+        call(registry, "search", step, upstream="cloud", is_failed=True)
+    registry.record_builtin_tool("search")
+    snapshot = registry.snapshot()
+    assert snapshot.builtin_tool_calls == {"search": 5, "fetch": 1, "other": 1}
+    assert snapshot.builtin_tool_errors == {"search": 1, "fetch": 1, "other": 1}
+    assert snapshot.builtin_tool_durations == {
+        "search": {"le_10ms": 2, "le_10s": 1, "over_10s": 1},
+        "fetch": {"le_100ms": 1},
+        "other": {"le_100ms": 1},
+    }
+    assert snapshot.upstream_tool_call_count == 5
+    assert RegistrySnapshot.of(snapshot.counts()) == snapshot
+
+
+def test_settling_subtracts_failures_and_durations_too():
+    """What was acknowledged is gone from all three, and what came meanwhile stays in all three."""
+    registry = CounterRegistry(["search"])
+    call(registry, "search", 2, is_failed=True)
+    acknowledged = registry.snapshot()
+    call(registry, "search", 2, is_failed=True)
+    call(registry, "search", 0)
+    registry.settle(acknowledged)
+    snapshot = registry.snapshot()
     assert snapshot.builtin_tool_calls == {"search": 2}
-    assert snapshot.upstream_tool_call_count == 4
+    assert snapshot.builtin_tool_errors == {"search": 1}
+    assert snapshot.builtin_tool_durations == {"search": {"le_10ms": 1, "le_1s": 1}}
+    registry.reset()
+    assert registry.snapshot() == RegistrySnapshot()
+    registry.after_fork()
+    call(registry, "search", 1)
+    assert registry.snapshot().builtin_tool_durations == {"search": {"le_100ms": 1}}
+
+
+def test_every_look_while_threads_count_own_calls_is_of_one_piece():
+    """Eight threads lose and invent nothing, and no look sees a failure or a duration without its call."""
+    registry = CounterRegistry(["search"])
+    taken = []
+    is_over = threading.Event()
+
+    def count(number):
+        for turn in range(4_000):
+            call(registry, "search", turn % 5, is_failed=number % 2 == 0)
+
+    def look():
+        while not is_over.is_set():
+            snapshot = registry.snapshot()
+            registry.settle(snapshot)
+            taken.append(snapshot)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    counting = [threading.Thread(target=count, args=(number,)) for number in range(8)]
+    for thread in counting:
+        thread.start()
+    for thread in counting:
+        thread.join()
+    is_over.set()
+    looking.join()
+    taken.append(registry.snapshot())
+    for snapshot in taken:
+        calls = snapshot.builtin_tool_calls.get("search", 0)
+        assert sum(snapshot.builtin_tool_durations.get("search", {}).values()) == calls
+        assert snapshot.builtin_tool_errors.get("search", 0) <= calls
+    assert sum(snapshot.builtin_tool_calls.get("search", 0) for snapshot in taken) == 32_000
+    assert sum(snapshot.builtin_tool_errors.get("search", 0) for snapshot in taken) == 16_000
 
 
 def test_record_error_drops_unknown_categories_and_text():
@@ -379,6 +460,6 @@ def test_registry_survives_callers_that_break_when_looked_at():
     registry.record_rest_request(Broken("GET"), Broken("/x"), Broken("2xx"))
     registry.record_doctor_run([Result(), SimpleNamespace(name="disk", passed=True)])
     snapshot = registry.snapshot()
-    assert (snapshot.surface_requests["unknown"], snapshot.upstream_tool_call_count) == (1, 1)
-    assert snapshot.builtin_tool_calls == snapshot.rest_endpoint_calls == snapshot.error_category_counts == {}
+    assert (snapshot.surface_requests["unknown"], snapshot.builtin_tool_calls) == (1, {"other": 1})
+    assert snapshot.rest_endpoint_calls == snapshot.error_category_counts == {}
     assert snapshot.doctor_checks == {"disk": DoctorCounts(1, 0)}

@@ -9,7 +9,7 @@ import pytest
 from mcptelemetry.counters import CounterRegistry
 from mcptelemetry.events import Recorder, TelemetryBuffer, TelemetryEvent
 from mcptelemetry.testing import FakeClock
-from mcptelemetry.vocabulary import ErrorType, RoutingReason, TelemetryStatus
+from mcptelemetry.vocabulary import DURATION_BUCKETS, ErrorType, RoutingReason, TelemetryStatus
 
 
 @pytest.fixture
@@ -207,15 +207,18 @@ def test_recorder_counts_a_missing_tool(recorder, buffer):
 
 
 class Calls:
-    """A counter that remembers."""
+    """A counter that remembers calls with their bucket of duration, and whether they failed."""
 
     def __init__(self):
         self.calls = []
         self.epoch = object()
         self.is_unattended = False
 
-    def numbers_of_call(self, tool, upstream=None):
-        return iter(lambda: self.calls.append((tool, upstream)), 0)
+    def numbers_of_call(self, tool, upstream=None, *, is_failed=False):
+        def taken(bucket):
+            return lambda: self.calls.append((tool, upstream, bucket, is_failed))
+
+        return [iter(taken(bucket), 0) for _, bucket in DURATION_BUCKETS]
 
 
 def test_recorder_tells_buffer_and_counter(buffer, clock):
@@ -224,7 +227,7 @@ def test_recorder_tells_buffer_and_counter(buffer, clock):
     recorder = Recorder(buffer, clock.time, counter)
     recorder.record("t", upstream="cloud")
     recorder.record("t", status="fine")
-    assert (len(buffer), counter.calls, recorder.invalid) == (1, [("t", "cloud")], 1)
+    assert (len(buffer), counter.calls, recorder.invalid) == (1, [("t", "cloud", "le_10ms", False)], 1)
 
 
 def test_recorder_without_a_buffer_counts_only(clock):
@@ -235,7 +238,25 @@ def test_recorder_without_a_buffer_counts_only(clock):
     recorder.record("t", latency_ms=-1)
     recorder.record("t", latency_ms=1.4, status="error", error_type="timeout", client="x")
     recorder.count_invalid("error_type")
-    assert (counter.calls, recorder.invalid) == ([("t", None), ("t", None)], 2)
+    assert counter.calls == [("t", None, "le_10ms", False), ("t", None, "le_10ms", True)]
+    assert recorder.invalid == 2
+
+
+@pytest.mark.parametrize("is_event", [False, True])
+@pytest.mark.parametrize(
+    ("latency_ms", "bucket"),
+    [
+        (0, "le_10ms"), (10, "le_10ms"), (10.4, "le_10ms"), (11, "le_100ms"), (100, "le_100ms"), (101, "le_1s"),
+        (999, "le_1s"), (1_000, "le_1s"), (1_001, "le_10s"), (10_000, "le_10s"), (10_001, "over_10s"), (2**53 - 1, "over_10s"),
+    ],
+)  # fmt: skip
+def test_recorder_counts_a_call_under_its_duration(buffer, clock, is_event, latency_ms, bucket):
+    """The edges of the five steps belong to the lower one, with events and without."""
+    counter = Calls()
+    recorder = Recorder(buffer if is_event else None, clock.time, counter)
+    for status in ("success", "error"):
+        recorder.record("t", latency_ms=latency_ms, status=status)
+    assert counter.calls == [("t", None, bucket, False), ("t", None, bucket, True)]
 
 
 def test_recorder_of_nothing_takes_anything():
@@ -255,14 +276,14 @@ def test_recorder_counts_nothing_of_our_own_traffic(buffer, clock):
     buffer.suppress(0)
     recorder.record("u")
     assert [event.tool for event in buffer.drain(5)] == ["u"]
-    assert counter.calls == [("u", None)]
+    assert counter.calls == [("u", None, "le_10ms", False)]
 
 
 def test_recorder_survives_a_counter_that_fails(buffer, clock):
     """A counter that raises hurts nobody."""
 
     class Broken(Calls):
-        def numbers_of_call(self, _tool, _upstream=None):
+        def numbers_of_call(self, _tool, _upstream=None, *, is_failed=False):
             raise OSError
 
     recorder = Recorder(buffer, clock.time, Broken())
@@ -272,7 +293,7 @@ def test_recorder_survives_a_counter_that_fails(buffer, clock):
 
 
 def test_recorder_counts_a_tool_from_its_declaration_on_as_its_own(buffer, clock):
-    """A name that was an upstream's until a moment ago is counted by name once it is declared."""
+    """A tool that was one of the others until a moment ago is counted by name once it is declared."""
     registry = CounterRegistry(["search"])
     recorder = Recorder(buffer, clock.time, registry)
     for _ in range(2):
@@ -283,7 +304,7 @@ def test_recorder_counts_a_tool_from_its_declaration_on_as_its_own(buffer, clock
         recorder.record("later", latency_ms=4)
         recorder.record("later", upstream="cloud")
     counted = registry.snapshot()
-    assert (counted.builtin_tool_calls, counted.upstream_tool_call_count) == ({"later": 3}, 7)
+    assert (counted.builtin_tool_calls, counted.upstream_tool_call_count) == ({"later": 3, "other": 2}, 5)
 
 
 def test_recorder_counts_in_a_forked_child_from_nothing(buffer, clock):
@@ -321,7 +342,7 @@ def test_recorder_wakes_whoever_is_to_store_what_it_counted(clock):
     seen = []
 
     def come():
-        seen.append(sum(registry.counts().values()))
+        seen.append(registry.snapshot().builtin_tool_calls["search"])
         registry.stay()
 
     registry.attend(come)

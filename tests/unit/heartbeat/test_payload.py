@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mcptelemetry.counters._activation import ActivationState
+from mcptelemetry.counters import ActivationState
 from mcptelemetry.wire import sanitize_client_name
 from mcptelemetry.counters import MCPPROXY_TOOLS, CounterRegistry
 from mcptelemetry.environment import EnvMarkers
@@ -16,7 +16,7 @@ from mcptelemetry.heartbeat._stats import StatsReader
 from mcptelemetry.installation import Surroundings
 from mcptelemetry.privacy import collect_blocked_values, scan_for_pii
 from mcptelemetry.vocabulary import EnvKind, ErrorCategory, LaunchSource, StartupOutcome, Surface
-from mcptelemetry.wire import FIELD_SHAPES, FIELDS, ZERO_ID, check
+from mcptelemetry.wire import FIELD_SHAPES, FIELDS, HEARTBEAT_BYTES_MAX, ZERO_ID, HeartbeatPayload, check
 
 PROGRAM = Program("acme-mcp", "v1.4.0", "personal", "linux", "amd64", "3.11.7")
 REMEMBERED = Remembered(
@@ -258,6 +258,44 @@ def test_payload_open_maps_leave_with_50_entries():
     calls = built(counts=registry.snapshot())["builtin_tool_calls"]
     assert len(calls) == 51
     assert calls["other"] == sum(range(1, 31))
+
+
+def test_payload_carries_failures_and_durations_of_own_tools():
+    """Beside the calls stand how many failed, and how long they took in five steps."""
+    registry = CounterRegistry(["search", "fetch"])
+    for step, is_failed in ((0, False), (0, True), (4, True)):
+        next(registry.numbers_of_call("search", is_failed=is_failed)[step])
+    next(registry.numbers_of_call("undeclared")[1])
+    document = built(counts=registry.snapshot())
+    assert document["builtin_tool_calls"] == {"search": 3, "other": 1}
+    assert document["builtin_tool_errors"] == {"search": 2}
+    assert document["builtin_tool_durations"] == {"search": {"le_10ms": 2, "over_10s": 1}, "other": {"le_100ms": 1}}
+    assert document["upstream_tool_call_count_bucket"] == "0"
+    assert "builtin_tool_errors" not in built()
+    assert "builtin_tool_durations" not in built()
+
+
+@pytest.mark.parametrize("routes", [25, 45])
+def test_payload_failures_and_durations_of_long_names_fit_all_the_same(routes):
+    """Where a document would be too large to be sent, they stand there for fewer tools by name, and no count is lost."""
+    tools = [f"{n:02}_{'x' * 61}" for n in range(80)]
+    registry = CounterRegistry(tools, routes=[f"/{n:02}/{'y' * 190}" for n in range(routes)])
+    for n, tool in enumerate(tools):
+        for step in range(5):
+            for _ in range(n + 1):
+                next(registry.numbers_of_call(tool, is_failed=step == 0)[step])
+        if n < routes:
+            registry.record_rest_request("GET", f"/{n:02}/{'y' * 190}", "2xx")
+    document = built(counts=registry.snapshot())
+    payload = HeartbeatPayload(**document)
+    assert len(payload.encode()) <= HEARTBEAT_BYTES_MAX
+    assert sum(document["builtin_tool_calls"].values()) == 5 * sum(range(1, 81))
+    assert sum(document["builtin_tool_errors"].values()) == sum(range(1, 81))
+    assert sum(sum(by.values()) for by in document["builtin_tool_durations"].values()) == 5 * sum(range(1, 81))
+    assert len(document["builtin_tool_calls"]) == 51
+    assert len(document.get("rest_endpoint_calls", {})) == routes
+    assert len(document["builtin_tool_errors"]) == len(document["builtin_tool_durations"]) < 51
+    assert tools[-1] in document["builtin_tool_durations"]
 
 
 @pytest.mark.parametrize("now", [-5.0, 0.0, 4_102_444_800.0, 1e15])

@@ -17,13 +17,17 @@ class Bench:
 
     def __init__(self):
         self.calls = []
+        self.clients = []
+        self.listed = []
         self.middleware = McpMiddleware(
             lambda tool: Invocation(
                 self.record, tool, monotonic=FakeClock().monotonic, on_invalid=lambda: None
-            )
+            ),
+            on_listed=self.listed.append,
         )
 
     def record(self, tool, _decision="local_only", **fields):
+        self.clients.append(fields["client"])
         self.calls.append((tool, None if fields["error_type"] is None else str(fields["error_type"])))
 
     def pass_on(self, method, params, result, request_id=1):
@@ -150,3 +154,27 @@ def test_same_object_serves_fastmcp(bench):
     assert asyncio.run(bench.middleware.on_list_tools(listing, call_next)) is listing.result
     assert asyncio.run(bench.middleware.on_call_tool(call, call_next)) is call.result
     assert bench.calls == [("listed", "tool_error")]
+
+
+def test_each_call_is_recorded_with_its_own_client(bench):
+    """The client of a call is the one that made it, cut to what can be a name; None when nobody said."""
+    for name in ("Cursor", "Visual Studio Code", None, "x" * 100_000):
+        meta = {} if name is None else {"io.modelcontextprotocol/clientInfo": {"name": name}}
+        bench.pass_on("tools/call", {"name": "search", "_meta": meta}, {})
+    assert bench.clients[:3] == ["Cursor", "Visual Studio Code", None]
+    assert len(bench.clients[3]) < 1_000
+
+
+def test_listing_in_pages_is_told_when_it_is_complete(bench):
+    """Two clients that turn the same pages at once come to the same number; a new listing forgets the old one."""
+
+    def page(names, cursor, next_cursor):
+        tools = [SimpleNamespace(name=name) for name in names]
+        bench.pass_on("tools/list", SimpleNamespace(cursor=cursor), SimpleNamespace(tools=tools, next_cursor=next_cursor))
+
+    for _ in range(2):
+        page(["a", "b"], None, "2")
+    for _ in range(2):
+        page(["c"], "2", None)
+    page(["a"], None, None)
+    assert bench.listed == [3, 3, 1]

@@ -12,7 +12,7 @@ from email.utils import formatdate
 import pytest
 
 from mcptelemetry.privacy import Gate, SendResult, Verdict
-from mcptelemetry.system import Answer, NoAnswer
+from mcptelemetry.system import Answer, MissingPackage, NoAnswer
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
 URL = "https://t.acme.dev/events"
@@ -300,6 +300,13 @@ def test_gate_takes_no_answer_for_a_failure_that_passes():
     assert len(way.sent) == 1
 
 
+def test_gate_says_what_is_missing_and_leaves_it_for_a_day():
+    """A process that lacks a package cannot send now or in a minute: the mend is said, and nobody tries again soon."""
+    outcome = Way(MissingPackage("the package requests is missing; install it")).post()
+    expected = "nothing can be sent: the package requests is missing; install it"
+    assert outcome == SendResult(Verdict.UNABLE, None, 86_400, expected)
+
+
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if not isinstance(fault, NoAnswer)], ids=repr)
 def test_gate_takes_a_fault_in_the_transport_for_no_answer(fault):
     """Any other error of a transport is later too; its text may hold anything and is not shown."""
@@ -397,6 +404,7 @@ def test_only_a_failure_that_passes_is_retryable():
         Verdict.REJECTED: False,
         Verdict.REFUSED: False,
         Verdict.UNCLEAN: False,
+        Verdict.UNABLE: True,  # by a process that has the package
     }
 
 

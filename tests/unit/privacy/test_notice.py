@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import site
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mcptelemetry
 from mcptelemetry import Telemetry
 from mcptelemetry.privacy import first_heartbeat_at, has_been_noticed, maybe_print_first_run_notice
 from mcptelemetry.state import Memory
@@ -42,6 +44,12 @@ def telemetry(home: Path, clock: FakeClock, **changes: Any) -> Telemetry:
         **changes,
     }
     return Telemetry("acme-mcp", "1.0.0", **options)
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package that is tested count as installed, also where its sources were merely unpacked."""
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(Path(mcptelemetry.__file__).parents[1])])
 
 
 def memory(home: Path) -> Memory:
@@ -97,6 +105,36 @@ def test_notice_with_an_untypable_data_directory_switches_all_off(tmp_path: Path
     stream = Terminal()
     maybe_print_first_run_notice(telemetry(tmp_path, clock, data_dir=str(tmp_path / "\u00e9")), stream)
     assert "-m mcptelemetry off" in stream.getvalue()
+
+
+def test_notice_names_no_command_that_ascii_would_spoil(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interpreter whose path cannot be written in ASCII is in no command; the file and the line are named instead."""
+    interpreter = tmp_path / "jos\u00e9" / "python3"
+    interpreter.parent.mkdir()
+    interpreter.write_text("")
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    stream = Terminal()
+    assert maybe_print_first_run_notice(telemetry(tmp_path, clock), stream)
+    text = stream.getvalue()
+    assert "python3" not in text
+    assert "write the line enabled = false below the line [telemetry] in ~/.acme-mcp/telemetry.toml" in text
+    assert "or set ACME_MCP_TELEMETRY=off or DO_NOT_TRACK=1" in text
+
+
+@pytest.mark.parametrize(("folder", "is_named"), [("elsewhere", True), ("\u00e9", False)])
+def test_notice_without_a_command_names_the_file_that_can_be_typed(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, folder: str, is_named: bool
+) -> None:
+    """A frozen application's notice names its own settings file, or only the variables when the path cannot be shown."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    stream = Terminal()
+    assert maybe_print_first_run_notice(telemetry(tmp_path, clock, data_dir=str(tmp_path / folder)), stream)
+    text = stream.getvalue()
+    assert "-m mcptelemetry" not in text
+    assert (str(tmp_path / folder / "telemetry.toml") in text) is is_named
+    assert ("To switch it off, set ACME_MCP_TELEMETRY=off" in text) is not is_named
 
 
 def test_notice_is_shown_once(tmp_path: Path, clock: FakeClock) -> None:

@@ -146,6 +146,6 @@ def test_strip_unknown_makes_a_later_version_one_of_ours():
 
 def test_privacy_paragraph_names_what_stops_it():
     """The paragraph for a README names the application, its address and every way to stop it."""
-    text = render_privacy_paragraph("acme-mcp", switch_variable="ACME_MCP_TELEMETRY", endpoint="https://t.acme.dev")
+    text = render_privacy_paragraph("acme-mcp", switch_variable="ACME_MCP_TELEMETRY", endpoint="https://t.acme.dev", commands="acme telemetry")
     for part in ("acme-mcp", "https://t.acme.dev", "ACME_MCP_TELEMETRY=off", "DO_NOT_TRACK=1", "show-payload"):
         assert part in text

@@ -19,10 +19,14 @@ class Session:
 
     def __init__(self, **limits: Any) -> None:
         self.records: list[Record] = []
+        self.clients: list[str | None] = []
         self.conversation = Conversation(self._record, **limits)
         self.now = 100.0
 
-    def _record(self, tool: str, *, status: str, error_type: str | None, latency_ms: int) -> None:
+    def _record(
+        self, tool: str, *, status: str, error_type: str | None, client: str | None, latency_ms: int
+    ) -> None:
+        self.clients.append(client)
         assert (status == TelemetryStatus.SUCCESS) == (error_type is None)
         self.records.append((tool, error_type or "success", latency_ms))
 
@@ -247,6 +251,19 @@ def test_client_name_is_noted_in_every_era(message: dict[str, object]) -> None:
     session.client(message)
     session.client({"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "other"}}})
     assert session.conversation.client_name == "cursor"
+
+
+def test_every_call_is_recorded_with_the_client_as_far_as_it_is_known() -> None:
+    """A call before the introduction has none; every later one has the name that the client gave itself."""
+    session = Session()
+    session.call(0)
+    session.answer(0)
+    session.client({"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "Visual Studio Code"}}})
+    for request_id in (2, 3):
+        session.call(request_id)
+    session.answer(2, isError=True)
+    session.finish()
+    assert session.clients == [None, "Visual Studio Code", "Visual Studio Code"]
 
 
 # -- several requests, one call --------------------------------------------------------------

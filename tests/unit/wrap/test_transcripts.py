@@ -82,8 +82,12 @@ def test_recorded_session_gives_the_expected_records(name: str) -> None:
     """Every call of the recording is recorded once, with its outcome and its latency."""
     client_name, expected = EXPECTED[name]
     records = []
+    clients = set()
 
-    def record(tool: str, *, status: str, error_type: str | None, latency_ms: int) -> None:
+    def record(
+        tool: str, *, status: str, error_type: str | None, client: str | None, latency_ms: int
+    ) -> None:
+        clients.add(client)
         records.append((tool, str(error_type or status), latency_ms))
 
     conversation = Conversation(record)
@@ -94,6 +98,7 @@ def test_recorded_session_gives_the_expected_records(name: str) -> None:
     conversation.finish(moment)
 
     assert records == expected
+    assert clients == {client_name}
     assert conversation.client_name == client_name
     assert conversation.tool_count is not None
 
