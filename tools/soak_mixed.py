@@ -92,7 +92,7 @@ def judge(collector: FaultyCollector, said: str, directory: Path) -> bool:
 def count_in(path: Path) -> int:
     """Return how many calls stand in the database."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute("SELECT sum(count) FROM usage_counters WHERE name = 'search'").fetchone()[0] or 0)
+        return int(connection.execute("SELECT sum(count) FROM usage_counters WHERE kind = 'builtin' AND name = 'search'").fetchone()[0] or 0)
 
 
 class Host:

@@ -65,7 +65,7 @@ def note(word, telemetry):
 def counted():
     connection = sqlite3.connect(database)
     try:
-        found = connection.execute("SELECT sum(count) FROM usage_counters WHERE name = 'search'").fetchone()[0]
+        found = connection.execute("SELECT sum(count) FROM usage_counters WHERE kind = 'builtin' AND name = 'search'").fetchone()[0]
         return found, connection.execute("PRAGMA user_version").fetchone()[0]
     finally:
         connection.close()
