@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,13 +149,10 @@ class FaultyCollector:
     def judge(self, process: str, recorded: int) -> tuple[int, int, int]:
         """Return how many of the *recorded* numbers of *process* are lost, accepted twice, and refused for good."""
         with self._lock:
-            stored, acknowledged, refused = (
-                marks[process] + bytes(max(0, recorded - len(marks[process])))
-                for marks in (self._stored, self._acknowledged, self._refused)
-            )
-        lost = sum(not stored[number] and not refused[number] for number in range(recorded))
-        twice = sum(acknowledged[number] > 1 for number in range(recorded))
-        return lost, twice, sum(map(bool, refused))
+            stored, acknowledged, refused = (marks[process] for marks in (self._stored, self._acknowledged, self._refused))
+            settled = sum(bool(one or other) for one, other in zip_longest(stored, refused, fillvalue=0))
+            # Not number by number: one that was drawn for a call that was interrupted is nobody's.
+            return recorded - settled, sum(count > 1 for count in acknowledged), sum(map(bool, refused))
 
 
 # -- the host --------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 scene = sys.argv[1]
 
@@ -120,8 +121,13 @@ def full():
 
 
 def mount(*arguments):
-    """Mount something on the directory; the process has mounts of its own."""
-    subprocess.run(["mount", *arguments, directory], check=True)
+    """Mount something on the directory, whose files nobody may be writing then; the process has mounts of its own."""
+    for _ in range(100):
+        done = subprocess.run(["mount", *arguments, directory], capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        time.sleep(0.05)  # the worker is in the middle of a transaction
+    raise SystemExit(done.stderr)
 
 
 def on_disk(break_it, mend_it, *, is_broken_at_first=False):
