@@ -19,6 +19,7 @@ from ._version import VERSION as __version__  # noqa: N811  the usual name
 if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .application import Application as Application
     from .cli import add_telemetry_commands as add_telemetry_commands
+    from .client import EndpointCheck as EndpointCheck
     from .client import Telemetry as Telemetry
     from .config import Config as Config
     from .config import Mode as Mode

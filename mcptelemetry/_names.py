@@ -14,7 +14,7 @@ ROOM_OF_NAME = {
     for room, names in {
         "application": ("Application",),
         "cli": ("add_telemetry_commands",),
-        "client": ("Telemetry",),
+        "client": ("EndpointCheck", "Telemetry"),
         "config": (
             "Config",
             "Mode",

@@ -85,12 +85,19 @@ class EventsAccount(TypedDict):
 
 
 class EventsStatus(TypedDict):
-    """The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent."""
+    """
+    The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
+
+    *token_variable* names the environment variable of its token; *unset_variables* are those named
+    in the file, for the token or a header, that hold nothing.
+    """
 
     mode: ModeWord
     reason: str
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
+    token_variable: Optional[str]
+    unset_variables: list[str]
     stats: Optional[EventsAccount]
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import shlex
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from .. import collector
-from ..collector import EVENTS_PATH, SqliteStore, StoreError, compile_report, render_report, serve
+from ..collector import SqliteStore, StoreError, compile_report, render_report, serve
 from ..errors import TelemetryError
 from ..system import is_loopback_host
 from ..vocabulary import PORT_MAX
@@ -75,12 +77,23 @@ def _run_collect(args: argparse.Namespace, console: Console) -> int:
             raise CommandFailed(str(error)) from None
         with server:
             console.note(f"collector listening on {server.url}")
-            console.note(f"send events to {server.url}{EVENTS_PATH}")
+            for line in _lines_to_paste(args, server.url, console.prog):
+                console.note(line)
             if token is None and not is_loopback_host(args.host):
                 console.note("anyone who reaches this address can send events; ask for a token: --token-env")
             console.err.flush()
             wait_for_signal()
     return 0
+
+
+def _lines_to_paste(args: argparse.Namespace, url: str, prog: str) -> Iterator[str]:
+    """Yield what an author, an operator and whoever reads the report may paste as it stands."""
+    # The address of all addresses is none that anybody can send to.
+    base = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    token = "" if args.token_env is None else f" --token-env {shlex.quote(args.token_env)}"
+    yield f'telemetry = Telemetry("my-app", version="1.0.0", heartbeat_endpoint="{base}")  # an author\'s'
+    yield f"{prog} wrap --endpoint {base}{token} -- python server.py  # an operator's"
+    yield f"{prog} report --db {shlex.quote(os.path.abspath(args.db))}  # the report's"
 
 
 def _run_report(args: argparse.Namespace, console: Console) -> int:

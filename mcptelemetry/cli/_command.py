@@ -69,26 +69,38 @@ class Console:
         self.err.write(printable(text, keep=_LINES) + "\n")
 
     @contextmanager
-    def hearing(self, logger_name: str, level: int) -> Iterator[None]:
-        """Have what is logged below *logger_name* from *level* up printed beside the result, a line each."""
-        handler = _Lines(self)
+    def hearing(
+        self, logger_name: str, level: int, *, renamed: Mapping[str, str] | None = None
+    ) -> Iterator[list[str]]:
+        """
+        Have what is logged below *logger_name* from *level* up printed beside the result; give the lines so far.
+
+        *renamed* are words of the log for which the person typed another one.
+        """
+        handler = _Lines(self, renamed or {})
         handler.setLevel(level)
         logger = logging.getLogger(logger_name)
         logger.addHandler(handler)
         try:
-            yield
+            yield handler.lines
         finally:
             logger.removeHandler(handler)
 
 
 class _Lines(logging.Handler):
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, renamed: Mapping[str, str]) -> None:
         super().__init__()
         self._console = console
+        self._renamed = renamed
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._console.note(record.getMessage())
+            line = record.getMessage()
+            for word, typed in self._renamed.items():
+                line = line.replace(word, typed)
+            self.lines.append(line)
+            self._console.note(line)
             if record.exc_info:
                 self._console.note_lines(logging.Formatter().formatException(record.exc_info))
         except Exception:  # noqa: BLE001  as every handler: a stream that is gone harms nobody

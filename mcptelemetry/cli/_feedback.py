@@ -11,7 +11,8 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from ..feedback import FeedbackRequest
+from ..feedback import FeedbackRequest, check_request
+from ..system import url_without_secrets
 from ..wire import FEEDBACK_CATEGORIES, FEEDBACK_CHARACTERS_MAX
 from ._command import Command, CommandFailed, Console, WrongUse
 from ._subject import telemetry_for
@@ -26,16 +27,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
-    service = telemetry_for(args, console).feedback_service()
+    telemetry = telemetry_for(args, console)
     message = " ".join(args.message)
     if message == "-":
         message = sys.stdin.read(4 * FEEDBACK_CHARACTERS_MAX)
     request = FeedbackRequest(args.category, message, args.email)
     try:
+        check_request(request)
+        service = telemetry.feedback_service()
         document = service.compose(request)
     except ValueError as error:
         raise WrongUse(str(error)) from None
-    console.note(f"sending to {service.url}:")
+    console.note(f"sending to {url_without_secrets(service.url)}:")
     console.note_lines(document.decode("utf-8").rstrip("\n"))
     console.err.flush()
     response = service.submit(request)

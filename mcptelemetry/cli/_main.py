@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import functools
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,13 +21,13 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from .._version import VERSION
 from ..errors import ConfigError, TelemetryError
-from ..system import install_hint, printable
+from ..system import install_hint, package_logger, printable
 from ._command import Command, Console, WrongUse
 
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
-    from . import _collector, _feedback, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
+    from . import _check, _collector, _feedback, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
 
 __all__ = ["add_telemetry_commands", "main"]
 
@@ -47,6 +48,7 @@ _GROUPS = (
     _Group("._switches", ("on", "enable", "local", "off", "disable"), is_for_applications=True),
     _Group("._payload", ("show-payload", "sent", "fields", "privacy"), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
+    _Group("._check", ("check",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._collector", ("collect", "report")),
@@ -83,7 +85,8 @@ def add_telemetry_commands(
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name, help="see and decide what this application reports", allow_abbrev=False
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    parser.set_defaults(func=functools.partial(_show_help, parser))
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for command in _load(group for group in _GROUPS if group.is_for_applications):
         own = _add_command(commands, command)
         own.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -102,6 +105,12 @@ def _run(arguments: list[str], console: Console) -> int:
     return status
 
 
+def _show_help(parser: argparse.ArgumentParser, *_arguments: object) -> int:
+    """Print what there is to choose from: for who named no command."""
+    parser.print_help()
+    return 0
+
+
 def _run_for_application(command: Command, telemetry: Telemetry, prog: str, args: argparse.Namespace) -> int:
     # A namespace of our own: the application's may have an `app` that means something else.
     own = argparse.Namespace(**{**vars(args), "app": telemetry.app, "data_dir": None, "telemetry": telemetry})
@@ -112,7 +121,9 @@ def _run_for_application(command: Command, telemetry: Telemetry, prog: str, args
 def _run_guarded(run: Callable[[], int], console: Console) -> int:
     """Return what *run* returns, or the exit status of what it raised, which is said in one line."""
     try:
-        status = run()
+        # What is worth saying a command says itself, in its own words; it hears the rest if it wants to.
+        with _no_last_resort():
+            status = run()
         console.out.flush()
     except SystemExit as ended:  # argparse, after help or version
         status = ended.code if isinstance(ended.code, int) else 0
@@ -132,6 +143,17 @@ def _run_guarded(run: Callable[[], int], console: Console) -> int:
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever went wrong
         status = _fail(console, f"a defect of this program: {type(error).__name__}: {error}; please report it", 1)
     return status
+
+
+@contextlib.contextmanager
+def _no_last_resort() -> Iterator[None]:
+    """Have a handler that says nothing, so that our warnings do not go to standard error by themselves."""
+    handler = logging.NullHandler()
+    package_logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        package_logger.removeHandler(handler)
 
 
 def _fail(console: Console, message: str, status: int) -> int:
@@ -184,9 +206,9 @@ def _build_parser(console: Console, commands: Iterable[Command]) -> argparse.Arg
         metavar="SHELL",
         help="print what makes a shell (bash, zsh, fish and others) complete these commands; needs shtab",
     )
-    parser.set_defaults(telemetry=None)
+    parser.set_defaults(telemetry=None, run=functools.partial(_show_help, parser))
     _add_shared_options(parser, None)
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
     for command in commands:
         own = _add_command(subparsers, command)
         own.console = console

@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 from ..matching import MatchReport, ToolMatch, build_report
 from ..system import printable
+from ..vocabulary import TOOL_NAME_PATTERN
 from ._command import Command, Console, WrongUse
 
 __all__ = ["COMMANDS"]
@@ -74,6 +76,12 @@ def _sources(arguments: Sequence[str]) -> list[tuple[str, str]]:
     sources: dict[str, str] = {}
     for argument in arguments:
         prefix, path = _source(argument)
+        if re.fullmatch(TOOL_NAME_PATTERN, prefix) is None:
+            msg = (
+                f"{prefix!r} cannot be an upstream's prefix, which is part of its tools' names: "
+                "use letters, digits, '_', '.' and '-', as in PREFIX=FILE"
+            )
+            raise WrongUse(msg)
         if prefix in sources:
             msg = (
                 f"{sources[prefix]} and {path} both have the prefix "

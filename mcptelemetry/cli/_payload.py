@@ -14,6 +14,7 @@ from typing import Any
 from ..config import load_config
 from ..privacy import Stream
 from ..state import SentDocument, format_moment
+from ..system import url_without_secrets
 from ..wire import FIELDS, render_fields, render_privacy_paragraph
 from ._command import Command, Console
 from ._subject import telemetry_for
@@ -77,10 +78,12 @@ def _run_fields(args: argparse.Namespace, console: Console) -> int:
 
 def _run_privacy(args: argparse.Namespace, console: Console) -> int:
     telemetry = telemetry_for(args, console)
+    endpoint = None if telemetry.heartbeat is None else telemetry.heartbeat.endpoint
     text = render_privacy_paragraph(
         telemetry.app,
         switch_variable=telemetry.switch_variable,
-        endpoint=None if telemetry.heartbeat is None else telemetry.heartbeat.endpoint,
+        # What is pasted into a README is read by everybody.
+        endpoint=None if endpoint is None else url_without_secrets(endpoint),
         # An application's own command line needs no name, and may be the only one there is.
         commands=console.prog if args.telemetry is not None else f"{console.prog} --app {telemetry.app}",
     )

@@ -109,7 +109,15 @@ class EventsStream:
         problem = self._installation.problem
         if problem is not None or self.target is None:
             reason = str(problem or self._trouble or "no endpoint is configured")
-            return {"mode": "off", "reason": reason, "endpoint": None, "owner": None, "stats": None}
+            return {
+                "mode": "off",
+                "reason": reason,
+                "endpoint": None,
+                "owner": None,
+                "token_variable": None,
+                "unset_variables": [],
+                "stats": None,
+            }
         from dataclasses import asdict
 
         decision = self._switches.decide(self.stream)
@@ -118,6 +126,8 @@ class EventsStream:
             "reason": decision.reason,
             "endpoint": self._shown_endpoint(),
             "owner": "operator" if self.target.is_operators else "author",
+            "token_variable": self.target.settings.token_key,
+            "unset_variables": self.target.unset_variables(self._installation.environ),
             "stats": None
             if self.pipeline is None
             else cast("EventsAccount", asdict(self.pipeline.stats())),
@@ -132,6 +142,13 @@ class EventsStream:
             # The pipeline lets go of all that it holds when it hears this.
             return "it was recorded before the mode was last changed"
         return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
+
+    def refusal_to_ask(self) -> str | None:
+        """Return why the endpoint may not even be asked now, or None; settles nothing, as `_refusal` does."""
+        refusal = self._switches.refusal(self.stream)
+        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS or self._has_notice_been_shown():
+            return refusal
+        return "the first-run notice has not been shown yet"
 
     def _has_notice_been_shown(self) -> bool:
         endpoint = self._shown_endpoint()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..state import SentDocument
     from ..status import Status
     from ..system import SignalChain
+    from ._check import EndpointCheck
 
 __all__ = ["Streams"]
 
@@ -238,6 +239,9 @@ class Streams:
         Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
         accepted, when five were sent within the hour, or when there is no endpoint.
         """
+        from ..feedback import check_request
+
+        check_request(request)  # before the endpoint: what was typed is nearer to whoever typed it
         return self.feedback_service().submit(request)
 
     def feedback_service(self) -> FeedbackService:
@@ -277,6 +281,12 @@ class Streams:
         Raises `ConfigError` when it cannot be used.
         """
         return load_config(self.switches.config_path)
+
+    def check_endpoints(self) -> list[EndpointCheck]:
+        """Ask each configured endpoint, where the switches allow it, with a batch of no events; return the answers."""
+        from ._check import check_endpoints
+
+        return check_endpoints(self._installation, self._events, self.heartbeat)
 
     def status(self) -> Status:
         """

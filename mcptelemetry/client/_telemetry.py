@@ -46,10 +46,11 @@ class Telemetry(Streams):
         version: its version; one that is no release (``dev``, ``1.0+local``) sends to an
             operator only.
         edition: a word for the heartbeat: 1 to 32 lower-case letters, digits, ``_`` and ``-``.
-        heartbeat_endpoint: where the maintainer's daily document goes, a URL (``http://`` to this machine only);
-            None: there is none, unless the person's file names one.
-        events_endpoint: the author's endpoint for events, a URL likewise; one that an operator set
-            on the machine wins.
+        heartbeat_endpoint: the base of where the maintainer's daily document and feedback go, a URL
+            (``http://`` to this machine only) without ``/heartbeat``; None: there is none, unless the
+            person's file names one.
+        events_endpoint: the author's endpoint for events, a URL likewise; the same base will do. One
+            that an operator set on the machine wins.
         token: the bearer token of *events_endpoint*; goes nowhere else.
         default: the mode when nobody said anything: ``"on"``, ``"local"`` or ``"off"``.
         tools: the names of the application's own tools, which a heartbeat may count.
@@ -100,7 +101,7 @@ class Telemetry(Streams):
         sink = check_notice(notice)
         check_flags(flags)
         if heartbeat_endpoint is not None:
-            check_endpoint(heartbeat_endpoint, may_be_file=False, argument="heartbeat_endpoint")
+            check_endpoint(heartbeat_endpoint, is_base=True, argument="heartbeat_endpoint")
         if events_endpoint is not None:
             check_endpoint(events_endpoint, argument="events_endpoint")
         setup = Setup(

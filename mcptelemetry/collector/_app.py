@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from ..system import Clock, as_clock, printable
-from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH
+from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
+from ..wire import EMPTY_BATCH
 from ._documents import DocumentError, read_batch
 from ._feedback import add_feedback, read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
@@ -78,6 +79,7 @@ def create_app(
     return _App(
         (
             Route("POST", EVENTS_PATH, handlers.take_events, tuple(sender)),
+            Route("POST", SHORT_EVENTS_PATH, handlers.take_events, tuple(sender)),
             Route("POST", HEARTBEAT_PATH, handlers.take_heartbeat, tuple(stranger)),
             Route("POST", FEEDBACK_PATH, handlers.take_feedback, tuple(stranger)),
             Route("GET", "/healthz", handlers.show_health),
@@ -115,8 +117,11 @@ class _Handlers:
         return Response(202, document)
 
     def take_heartbeat(self, request: IncomingRequest) -> Response:
+        body = request.read_body()
+        if body == EMPTY_BATCH:  # somebody asks whether heartbeats are taken here
+            return Response(202, {"stored": 0, "duplicates": 0})
         try:
-            document, ignored_fields = read_heartbeat(request.read_body())
+            document, ignored_fields = read_heartbeat(body)
         except DocumentError as error:
             raise Refusal(400, str(error)) from None
         stored, duplicates = add_heartbeat(self._store, document, received_at=int(self._clock.time()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ._document import BrokenFile, prepare_reader
-from ._endpoint import FORMATS_OF_SCHEME, check_endpoint
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint, events_url
+from ._headers import find_header_fault
 from ._modes import (
     PERSON_FILE,
     STATE_FILE,
@@ -33,6 +34,8 @@ __all__ = [
     "TelemetrySettings",
     "WatchedFile",
     "check_endpoint",
+    "events_url",
+    "find_header_fault",
     "load_config",
     "person_directory",
     "prepare_reader",

@@ -38,7 +38,7 @@ _OTHER_WORDS = frozenset(
 _EVENTS_TABLES = ("proxy", "events")
 _OWN_TABLES = ("telemetry", "heartbeat")
 # Inside these nothing is a switch, or everything is the author's.
-_OTHER_TABLES = frozenset({"network", "proxy.routing"})
+_OTHER_TABLES = frozenset({"network", "proxy.routing", "proxy.telemetry.headers"})
 
 
 class Misspelling(NamedTuple):

@@ -15,6 +15,7 @@ from ..system import NetworkSettings
 from ..vocabulary import RoutingStrategy
 from ._document import Document, read_document
 from ._endpoint import check_endpoint
+from ._headers import HEADERS_ALLOWED, VARIABLE_ALLOWED, find_header_fault, is_variable_name
 from ._misspelt import Misspelling, find_misspellings
 from ._modes import Mode
 from ._values import Config, ProxySettings, TelemetrySettings
@@ -31,12 +32,21 @@ _MAX_WARNINGS = 20
 
 
 class _Key(NamedTuple):
-    """One key: its table and name, what makes a value right, and how to say that."""
+    """
+    One key: its table and name, what makes a value right, and how to say that.
+
+    What stands there wrongly may be a secret when it *is_secret*, and is shown nowhere.
+    """
 
     table: str
     name: str
     is_right: Callable[[Any], bool]
     allowed: str
+    is_secret: bool = False
+
+    def demand(self, value: object) -> str:
+        """Say what is demanded where *value* stands, in words that follow the key."""
+        return find_header_fault(value) or "" if self.name == "headers" else f"must be {self.allowed}"
 
 
 def _is_bool(value: object) -> bool:
@@ -45,6 +55,14 @@ def _is_bool(value: object) -> bool:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _is_variable(value: object) -> bool:
+    return isinstance(value, str) and (not value.strip() or is_variable_name(value.strip()))
+
+
+def _is_headers(value: object) -> bool:
+    return find_header_fault(value) is None
 
 
 def _is_one_of(*words: str) -> Callable[[object], bool]:
@@ -74,7 +92,9 @@ _KEYS = (
     _Key("proxy.telemetry", "batch_size", _is_count_from(1), f"a whole number from 1 to {_MAX_COUNT:,}"),
     _Key("proxy.telemetry", "batch_interval_secs", _is_interval, f"seconds from 1 to {_MAX_INTERVAL_SECS:,}"),
     _Key("proxy.telemetry", "offline_queue_max", _is_count_from(0), f"a whole number from 0 to {_MAX_COUNT:,}"),
-    _Key("proxy.telemetry", "token_key", _is_text, "the name of an environment variable, in quotes"),
+    _Key("proxy.telemetry", "token_key", _is_variable, VARIABLE_ALLOWED, is_secret=True),
+    _Key("proxy.telemetry", "headers", _is_headers, HEADERS_ALLOWED, is_secret=True),
+    _Key("proxy.telemetry", "allow_insecure", _is_bool, "true or false"),
     _Key("proxy.telemetry", "format", _is_one_of("json", "jsonl", "otlp"), '"json", "jsonl" or "otlp"'),
     _Key("proxy.telemetry", "compression", _is_one_of("gzip"), '"gzip"; leave the line out for none'),
     _Key("proxy.telemetry", "spool", _is_bool, "true or false"),
@@ -124,13 +144,13 @@ def load_config(path: str) -> Config:
     for key in _KEYS:
         value = values[key.table].get(key.name)
         if value is not None and not key.is_right(value):
-            raise document.error(key.table, key.name, f"must be {key.allowed}, not {_shown(value)}")
+            raise document.error(key.table, key.name, key.demand(value) + ("" if key.is_secret else f", not {_shown(value)}"))
     _check_rules(document, values["proxy.routing"].get("tool_overrides", ()))
     misspelt = list(find_misspellings(document.tables, _NAMES_IN))
     mode, doubt = _mode(values["telemetry"].get("mode"))
     warnings += [f"{document.path}: {doubt}"] if doubt else []
-    _check_endpoint(document, values, "telemetry", may_be_file=False)
-    _check_endpoint(document, values, "proxy.telemetry", may_be_file=True)
+    _check_endpoint(document, values, "telemetry", is_base=True)
+    _check_endpoint(document, values, "proxy.telemetry", is_base=False)
     return Config(
         telemetry=TelemetrySettings(**{**_known(values, "telemetry"), "mode": mode}),
         proxy=ProxySettings(**_known(values, "proxy.telemetry")),
@@ -178,19 +198,25 @@ def _known(values: Mapping[str, Mapping[str, Any]], table: str) -> dict[str, Any
         value = values[table].get(name)
         value = value.strip() if isinstance(value, str) else value
         if value is not None and value != "":
-            given[name] = value
+            given[name] = MappingProxyType(value) if isinstance(value, dict) else value
     return given
 
 
 def _check_endpoint(
-    document: Document, values: Mapping[str, Mapping[str, Any]], table: str, *, may_be_file: bool
+    document: Document, values: Mapping[str, Mapping[str, Any]], table: str, *, is_base: bool
 ) -> None:
     """Raise the `ConfigError` that says why nothing can be sent to the endpoint of *table*."""
     endpoint = _known(values, table).get("endpoint")
     if endpoint is None:
         return
     try:
-        check_endpoint(endpoint, may_be_file=may_be_file, argument=f"[{table}] endpoint")
+        check_endpoint(
+            endpoint,
+            allow_insecure=values[table].get("allow_insecure") is True,
+            insecure_choice="" if is_base else "allow_insecure = true",
+            is_base=is_base,
+            argument=f"[{table}] endpoint",
+        )
     except ValueError as error:
         raise document.broken(f"{document.place_of(table, 'endpoint')}: {error}") from None
 

@@ -39,7 +39,8 @@ class ProxySettings(NamedTuple):
     `[proxy.telemetry]`: the operator's events.
 
     *batch_size* and *offline_queue_max* count events, *batch_interval_secs* is in seconds;
-    *token_key* names the environment variable that holds the bearer token.
+    *token_key* names the environment variable that holds the bearer token, *headers* those that
+    hold the values of further headers. *allow_insecure* lets ``http://`` leave this machine.
     """
 
     enabled: bool = True
@@ -51,6 +52,8 @@ class ProxySettings(NamedTuple):
     format: FormatWord = "json"
     compression: Optional[CompressionWord] = None
     spool: bool = False
+    headers: Mapping[str, str] = MappingProxyType({})
+    allow_insecure: bool = False
 
     def __repr__(self) -> str:
         return _without_endpoint(self)

@@ -53,10 +53,10 @@ class WatchedFile(Generic[_Value]):
         # The stamp was taken before the reading: a change in between shows the next time.
         value = self._judge()
         is_fresh = stamp is not None and abs(self._clock() - stamp[0] / 1e9) <= _FRESH_SECS
-        # Running out of descriptors, say, passes without a trace in the file: only what stands
-        # in the file itself is as lasting as the file.
-        is_lasting = isinstance(value, BrokenFile) or not isinstance(value, ConfigError)
-        if is_lasting and not is_fresh:
+        # What stands in the file itself is as lasting as the file, and a broken one is not parsed
+        # again before it changes, however young: if that goes unseen, it stays a no. Running out
+        # of descriptors, say, passes without a trace in the file.
+        if isinstance(value, BrokenFile) or not (is_fresh or isinstance(value, ConfigError)):
             self._kept = (stamp, value)
         return value
 

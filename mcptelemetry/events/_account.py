@@ -59,9 +59,10 @@ class Account:
         """How many events were delivered so far."""
         return self._delivered.value
 
-    def deliver(self, count: int, *, at: float) -> None:
-        """Settle the first *count* checked out events as delivered *at* (Unix seconds)."""
+    def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None:
+        """Settle the first *count* checked out events as delivered *at* (Unix seconds), *doubt* says to what."""
         with self._lock:
+            self._last_error = doubt or self._last_error
             self._buffer.acknowledge(count, self._delivered)
             self._last_success_at = at
 

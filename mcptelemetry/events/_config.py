@@ -7,6 +7,7 @@ it is the author who slipped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ _TYPES_OF: dict[str, tuple[type, ...]] = {
     "batch_interval_secs": (int, float),
     "offline_queue_max": (int,),
     "spool": (bool,),
+    "headers": (dict,),
+    "allow_insecure": (bool,),
 }
 _NOT_YET = {"format": "otlp", "spool": True}
 
@@ -33,7 +36,7 @@ class PipelineConfig:
 
     Args:
         enabled: whether anything is sent; False: events are kept and never sent.
-        endpoint: a URL; None: events are kept and never sent.
+        endpoint: a URL, or the base of one as for `TelemetryUploader`; None: events are kept and never sent.
         batch_size: events that make a batch, 1 or more.
         batch_interval_secs: seconds after which a batch that is not full goes too, 1 or more.
         offline_queue_max: events that may wait, 0 or more; at least 16 are kept. The oldest go first.
@@ -41,6 +44,9 @@ class PipelineConfig:
         format: ``"json"`` to an HTTP endpoint, ``"jsonl"`` to a ``file:///path``.
         compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
         spool: not available in this version.
+        headers: further headers: the names of the environment variables that hold their values,
+            by header name; read by `Telemetry`. None: no further ones.
+        allow_insecure: whether ``http://`` to another machine is taken.
     """
 
     enabled: bool = True
@@ -52,14 +58,17 @@ class PipelineConfig:
     format: FormatWord = "json"
     compression: CompressionWord | None = None
     spool: bool = False
+    headers: Mapping[str, str] | None = None
+    allow_insecure: bool = False
 
     def __post_init__(self) -> None:
         for key in PROXY_KEYS:
             value = getattr(self, key.name)
-            if value is None and key.name in ("endpoint", "token_key", "compression"):
+            if value is None and key.name in ("endpoint", "token_key", "compression", "headers"):
                 continue
             if not key.is_right(value):
-                msg = f"{key.name}={value!r} is not usable: it must be {key.allowed}"
+                shown = "" if key.is_secret and isinstance(value, (str, bytes, Mapping)) else f"={value!r}"
+                msg = f"{key.name}{shown} is not usable: it {key.demand(value)}"
                 if type(value) not in _TYPES_OF.get(key.name, (str,)):
                     raise TypeError(msg)
                 raise ValueError(msg)
@@ -67,7 +76,9 @@ class PipelineConfig:
                 msg = f"{key.name}={value!r} is not available in this version"
                 raise ValueError(msg)
         if self.endpoint is not None:
-            check_endpoint(self.endpoint)
+            check_endpoint(
+                self.endpoint, allow_insecure=self.allow_insecure, insecure_choice="allow_insecure=True"
+            )
             scheme = urlsplit(self.endpoint).scheme
             if self.format not in FORMATS_OF_SCHEME[scheme]:
                 msg = (

@@ -45,6 +45,7 @@ class Delivery:
     ) -> None:
         self._buffer = buffer
         self._uploader = uploader
+        self._where = uploader.shown_url
         self._account = account
         self._schedule = schedule
         self._outages = outages
@@ -115,15 +116,18 @@ class Delivery:
 
     def _settle(self, count: int, outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
-            self._account.deliver(count, at=self._clock.time())
-            self._outages.end()
+            self._account.deliver(count, at=self._clock.time(), doubt=outcome.advice if outcome.is_doubtful else None)
+            if outcome.is_doubtful:
+                self._outages.tell("doubtful", f"events to {self._where} seem to be lost: {outcome.advice}")
+            else:
+                self._outages.end()
         else:
-            self._account.reject(count, outcome.message)
-            self._outages.tell("rejected", f"{count} events were rejected and given up: {outcome.message}")
+            self._account.reject(count, outcome.advice)
+            self._outages.tell("rejected", f"{count} events to {self._where} were rejected and given up: {outcome.advice}")
         self._schedule.resume()
 
     def _postpone(self, outcome: SendResult) -> None:
-        self._account.requeue(outcome.message)
+        self._account.requeue(outcome.advice)
         self._schedule.postpone(outcome.retry_after_secs)
         fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"
-        self._outages.tell(outcome.verdict.value, f"events are {fate}: {outcome.message}")
+        self._outages.tell(outcome.verdict.value, f"events to {self._where} are {fate}: {outcome.advice}")

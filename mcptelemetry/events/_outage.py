@@ -24,7 +24,7 @@ class OutageLog:
         """Log *message* unless trouble of this *kind* was told since the last `end()`."""
         if kind not in self._told:
             self._told.add(kind)
-            self._logger.warning("%s", printable(message))
+            self._logger.warning("mcptelemetry: %s", printable(message))
 
     def tell_of_complaint(self, argument: str | None) -> None:
         """Log that *argument* of `record()` was invalid, None: nothing was; the buffer complains once."""
@@ -39,4 +39,4 @@ class OutageLog:
         """Say that delivery works again, if it did not."""
         if self._told:
             self._told.clear()
-            self._logger.info("events are delivered again")
+            self._logger.info("mcptelemetry: events are delivered again")

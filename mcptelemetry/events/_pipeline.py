@@ -107,6 +107,8 @@ class TelemetryPipeline:
             refusal=refusal,
             is_authors=is_authors,
             compression=config.compression,
+            allow_insecure=config.allow_insecure,
+            token_variable=config.token_key,
         )
         self._uploader: TelemetryUploader | None = None
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)

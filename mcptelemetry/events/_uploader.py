@@ -14,7 +14,7 @@ from typing import Union
 from urllib.parse import urlsplit
 
 from ..application import Application
-from ..config import check_endpoint
+from ..config import check_endpoint, events_url, find_header_fault
 from ..errors import UploadError
 from ..privacy import Gate, NameJudge, SendResult, StandingSwitches, Verdict
 from ..system import (
@@ -33,6 +33,7 @@ from ..wire import EventShape, TelemetryBatch
 __all__ = ["TelemetryAuth", "TelemetryUploader", "is_quick_to_try", "upload_error"]
 
 _COMPRESSED_FROM_BYTES = 1024
+_TOKEN_REFUSED = (401, 403)
 
 
 class TelemetryAuth:
@@ -41,21 +42,29 @@ class TelemetryAuth:
 
     Args:
         bearer_token: the token, printable ASCII in one line; None or ``""`` for none.
+        headers: further headers by name, their values likewise; none of the connection's, and
+            none that every request has.
     """
 
-    __slots__ = ("bearer_token",)
+    __slots__ = ("bearer_token", "headers")
 
-    def __init__(self, bearer_token: str | None = None) -> None:
+    def __init__(self, bearer_token: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         if bearer_token is not None and not isinstance(bearer_token, str):
             msg = f"bearer_token must be a str or None, not {type(bearer_token).__name__}"
             raise TypeError(msg)
         if bearer_token is not None and not (bearer_token.isascii() and bearer_token.isprintable()):
             msg = "bearer_token is not usable: it must be printable ASCII in one line (its value is not shown)"
             raise ValueError(msg)
+        fault = None if headers is None else find_header_fault(headers, are_values=True)
+        if fault is not None:
+            msg = f"headers {fault}"
+            raise ValueError(msg)
         self.bearer_token: str | None = bearer_token or None
+        self.headers: Mapping[str, str] = dict(headers or {})
 
     def __repr__(self) -> str:
-        return "TelemetryAuth(bearer_token=***)" if self.bearer_token else "TelemetryAuth()"
+        shown = (["bearer_token=***"] if self.bearer_token else []) + [f"{name}=***" for name in self.headers]
+        return f"TelemetryAuth({', '.join(shown)})"
 
 
 class TelemetryUploader:
@@ -65,7 +74,8 @@ class TelemetryUploader:
     Used by one thread at a time.
 
     Args:
-        endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``.
+        endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``; without a
+            path it is a base, and events go to ``/api/telemetry/tool-invocations`` behind it.
         auth: the credentials, None for none.
         timeout: seconds for connecting, sending and reading each, more than 0, at most 3600.
         allow_insecure: whether ``http://`` to another machine is taken.
@@ -78,6 +88,8 @@ class TelemetryUploader:
         refusal: returns why nothing may leave now, or None; None: the environment is asked.
         is_authors: whether names are searched for paths and addresses beside credentials, as
             what goes to an author is.
+        token_variable: the environment variable that the token comes from, to be named when it is
+            refused; None: none is named.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -98,8 +110,12 @@ class TelemetryUploader:
         network: NetworkSettings | None = None,
         refusal: Callable[[], str | None] | None = None,
         is_authors: bool = False,
+        token_variable: str | None = None,
     ) -> None:
-        self.endpoint: str = check_endpoint(endpoint, allow_insecure=allow_insecure)
+        self.endpoint: str = check_endpoint(
+            endpoint, allow_insecure=allow_insecure, insecure_choice="allow_insecure=True"
+        )
+        self._url = events_url(self.endpoint)
         if auth is not None and not isinstance(auth, TelemetryAuth):
             msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
             raise TypeError(msg)
@@ -120,7 +136,10 @@ class TelemetryUploader:
             import gzip
 
             self._compress = partial(gzip.compress, compresslevel=6)
-        self._token = (auth or TelemetryAuth()).bearer_token
+        auth = auth or TelemetryAuth()
+        self._token = auth.bearer_token
+        self._headers = auth.headers
+        self._token_variable = token_variable
         surroundings = os.environ if environ is None else environ
         application = None if app is None else Application(app)
         self._names = NameJudge(surroundings, are_authors=is_authors)
@@ -144,14 +163,26 @@ class TelemetryUploader:
         self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None
     ) -> SendResult:
         """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
-        headers = {"Content-Type": "application/json"}
+        headers = {**self._headers, "Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        return self._gate.post(self.endpoint, body, headers, secs, secret=self._token, searched=shapes)
+        outcome = self._gate.post(self._url, body, headers, secs, secret=self._token, searched=shapes)
+        return outcome if outcome.status not in _TOKEN_REFUSED else outcome._replace(mend=self._token_mend() or outcome.mend)
+
+    def _token_mend(self) -> str | None:
+        if self._token_variable is None:
+            return None
+        name = self._token_variable
+        return f"put a token that it takes into {name}" if self._token else f"{name} is not set: put the token into it"
+
+    @property
+    def shown_url(self) -> str:
+        """Where batches go, for a person to read."""
+        return url_without_secrets(self._url)
 
     def find_guilt(self, shape: EventShape) -> str | None:
         """Return why an event of *shape* must not leave, None when nothing speaks against it."""

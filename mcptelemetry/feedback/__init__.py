@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from ._limiter import RateLimiter
-from ._request import FeedbackContext, FeedbackRequest, FeedbackResponse, validate_category, validate_message
+from ._request import (
+    FeedbackContext,
+    FeedbackRequest,
+    FeedbackResponse,
+    check_request,
+    validate_category,
+    validate_message,
+)
 from ._service import FeedbackService, build_feedback_service
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "FeedbackService",
     "RateLimiter",
     "build_feedback_service",
+    "check_request",
     "validate_category",
     "validate_message",
 ]

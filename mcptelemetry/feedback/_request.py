@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from ..vocabulary import FeedbackCategoryWord
 from ..wire import FEEDBACK_CATEGORIES, FEEDBACK_CHARACTERS_MAX, FEEDBACK_CHARACTERS_MIN
 
-__all__ = ["FeedbackContext", "FeedbackRequest", "FeedbackResponse", "validate_category", "validate_message"]
+__all__ = [
+    "FeedbackContext",
+    "FeedbackRequest",
+    "FeedbackResponse",
+    "check_request",
+    "validate_category",
+    "validate_message",
+]
 
 
 def validate_category(category: str) -> bool:
@@ -43,6 +50,17 @@ class FeedbackRequest:
     category: FeedbackCategoryWord
     message: str
     email: str | None = None
+
+
+def check_request(request: FeedbackRequest) -> None:
+    """Return when *request* can be sent; `TypeError` for what is none, `ValueError` naming what is wrong in it."""
+    if not isinstance(request, FeedbackRequest):
+        msg = f"request must be a FeedbackRequest, not {type(request).__name__}"
+        raise TypeError(msg)
+    if not validate_category(request.category):
+        msg = f"category={request.category!r} is not usable: say {', '.join(FEEDBACK_CATEGORIES)}"
+        raise ValueError(msg)
+    validate_message(request.message)
 
 
 @dataclass(frozen=True)

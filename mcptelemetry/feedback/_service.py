@@ -18,10 +18,10 @@ from ..installation import Installation
 from ..privacy import AnonymityViolation, BlockedValue, Gate, Verdict, find_token, scan_text_for_pii
 from ..system import Clock, Transport, as_clock
 from ..vocabulary import FEEDBACK_PATH
-from ..wire import FEEDBACK_CATEGORIES, HeartbeatPayload, check_feedback, encode_feedback
+from ..wire import HeartbeatPayload, check_feedback, encode_feedback
 from ._answer import ANSWER_BYTES_MAX, read_answer
 from ._limiter import RateLimiter
-from ._request import FeedbackContext, FeedbackRequest, FeedbackResponse, validate_category, validate_message
+from ._request import FeedbackContext, FeedbackRequest, FeedbackResponse, check_request
 
 __all__ = ["FeedbackService", "build_feedback_service"]
 
@@ -70,13 +70,7 @@ class FeedbackService:
         Raises `ValueError` for what cannot be sent, and `FeedbackError` when it holds
         something of this machine's that should not leave.
         """
-        if not isinstance(request, FeedbackRequest):
-            msg = f"request must be a FeedbackRequest, not {type(request).__name__}"
-            raise TypeError(msg)
-        if not validate_category(request.category):
-            msg = f"category={request.category!r} is not usable: say {', '.join(FEEDBACK_CATEGORIES)}"
-            raise ValueError(msg)
-        validate_message(request.message)
+        check_request(request)
         document: dict[str, Any] = {
             "app": self._app,
             "category": str(request.category),

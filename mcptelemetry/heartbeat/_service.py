@@ -18,16 +18,16 @@ from ..privacy import (
     Gate,
     HasNotice,
     SendResult,
-    Stream,
     Verdict,
     scan_for_pii,
 )
 from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork, printable
+from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork, printable, url_without_secrets
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
-from ..wire import HEARTBEAT_BYTES_MAX, HeartbeatPayload
+from ..wire import EMPTY_BATCH, HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
 from ._stats import StatsReader
+from ._waiting import Waiting
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,13 +72,13 @@ class HeartbeatService:
         self._notices = notices
         self._endpoint = None if installation.problem is not None else installation.heartbeat_endpoint
         self._url = None if self._endpoint is None else f"{self._endpoint.rstrip('/')}{HEARTBEAT_PATH}"
-        self._began_refused = installation.switches.refusal(Stream.HEARTBEAT)
         self._clock = installation.clock
         self._memory = installation.open_memory()
         self._windows = Windows.of(installation)
+        self._waiting = Waiting(installation, self._windows)
         self._builder = HeartbeatBuilder(installation, self._windows, stats or StatsReader())
         self._gate = Gate(
-            installation.open_transport(), refusal=self._refusal, clock=self._clock, scan=self._search
+            installation.open_transport(), refusal=self._waiting.refusal, clock=self._clock, scan=self._search
         )
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
@@ -102,6 +102,10 @@ class HeartbeatService:
     def url(self) -> str | None:
         """Where heartbeats go, None without an endpoint."""
         return self._url
+
+    @property
+    def _shown_url(self) -> str:
+        return url_without_secrets(self._url or "")
 
     def first_run_notice(self) -> FirstRunNotice | None:
         """Return what has to be said before anything leaves: for `maybe_print_first_run_notice`."""
@@ -139,16 +143,36 @@ class HeartbeatService:
                 return True  # by the worker, while this thread waited for it
             self._counting.flush()
             self._prepare()
-            return self._wait_secs() <= 0 and self._send_window()
+            return self._waiting.secs() <= 0 and self._send_window()
         finally:
             self._sending.give_back(turn)
+
+    def why_not(self) -> str | None:
+        """
+        Return what the next heartbeat waits for, None when one is due: then `send_now()` would try.
+
+        It names what decides: the row of the switches, the notice, the end of its delay, or when
+        the next one is due. Changes nothing.
+        """
+        return self._waiting.why_not()
+
+    def ask(self) -> SendResult:
+        """Send a batch that holds no event to where heartbeats go, if the switches let it; return what was answered."""
+        if self._url is None:
+            return SendResult(Verdict.REFUSED, None, None, "nothing was sent: no endpoint is configured")
+        # A gate beside the worker's, which may be at it: nothing of a person stands in the body.
+        gate = Gate(self._installation.open_transport(), refusal=self._waiting.refusal, clock=self._clock)
+        try:
+            return gate.post(self._url, EMPTY_BATCH, _HEADERS, _TIMEOUT_SECS)
+        finally:
+            gate.close()
 
     def turn(self) -> float:
         """Send what is due, unless this was stopped; return the seconds after which to look again."""
         if self._is_stopped:
             return _LOOK_MAX_SECS
         self.send_now()
-        return min(max(self._wait_secs(), _LOOK_MIN_SECS), _LOOK_MAX_SECS)
+        return min(max(self._waiting.secs(), _LOOK_MIN_SECS), _LOOK_MAX_SECS)
 
     # -- looking ----------------------------------------------------------------------
 
@@ -162,36 +186,11 @@ class HeartbeatService:
 
     # -- sending ----------------------------------------------------------------------
 
-    def _wait_secs(self) -> float:
-        """Return in how many seconds a heartbeat may be due, 0 when one is."""
-        if self._url is None or self._is_refused():
-            return DAY_SECS
-        first_at = self._installation.first_heartbeat_at()
-        if first_at is None:
-            return DAY_SECS
-        until_first = first_at - self._clock.time()
-        # A moment farther ahead than a delay can be was set by a clock that was wrong.
-        if 0 < until_first <= DAY_SECS:
-            return until_first
-        if until_first > DAY_SECS:
-            return DAY_SECS
-        return self._windows.state().due_in_secs
-
     def _prepare(self) -> None:
         """Draw the ids well before they leave, so that previews show them while the notice's delay passes."""
-        if not self._is_prepared and self._url is not None and not self._is_refused():
+        if not self._is_prepared and self._url is not None and not self._waiting.is_refused():
             has_identity = not isinstance(self._memory.ensure_identity(), StorageFailure)
             self._is_prepared = has_identity and self._windows.prepare()
-
-    def _refusal(self) -> str | None:
-        """Return why nothing may leave now, or None: the gate's question before each send."""
-        return self._began_refused or self._installation.switches.refusal(Stream.HEARTBEAT)
-
-    def _is_refused(self) -> bool:
-        try:
-            return self._refusal() is not None
-        except Exception:  # noqa: BLE001  in doubt nothing is sent
-            return True
 
     def _send_window(self) -> bool:
         window = self._windows.begin()
@@ -211,23 +210,29 @@ class HeartbeatService:
             self._has_told_failure = False
             self._accepted_count += 1
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
+            if outcome.is_doubtful:
+                self._memory.note_error(outcome.advice)
+                self._tell(logging.WARNING, f"a heartbeat to {self._shown_url} seems to be lost: {outcome.advice}")
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
-            level = logging.WARNING if outcome.verdict is Verdict.UNABLE else logging.INFO  # waiting mends nothing
-            self._tell(level, f"the heartbeat is kept and sent later: {outcome.message}")
-            self._memory.note_error(outcome.message)
+            # A wrong key or place is somebody's to mend; what passes by itself is worth no warning.
+            level = logging.INFO if outcome.verdict is Verdict.LATER else logging.WARNING
+            self._tell(level, f"the heartbeat to {self._shown_url} is kept and sent later: {outcome.advice}")
+            self._memory.note_error(outcome.advice)
         elif outcome.verdict is Verdict.UNCLEAN:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
             self._windows.postpone(window, retry_after_secs=DAY_SECS)
             self._memory.note_error(outcome.message)
             self._counting.registry.record_anonymity_violation()
-            _logger.error("the heartbeat was not sent: %s", printable(outcome.message))
+            _logger.error("mcptelemetry: the heartbeat was not sent: %s", printable(outcome.message))
         elif outcome.verdict is Verdict.REFUSED:
             _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
             self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
-            self._memory.note_error(outcome.message)
-            self._tell(logging.WARNING, f"a heartbeat was rejected and given up: {outcome.message}")
+            self._memory.note_error(outcome.advice)
+            self._tell(
+                logging.WARNING, f"a heartbeat to {self._shown_url} was rejected and given up: {outcome.advice}"
+            )
 
     def _note_accepted(
         self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: SendResult
@@ -245,7 +250,7 @@ class HeartbeatService:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
         if not self._has_told_failure:
             self._has_told_failure = True
-            _logger.log(level, "%s", printable(text))
+            _logger.log(level, "mcptelemetry: %s", printable(text))
 
     def _search(self, body: bytes) -> str | None:
         """Return why *body* must not leave: the gate's question about every document."""

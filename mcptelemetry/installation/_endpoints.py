@@ -2,17 +2,19 @@
 Who named an endpoint, and whose word wins.
 
 One that was found on the machine wins over one that stands in the author's code. For events
-it is then the operator's; the environment speaks before the file. A token belongs to the
-endpoint that was written beside it: the file's and the environment's never reach another one.
+it is then the operator's; the environment speaks before the file. A token, a header and the leave to
+send in the clear belong to the endpoint that they were written beside, and reach no other one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Optional
 
 from ..application import Application
 from ..config import Config
+from ..system import url_without_secrets
 
 __all__ = ["OperatorsEndpoint", "find_operators_endpoint"]
 
@@ -21,12 +23,19 @@ class OperatorsEndpoint(NamedTuple):
     """
     Where an operator wants events to go; *variable* names where that was said, None: in the file.
 
-    *token_variable* names the one that holds the token for this very endpoint, None: it has none.
+    *token_variable* names the one that holds the token for this very endpoint, None: it has none;
+    *header_variables* those of further headers. *allow_insecure* was said beside the endpoint.
     """
 
     endpoint: str
     variable: Optional[str]
     token_variable: Optional[str]
+    header_variables: Mapping[str, str] = MappingProxyType({})
+    allow_insecure: bool = False
+
+    def __repr__(self) -> str:
+        # A query may hold a key.
+        return f"OperatorsEndpoint({url_without_secrets(self.endpoint)!r}, {self.variable!r}, {self.token_variable!r})"
 
 
 def find_operators_endpoint(
@@ -38,4 +47,8 @@ def find_operators_endpoint(
     if said:
         return OperatorsEndpoint(said, variable, application.events_token_variable)
     written = config.proxy
-    return OperatorsEndpoint(written.endpoint, None, written.token_key) if written.endpoint else None
+    if not written.endpoint:
+        return None
+    return OperatorsEndpoint(
+        written.endpoint, None, written.token_key, written.headers, written.allow_insecure
+    )

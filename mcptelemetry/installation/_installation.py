@@ -68,6 +68,7 @@ class Installation:
         self.data_dir: str = os.path.dirname(self.switches.config_path)
         self.problem: ConfigError | None = None
         self.config: Config = self._load_config()
+        self._tell_of_broken_modes()
         self._memory: Memory | None = None
 
     # -- what the machine remembers ---------------------------------------------------
@@ -105,7 +106,7 @@ class Installation:
     def switch_off(self, problem: ConfigError) -> None:
         """Remember why nothing leaves in this run, and say it in one line."""
         self.problem = problem
-        _logger.error("telemetry is off for this run: %s", printable(str(problem)))
+        _logger.error("mcptelemetry: telemetry is off for this run: %s", printable(str(problem)))
 
     def counting_generation(self) -> str | None:
         """Return the generation under which counts are stored now, None when none are."""
@@ -137,8 +138,15 @@ class Installation:
             self.switch_off(error)
             return Config()
         for warning in config.warnings:
-            _logger.warning("%s", printable(warning))
+            _logger.warning("mcptelemetry: %s", printable(warning))
         return config
+
+    def _tell_of_broken_modes(self) -> None:
+        """Say, once and not of each file, that a mode cannot be read: an operator's events go on all the same."""
+        facts = self.switches.look()
+        broken = next((found for found in (facts.person, facts.state) if isinstance(found, ConfigError)), None)
+        if broken is not None and self.problem is None:
+            _logger.error("mcptelemetry: telemetry is off for this run: %s", printable(str(broken)))
 
 
 def path_in(directory: str, name: str) -> str:

@@ -12,16 +12,20 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from ..system import Answer, Clock, MissingPackage, NoAnswer, Request, Transport, Withheld
 from ..vocabulary import DAY_SECS
+from ._mends import is_page, mend_of
 from ._retry_after import parse_retry_after
 
 __all__ = ["Gate", "SendResult", "Verdict"]
 
 _EXCERPT_MAX_CHARACTERS = 200
 _ANSWER_MAX_BYTES = 4096
+# Whose values are no secret, or are handed over as the secret beside them.
+_PLAIN_HEADERS = frozenset({"authorization", "content-encoding", "content-type"})
+_QUERY_SECRET_CHARACTERS_MIN = 4  # fewer keep no secret, and are found in every second message
 
 
 class Verdict(Enum):
@@ -30,6 +34,7 @@ class Verdict(Enum):
     DELIVERED = "delivered"
     LATER = "later"  # the same body may be sent again
     UNAUTHORIZED = "unauthorized"  # later too, once somebody has mended the token
+    MISPLACED = "misplaced"  # later too, once somebody has mended the address
     UNABLE = "unable"  # later too, and hardly in this process: it lacks a package
     TOO_LARGE = "too large"  # in smaller pieces
     REJECTED = "rejected"  # never again
@@ -39,7 +44,7 @@ class Verdict(Enum):
     @property
     def is_retryable(self) -> bool:
         """Whether the same body may be sent again."""
-        return self in (Verdict.LATER, Verdict.UNAUTHORIZED, Verdict.UNABLE)
+        return self in (Verdict.LATER, Verdict.UNAUTHORIZED, Verdict.MISPLACED, Verdict.UNABLE)
 
 
 class SendResult(NamedTuple):
@@ -47,7 +52,8 @@ class SendResult(NamedTuple):
     What an attempt came to, and why.
 
     *status* is None when nothing was answered; *retry_after_secs* what the endpoint asked
-    for; *message* one line for a log: the status and an excerpt of the body.
+    for; *message* one line for a log: the status and an excerpt of the body; *mend* what a person
+    can do about it, ``""`` when nothing need be done or nothing is known.
     """
 
     verdict: Verdict
@@ -55,13 +61,25 @@ class SendResult(NamedTuple):
     retry_after_secs: float | None
     message: str
     body: bytes = b""
+    mend: str = ""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was taken, as the status says, by what can hardly be a collector."""
+        return self.verdict is Verdict.DELIVERED and self.mend != ""
+
+    @property
+    def advice(self) -> str:
+        """The message and the mend, in one line."""
+        return f"{self.message}; {self.mend}" if self.mend else self.message
 
 
 # The policy for HTTP statuses; what is not in it is rejected.
 _VERDICT_OF_STATUS: dict[int, Verdict] = {
     **dict.fromkeys(range(200, 300), Verdict.DELIVERED),
     **dict.fromkeys((408, 425, 429, *range(500, 600)), Verdict.LATER),
-    **dict.fromkeys((401, 403), Verdict.UNAUTHORIZED),
+    **dict.fromkeys((401, 403, 407), Verdict.UNAUTHORIZED),
+    **dict.fromkeys((*range(300, 400), 404, 405, 421), Verdict.MISPLACED),
     413: Verdict.TOO_LARGE,
 }
 
@@ -119,11 +137,13 @@ class Gate:
         """
         Send *body* if nothing speaks against it, and judge the answer.
 
-        *secret* is kept out of the outcome's message, whatever the endpoint says. At most
+        *secret* is kept out of the outcome's message, whatever the endpoint says, and so are the
+        values of a query and of the headers that are not ours. At most
         *answer_max_bytes* of the answer are read. *searched* is what is searched instead of
         *body*, such as the names that went into it. Without *is_repeatable* the body is never written
         twice, not even when a connection at rest turns out to be dead.
         """
+        secrets = _secrets_of(url, headers, secret)
         found = self._search(body if searched is None else searched)
         if found is not None:
             return SendResult(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
@@ -141,11 +161,12 @@ class Gate:
         except MissingPackage as error:
             return SendResult(Verdict.UNABLE, None, DAY_SECS, f"nothing can be sent: {error}")
         except NoAnswer as error:
-            reason = _without(secret, _one_line(str(error)))
-            return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({reason})")
+            reason = _without(secrets, _one_line(str(error)))
+            message = f"no answer from {_host(url)} ({reason})"
+            return SendResult(Verdict.LATER, None, None, message, mend=error.mend)
         except Exception as error:  # noqa: BLE001  a fault in a transport must not end the worker
             return SendResult(Verdict.LATER, None, None, f"no answer from {_host(url)} ({type(error).__name__})")
-        return self._judge(url, answer, secret, answer_max_bytes)
+        return self._judge(url, answer, secrets, answer_max_bytes)
 
     def after_fork(self) -> None:
         """Forget the parent's connections, in a forked child."""
@@ -169,21 +190,24 @@ class Gate:
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
             return f"the body could not be searched ({type(error).__name__})"
 
-    def _judge(self, url: str, answer: Answer, secret: str | None, answer_max_bytes: int) -> SendResult:
+    def _judge(self, url: str, answer: Answer, secrets: tuple[str, ...], answer_max_bytes: int) -> SendResult:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
+        mend = mend_of(answer)
         if 300 <= answer.status < 400:  # a class of statuses
-            target = _without(secret, _redirect_target(answer.headers.get("location", "")))
+            target = _without(secrets, _redirect_target(answer.headers.get("location", "")))
             message += f" (a redirect to {target}, which is not followed)"
+        elif is_page(answer):
+            message += ", which is a web page"
         else:
             # In this order: one line may put a secret together, a cut leave a part of it.
-            text = _without(secret, _one_line(answer.body.decode("utf-8", "replace")))
-            if secret and len(answer.body) >= answer_max_bytes:
-                text = text[: max(0, len(text) - len(secret) + 1)]  # reading may have been a cut, too
+            text = _without(secrets, _one_line(answer.body.decode("utf-8", "replace")))
+            if secrets and len(answer.body) >= answer_max_bytes:
+                text = text[: max(0, len(text) - len(secrets[0]) + 1)]  # reading may have been a cut, too
             excerpt = text[:_EXCERPT_MAX_CHARACTERS].rstrip()
             message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
-        return SendResult(verdict, answer.status, retry_after, message, answer.body)
+        return SendResult(verdict, answer.status, retry_after, message, answer.body, mend)
 
 
 def _host(url: str) -> str:
@@ -203,6 +227,15 @@ def _one_line(text: str) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
-def _without(secret: str | None, text: str) -> str:
+def _secrets_of(url: str, headers: Mapping[str, str], secret: str | None) -> tuple[str, ...]:
+    """Return what no message may repeat, the longest first: an endpoint may echo all that it was told."""
+    words = {secret or "", *(value for name, value in headers.items() if name.lower() not in _PLAIN_HEADERS)}
+    for part in urlsplit(url).query.split("&"):
+        value = part.partition("=")[2] or part
+        words |= {word for word in (value, unquote_plus(value)) if len(word) >= _QUERY_SECRET_CHARACTERS_MIN}
+    return tuple(sorted(words - {""}, key=len, reverse=True))
+
+
+def _without(secrets: tuple[str, ...], text: str) -> str:
     # A host name comes in lower case, and an endpoint may echo in any.
-    return re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE) if secret else text
+    return re.sub("|".join(map(re.escape, secrets)), "***", text, flags=re.IGNORECASE) if secrets else text

@@ -8,6 +8,7 @@ full, so that a reader never sees half a line.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -46,12 +47,14 @@ class AppendTransport:
             descriptor = os.open(path, _OPEN_FLAGS, 0o600)
         except OSError as error:
             msg = f"cannot open the file: {error.strerror}"
-            raise NoAnswer(msg) from None
+            raise NoAnswer(msg, mend=_mend_of(error)) from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 # A pipe would take half a line, or hold the worker until somebody reads.
                 msg = "it is not a regular file"
-                raise NoAnswer(msg)
+                raise NoAnswer(msg, mend="name a regular file")
+            if not request.body:  # somebody only asks
+                _require_room(descriptor)
             with _alone_in(descriptor, request.timeout_secs) as is_alone:
                 # Alone, in blocks; beside other writers only one step keeps a line whole.
                 block_bytes = BLOCK_BYTES if is_alone else max(len(request.body), 1)
@@ -86,7 +89,24 @@ def _write_whole(descriptor: int, request: Request, block_bytes: int) -> None:
         if not isinstance(error, OSError):
             raise
         msg = f"cannot write the file: {error.strerror}"
-        raise NoAnswer(msg) from None
+        raise NoAnswer(msg, mend=_mend_of(error)) from None
+
+
+def _mend_of(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return "make room there"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "make the directory"
+    return "let this user write there"
+
+
+def _require_room(descriptor: int) -> None:
+    """Raise `NoAnswer` when nothing could be appended; what is asked only must not write to find out."""
+    if hasattr(os, "fstatvfs"):
+        found = os.fstatvfs(descriptor)
+        if found.f_blocks and not found.f_bavail:
+            msg = f"cannot write the file: {os.strerror(errno.ENOSPC)}"
+            raise NoAnswer(msg, mend="make room there")
 
 
 def _write_blocks(descriptor: int, request: Request, block_bytes: int) -> None:

@@ -70,6 +70,11 @@ class ExitRegister:
         """Return how long the end may still wait: all of its time until it has begun."""
         return EXIT_SECS if self._ends_at is None else max(0.0, self._ends_at - read_monotonic())
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the process is at its end."""
+        return self._ends_at is not None
+
     def run(self) -> None:
         """Tell all hooks that the end has come, then let each finish."""
         if self._ends_at is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from .._version import VERSION
 from ._clock import Clock, SystemClock
 from ._fork import around_fork
+from ._http_trouble import PROXY_WANTS_CREDENTIALS, ProxyRefusal, describe, errors_in, mend_of
 from ._interpreter import install_hint
 from ._transport import Answer, MissingPackage, NoAnswer, Request
 from ._turns import Turns
@@ -33,10 +33,7 @@ __all__ = ["HttpTransport", "NetworkSettings"]
 _USER_AGENT = f"mcptelemetry/{VERSION}"
 # Other threads of a busy host make an import slow, and a child has no second chance.
 _FORK_WAITS_FOR_IMPORT_SECS = 20.0
-_NESTED_ERRORS_MAX = 20
 _REST_MAX_SECS = 5.0
-_PROXY_WANTS_CREDENTIALS = 407
-_TUNNEL_FAILED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 
 
 class NetworkSettings(NamedTuple):
@@ -102,7 +99,8 @@ class HttpTransport:
                 adapter.close()
                 return self._exchange(adapter, prepare(), request, proxies)
         except (RequestException, OSError, ValueError) as error:
-            raise NoAnswer(_describe(error)) from None
+            found = errors_in(error)
+            raise NoAnswer(describe(found), mend=mend_of(found)) from None
 
     def after_fork(self) -> None:
         """Forget the connection of the parent, whose sockets and locks this child shares."""
@@ -131,8 +129,8 @@ class HttpTransport:
             )
             with response:
                 self._answered_at = self._clock.monotonic()
-                if response.status_code == _PROXY_WANTS_CREDENTIALS and proxies:
-                    raise _ProxyRefusal(response.status_code)
+                if response.status_code == PROXY_WANTS_CREDENTIALS and proxies:
+                    raise ProxyRefusal(response.status_code)
                 return Answer(
                     response.status_code,
                     {name.lower(): value for name, value in response.headers.items()},
@@ -213,26 +211,6 @@ def _is_past_proxies(netloc: str, host: str, refused: str) -> bool:
     return bool(proxy_bypass_environment(netloc, {"no": refused}))
 
 
-class _ProxyRefusal(OSError):
-    """The proxy itself answered, with that status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"the proxy answered {status}")
-        self.status = status
-
-
-def _errors_in(error: BaseException) -> list[BaseException]:
-    """Return *error* and what is wrapped in it: the libraries wrap each other's errors."""
-    seen: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting and len(seen) < _NESTED_ERRORS_MAX:
-        current = waiting.pop(0)
-        if isinstance(current, BaseException) and current not in seen:
-            seen.append(current)
-            waiting += [getattr(current, "reason", None), *current.args, current.__cause__, current.__context__]
-    return seen
-
-
 def _broke_at_rest(letter: Letter, error: BaseException) -> bool:
     """Return whether a connection that had served before ended without a word about *letter*."""
     import ssl  # loaded with requests
@@ -241,32 +219,8 @@ def _broke_at_rest(letter: Letter, error: BaseException) -> bool:
     return (
         letter.is_on_used_connection
         and not letter.has_answer_begun
-        and any(isinstance(found, broken) for found in _errors_in(error))
+        and any(isinstance(found, broken) for found in errors_in(error))
     )
-
-
-def _describe(error: BaseException) -> str:
-    """Return a few words without addresses of objects, URLs or credentials, and the mend where one is known."""
-    seen = _errors_in(error)
-    for current in seen:
-        if isinstance(current, _ProxyRefusal):
-            return _proxy_trouble(current.status)
-        tunnel = _TUNNEL_FAILED.match(str(current))
-        if tunnel is not None:
-            return _proxy_trouble(int(tunnel.group(1)))
-        if "SOCKS" in str(current) and "dependencies" in str(current):
-            return "install PySocks for a socks5 proxy"
-    # The system's own error, innermost, says it best.
-    for current in seen:
-        if isinstance(current, OSError) and current.strerror:
-            return current.strerror.lower()
-    return type(seen[-1]).__name__
-
-
-def _proxy_trouble(status: int) -> str:
-    if status == _PROXY_WANTS_CREDENTIALS:
-        return f"the proxy wants credentials ({status}); write them into its URL"
-    return f"the proxy refused the way ({status})"
 
 
 @contextlib.contextmanager

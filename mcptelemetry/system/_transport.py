@@ -58,7 +58,15 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(TelemetryError):
-    """No status came back: refused, reset, timed out, not resolved, or not an answer at all."""
+    """
+    No status came back: refused, reset, timed out, not resolved, or not an answer at all.
+
+    *mend* is what a person can do about it, ``""`` when that is not known.
+    """
+
+    def __init__(self, message: str = "", *, mend: str = "") -> None:
+        super().__init__(message)
+        self.mend = mend
 
 
 class MissingPackage(NoAnswer):

@@ -10,7 +10,7 @@ __all__ = [
     "APP_NAME_PATTERN", "AUTOSTART_FILE", "CLIENT_INFO_KEY", "CLIENT_NAME_PATTERN", "COUNT_MAX", "DAY_SECS",
     "DURATION_BUCKETS", "EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "HTTP_METHODS", "IDENTIFIER_PATTERN",
     "MAX_MCP_CLIENTS_SEEN", "MILESTONES_MAX", "NAME_CHARACTERS_MAX", "OS_WORD_OF_PLATFORM", "OTHER",
-    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "STATUS_CLASSES", "TEMPLATE_PATTERN", "TOKEN_BUCKETS",
+    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "STATUS_CLASSES", "TEMPLATE_PATTERN", "TOKEN_BUCKETS",
     "TOOL_NAME_PATTERN", "UNKNOWN_TOOL", "UNMATCHED", "UPSTREAM_BUCKETS", "UUID_PATTERN",
 ]  # fmt: skip
 
@@ -63,7 +63,9 @@ DAY_SECS = 86_400.0
 PORT_MAX = 65_535
 
 EVENTS_PATH = "/api/telemetry/tool-invocations"
-"""Where a collector takes events in."""
+"""Where a collector takes events in, below its base address."""
+SHORT_EVENTS_PATH = "/events"
+"""The same, for who types it."""
 HEARTBEAT_PATH = "/heartbeat"
 """Where a collector takes heartbeats in, below its base address."""
 FEEDBACK_PATH = "/feedback"

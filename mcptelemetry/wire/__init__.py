@@ -35,7 +35,7 @@ from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
 from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
 
 if TYPE_CHECKING:
-    from ._batch import TelemetryBatch, wrap_events
+    from ._batch import EMPTY_BATCH, TelemetryBatch, wrap_events
     from ._check import check, strip_unknown
     from ._encoding import EventEncoder, EventRow
     from ._feedback import (
@@ -55,6 +55,7 @@ __all__ = [
     "ARCH_WORDS",
     "CLIENT_SPELLINGS",
     "DECLARED",
+    "EMPTY_BATCH",
     "EVENT_FIELDS",
     "FEATURE_FLAGS",
     "FEEDBACK",
@@ -118,7 +119,7 @@ if not TYPE_CHECKING:
     __getattr__ = late_names(
         globals(),
         {
-            "_batch": ("TelemetryBatch", "wrap_events"),
+            "_batch": ("EMPTY_BATCH", "TelemetryBatch", "wrap_events"),
             "_check": ("check", "strip_unknown"),
             "_encoding": ("EventEncoder", "EventRow"),
             "_feedback": (

@@ -13,7 +13,7 @@ from json.encoder import encode_basestring_ascii as quote
 from ._encoding import EventEncoder
 from ._event import TelemetryEvent
 
-__all__ = ["TelemetryBatch", "wrap_events"]
+__all__ = ["EMPTY_BATCH", "TelemetryBatch", "wrap_events"]
 
 
 class TelemetryBatch:
@@ -65,3 +65,7 @@ def wrap_events(texts: Iterable[str], *, app: str | None, version: str | None) -
         parts.append(f',"version":{quote(version)}')
     parts.append("}")
     return "".join(parts).encode("ascii")
+
+
+EMPTY_BATCH = wrap_events((), app=None, version=None)
+"""What an endpoint is asked with: whoever takes events takes none of them too."""

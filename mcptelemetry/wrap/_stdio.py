@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..errors import TelemetryError
 from ._conversation import Conversation
@@ -74,11 +74,13 @@ def run_wrapped(
     client_output: int,
     signals: SignalRelay | None = None,
     clock: Callable[[], float] = time.monotonic,
+    withheld: Collection[str] = (),
 ) -> int:
     """
     Run *command* with its standard input and output carried to and from the client.
 
-    *client_input* and *client_output* are descriptors that this function closes. Returns
+    *client_input* and *client_output* are descriptors that this function closes. *withheld* are
+    the environment variables that the child does not get: the secrets of our own way out. Returns
     the exit status: the child's, or 128 and the number of the signal that ended it. Raises
     `CommandNotStarted` when there is no child. *conversation* has seen the end of every
     call when this returns.
@@ -91,7 +93,7 @@ def run_wrapped(
     child_input, to_child = _pipe()
     from_child, child_output = _pipe()
     try:
-        child = _start(command, child_input, child_output)
+        child = _start(command, child_input, child_output, withheld)
     except BaseException:
         for descriptor in (to_child, from_child, client_input, client_output):
             os.close(descriptor)
@@ -137,7 +139,7 @@ def run_wrapped(
     return 128 - exit_code if exit_code < 0 else exit_code
 
 
-def _start(command: Sequence[str], child_input: int, child_output: int) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], child_input: int, child_output: int, withheld: Collection[str]) -> subprocess.Popen[bytes]:
     program = command[0]
     # Only there the search needs help: PATHEXT is known to the shell, not to CreateProcess.
     found = shutil.which(program) if sys.platform == "win32" else None
@@ -146,7 +148,7 @@ def _start(command: Sequence[str], child_input: int, child_output: int) -> subpr
             [found or program, *command[1:]],
             stdin=child_input,
             stdout=child_output,
-            env=_environment(),
+            env=_environment(withheld),
             # What the client hands down to its server beyond the three streams must arrive;
             # our own descriptors are not inheritable.
             close_fds=False,
@@ -160,9 +162,9 @@ def _start(command: Sequence[str], child_input: int, child_output: int) -> subpr
         raise CommandNotStarted(msg, 126) from None
 
 
-def _environment() -> dict[str, str] | None:
+def _environment(withheld: Collection[str]) -> dict[str, str] | None:
     """
-    Return the environment that we were given; None stands for the present one.
+    Return the environment that we were given, but for *withheld*; None stands for the present one.
 
     Python sets LC_CTYPE for itself in a bare C locale, which is what MCP clients start a
     server in; the child must not inherit that. Only Linux tells what was there before.
@@ -171,9 +173,13 @@ def _environment() -> dict[str, str] | None:
         with open("/proc/self/environ", "rb") as file:
             given = file.read().split(b"\0")
     except OSError:
+        given = None
+    if given is None and not any(name in os.environ for name in withheld):
         return None
     environment = dict(os.environ)
-    if not any(entry.startswith(b"LC_CTYPE=") for entry in given):
+    for name in withheld:
+        environment.pop(name.upper() if sys.platform == "win32" else name, None)
+    if given is not None and not any(entry.startswith(b"LC_CTYPE=") for entry in given):
         environment.pop("LC_CTYPE", None)
     return environment
 

@@ -65,7 +65,6 @@ def test_version_is_a_result(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["frobnicate"],
         ["--frobnicate"],
         ["status", "--frobnicate"],

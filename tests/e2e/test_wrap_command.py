@@ -66,6 +66,24 @@ def test_wrap_takes_the_endpoint_of_the_named_app(tmp_path: Path) -> None:
     assert events(variable) == [("add", "success")]
 
 
+def test_wrap_hands_no_secret_of_its_endpoint_to_the_server(tmp_path: Path) -> None:
+    """The variables of the token and the headers are ours; everything else in the environment is the server's."""
+    (tmp_path / ".acme-mcp").mkdir(mode=0o700)
+    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text(
+        '[proxy.telemetry]\nendpoint = "https://127.0.0.1:1"\ntoken_key = "FILE_TOKEN"\n'
+        'headers = { x-team = "TEAM_KEY" }\nenabled = true\n'
+    )
+    secrets = ("FILE_TOKEN", "TEAM_KEY", "ACME_MCP_EVENTS_TOKEN", "MY_TOKEN")
+    environ = {**dict.fromkeys(secrets, "hunter2"), "SERVERS_TOKEN": "its own"}
+    show = [sys.executable, "-c", "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"]  # Python's own
+    sink = (tmp_path / "events.jsonl").as_uri()
+    options = ["wrap", "--app", "acme-mcp", "--endpoint", sink, "--token-env", "MY_TOKEN", "--"]
+    done = run(tmp_path, *options, *show, **environ)
+    assert done.stdout.decode().strip() == str(["HOME", "PATH", "SERVERS_TOKEN"])
+    refused = run(tmp_path, *options, *show, **environ, DO_NOT_TRACK="1")
+    assert refused.stdout.decode().strip() == str(["DO_NOT_TRACK", "HOME", "PATH", "SERVERS_TOKEN"])
+
+
 def test_wrap_takes_no_token_without_its_endpoint(tmp_path: Path) -> None:
     """A token with no endpoint beside it is wrong use."""
     done = run(tmp_path, "wrap", "--token-env", "MY_TOKEN", "--", *SERVER)
@@ -142,11 +160,13 @@ def test_wrap_passes_on_the_exit_status(tmp_path: Path) -> None:
 
 
 def test_wrap_ends_although_its_endpoint_is_silent(tmp_path: Path) -> None:
-    """An endpoint that takes connections and never answers costs neither the status nor the end."""
+    """An endpoint that takes connections and never answers costs a line, and neither the status nor the end."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/events"
         done = run(tmp_path, "wrap", "--endpoint", endpoint, "--", *SERVER, stdin=requests())
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"mcptelemetry: 1 events to {endpoint} were lost: ".encode())
+    assert done.stderr.count(b"\n") == 1
     assert done.stdout.count(b"\n") == 3
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 import requests
 
+from mcptelemetry import Telemetry, TelemetryUploader
 from mcptelemetry.cli._collector import COMMANDS
 from mcptelemetry.cli._command import CommandFailed, Console, WrongUse
 from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, serve
@@ -50,6 +53,7 @@ def run(*argv: str, environ: dict[str, str] | None = None) -> SendResult:
 
 _COLLECT = """
 import argparse, os, sys
+from mcptelemetry import Telemetry, TelemetryUploader
 from mcptelemetry.cli._collector import COMMANDS
 from mcptelemetry.cli._command import Console
 (collect,) = [command for command in COMMANDS if command.name == "collect"]
@@ -77,11 +81,12 @@ def collecting(*argv: str, **environ: str) -> Iterator[tuple[subprocess.Popen[st
 
 
 def read_url(stream: IO[str] | None) -> str:
-    """Return the address printed on *stream*: alone, then with the path that takes events."""
+    """Return the address printed on *stream*, past the three lines to paste."""
     assert stream is not None
     found = re.search(r"http://\S+", stream.readline())
     assert found is not None
-    assert stream.readline() == f"send events to {found[0]}{EVENTS_PATH}\n"
+    for line in range(3):
+        assert (found[0] in stream.readline()) is (line < 2)
     return found[0]
 
 
@@ -212,3 +217,30 @@ def test_report_on_something_else_fails_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(CommandFailed, match="is a directory"):
         run("report", "--db", str(tmp_path))
+
+
+def test_collect_prints_three_lines_that_work_when_pasted(tmp_path: Path) -> None:
+    """An author's, an operator's and the report's line each do what they say, as they stand."""
+    (tmp_path / "my data").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COLLECT, "--db", str(tmp_path / "my data" / "c.db")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        process.stderr.readline()
+        author, operator, report = (process.stderr.readline() for _ in range(3))
+        names: dict[str, Any] = {"Telemetry": lambda *args, **options: (args, options)}
+        exec(author, names)  # noqa: S102  what is pasted into a program
+        (app,), options = names["telemetry"]
+        Telemetry(app, **options, environ={}, data_dir=str(tmp_path / "own"))
+        words = shlex.split(operator, comments=True)
+        endpoint = words[words.index("--endpoint") + 1]
+        with contextlib.closing(TelemetryUploader(endpoint, environ={})) as uploader:
+            uploader.upload(TelemetryBatch([TelemetryEvent("a", "local_only", id="1")]))
+        shown = run(*shlex.split(report, comments=True)[1:], "--json")
+        assert json.loads(shown.out)["totals"]["calls"] == 1
+    finally:
+        process.kill()
+        process.communicate()

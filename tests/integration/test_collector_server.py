@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from mcptelemetry import FeedbackRequest, Telemetry
 from mcptelemetry.collector import EVENTS_PATH, Server, SqliteStore, serve
 from mcptelemetry.errors import TelemetryError
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
@@ -369,3 +370,28 @@ def test_missing_waitress_is_said_with_the_mend(store: SqliteStore) -> None:
     )
     assert "pip install waitress" in done.stdout
     assert done.stderr == ""
+
+
+def test_one_base_serves_events_heartbeat_and_feedback(tmp_path: Path, store: SqliteStore) -> None:
+    """The address that a collector prints is all that an application needs to know."""
+    with serve(store) as server:
+        telemetry = Telemetry(
+            "acme-mcp",
+            "1.0.0",
+            heartbeat_endpoint=server.url,
+            environ={"HOME": str(tmp_path), "ACME_MCP_EVENTS_ENDPOINT": server.url},
+        )
+        telemetry.start()
+        telemetry.record("get_issues")
+        assert telemetry.flush(10) == 1
+        assert telemetry.heartbeat is not None
+        assert telemetry.heartbeat.url == f"{server.url}/heartbeat"
+        assert telemetry.submit_feedback(FeedbackRequest("bug", "it does not do what it says")).success
+        telemetry.shutdown()
+    assert stored(store) == 1
+
+
+def test_collector_takes_events_at_the_short_path_too(session: requests.Session, server: Server) -> None:
+    """`/events` is the same route, for who types it."""
+    assert session.post(f"{server.url}/events", data=a_body("1"), timeout=10).status_code == 202
+    assert session.post(server.url + EVENTS_PATH, data=a_body("1"), timeout=10).json()["duplicates"] == 1

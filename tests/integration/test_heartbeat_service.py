@@ -241,7 +241,35 @@ def test_heartbeat_is_kept_and_backed_off_over_a_restart(tmp_path, status):
         assert json.loads(server.requests[1].body)["builtin_tool_calls"] == {"get_issues": 1}
 
 
-@pytest.mark.parametrize("status", [301, 400, 404, 410, 413, 422])
+@pytest.mark.parametrize("status", [301, 404, 405, 407, 421, 401, 403])
+def test_heartbeat_to_a_wrong_place_or_with_a_wrong_key_is_kept(tmp_path, caplog, status):
+    """Somebody can mend it, so the window is kept; one warning says endpoint, status and mend."""
+    server, installation = answered(tmp_path, status, status)
+    with server:
+        assert not installation.service.send_now()
+        installation.clock.advance(3600)
+        assert not installation.service.send_now()
+        installation.clock.advance(3600)
+        assert installation.service.send_now()
+        ids = {json.loads(request.body)["heartbeat_id"] for request in server.requests}
+    assert (len(server.requests), len(ids)) == (3, 1)
+    (line,) = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert line.startswith(f"mcptelemetry: the heartbeat to {installation.service.url} is kept and sent later: HTTP {status}")
+    assert "; " in line
+
+
+def test_heartbeat_that_a_web_page_took_is_told(tmp_path, caplog):
+    """A 200 is taken for a yes, as it must be, but an HTML page is no collector, and somebody should know."""
+    server, installation = answered(tmp_path, (200, b"<!DOCTYPE html><title>Hello</title>", {"Content-Type": "text/html"}))
+    with server:
+        assert installation.service.send_now()
+    (line,) = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert "seems to be lost: HTTP 200" in line
+    assert "which is a web page; correct the endpoint" in line
+    assert "web page" in (installation.memory.look().last_error or "")
+
+
+@pytest.mark.parametrize("status", [400, 410, 413, 422])
 def test_heartbeat_window_is_given_up_once_and_not_retried(tmp_path, status):
     """A final refusal gives the window up: it is not sent again, and the next is due in a day."""
     server, installation = answered(tmp_path, (status, b"no", {"Location": "https://elsewhere.example/"}))

@@ -333,7 +333,7 @@ def test_query_of_an_endpoint_is_shown_and_kept_nowhere(tmp_path):
     telemetry = Telemetry(
         "acme-mcp",
         version="1.4.0",
-        heartbeat_endpoint="https://t.acme.dev/beat?key=hunter2",
+        heartbeat_endpoint="https://t.acme.dev/beat",
         events_endpoint="https://t.acme.dev/events?key=hunter2",
         notice=lambda text: said.append(text) or True,
         environ={"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1"},

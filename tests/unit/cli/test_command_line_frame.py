@@ -109,3 +109,23 @@ def test_defect_is_one_line() -> None:
     assert main(["status"], console) == 1
     assert "ZeroDivisionError" in console.err.getvalue()  # type: ignore[attr-defined]  a StringIO
     assert console.err.getvalue().count("\n") == 1  # type: ignore[attr-defined]  a StringIO
+
+
+def test_no_command_is_answered_with_the_help() -> None:
+    """Who types the name alone wants to know what there is; that is no wrong use."""
+    out, err = io.StringIO(), io.StringIO()
+    assert main([], Console(out, err, {})) == 0
+    assert out.getvalue().startswith("usage: mcptelemetry")
+    for command in ("status", "off", "check", "wrap", "collect"):
+        assert command in out.getvalue()
+    assert err.getvalue() == ""
+
+
+def test_no_command_of_an_applications_own_is_answered_with_the_help(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below an application's own name it is the same, and each command keeps its deed."""
+    assert run_own(tmp_path) == 0
+    assert capsys.readouterr().out.startswith("usage: acme-mcp telemetry")
+    assert run_own(tmp_path, "fields") == 0
+    assert "usage: " not in capsys.readouterr().out

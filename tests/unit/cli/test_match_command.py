@@ -242,3 +242,16 @@ def test_match_command_refuses_two_upstreams_of_one_prefix(tmp_path: Path) -> No
 def test_match_command_refuses_half_a_pair(tmp_path: Path, argument: str) -> None:
     """A sign without a prefix or without a file is refused."""
     assert "PREFIX=FILE" in refusal(save(tmp_path / "local.json", []), argument)
+
+
+@pytest.mark.parametrize("prefix", ["my cloud", "cl\u00f6ud", " ", "x" * 65])
+def test_match_takes_no_prefix_that_no_tool_could_have(prefix: str, tmp_path: Path) -> None:
+    """A prefix is a part of tools' names; one with a blank, also a file's stem, is wrong use with its mend."""
+    local = tmp_path / "local.json"
+    local.write_text("[]")
+    assert "PREFIX=FILE" in refusal(str(local), f"{prefix}={local}")
+    if len(prefix) < 65:
+        named = tmp_path / f"{prefix}.json"
+        named.write_text("[]")
+        assert "PREFIX=FILE" in refusal(str(local), str(named))
+        assert run(str(local), f"cloud={named}")[0] == 0

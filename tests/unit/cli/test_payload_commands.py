@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
 
 import pytest
 
-from mcptelemetry import Telemetry
+from mcptelemetry import FeedbackRequest, Telemetry
 from mcptelemetry.cli import add_telemetry_commands, main
 from mcptelemetry.cli._command import Console
 from mcptelemetry.errors import StorageError, TelemetryError
@@ -185,6 +186,24 @@ def test_privacy_prints_the_paragraph(shell):
         assert part in out.replace("\n", " ")
 
 
+def test_privacy_and_feedback_print_no_query_of_an_endpoint(tmp_path):
+    """What would be pasted into a README, or stands on a screen, holds no key, however it got there."""
+    telemetry = Telemetry("acme-mcp", "1.4.0", heartbeat_endpoint="http://127.0.0.1:1", environ={"HOME": str(tmp_path)})
+    # As a release before this one took it.
+    setup = telemetry._installation.setup
+    telemetry._installation.setup = setup._replace(heartbeat_endpoint="http://127.0.0.1:1/in?key=hunter2")
+    parser = argparse.ArgumentParser(prog="acme-mcp")
+    add_telemetry_commands(parser.add_subparsers(), telemetry)
+    for words in (["privacy"], ["privacy", "--json"], ["feedback", "bug", "It does not start."], ["status"]):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            args = parser.parse_args(["telemetry", *words])
+            args.func(args)
+        said = out.getvalue() + err.getvalue()
+        assert "http://127.0.0.1:1/in" in said
+        assert "hunter2" not in said
+
+
 def test_feedback_is_printed_first_and_then_sent(shell):
     """The person sees the exact document, and then what became of it; no switch is asked."""
     with InProcessCollector() as collector:
@@ -237,6 +256,18 @@ def test_feedback_without_an_endpoint_says_the_mend(shell):
     status, _, err = shell.run("--app", "acme-mcp", "feedback", "bug", "It does not start.")
     assert status == 1
     assert "telemetry.toml" in err
+
+
+def test_feedback_names_what_was_typed_wrongly_before_what_is_missing(shell, tmp_path):
+    """An invalid category or message is told first, with or without an endpoint, also in code."""
+    status, _, err = shell.run("--app", "acme-mcp", "feedback", "praise", "It does not start.")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "category='praise' is not usable: say bug, feature, other" in err
+    status, _, err = shell.run("--app", "acme-mcp", "feedback", "bug", "short")
+    assert "message has 5 characters" in err
+    telemetry = Telemetry("acme-mcp", "1.4.0", environ={"HOME": str(tmp_path)})
+    with pytest.raises(ValueError, match="category='praise'"):
+        telemetry.submit_feedback(FeedbackRequest("praise", "It does not start."))
 
 
 def test_an_application_offers_the_same_commands_under_its_own_name(shell, capsys):

@@ -118,12 +118,12 @@ def test_files_of_tools_reach_no_terminal(tmp_path, hostile):
     """The names of files, prefixes and tools are shown as printable text, and JSON keeps what they are."""
     path = tmp_path / f"{hostile}.json"
     path.write_text(json.dumps([{"name": hostile, "inputSchema": {"type": hostile}}]))
-    status, out, _ = assert_plain("match", str(path), str(path), HOME=str(tmp_path))
+    status, out, _ = assert_plain("match", str(path), f"cloud={path}", HOME=str(tmp_path))
     assert (status, out.count("\n")) == (0, 4)  # heading, the tool, a blank, the sum
-    assert json.loads(run("--json", "match", str(path), str(path))[1])["tools"][0]["tool_name"] == hostile
-    for upstream in (f"{hostile}={path}", f"{hostile}=", f"{path}x"):
+    assert json.loads(run("--json", "match", str(path), f"cloud={path}")[1])["tools"][0]["tool_name"] == hostile
+    for upstream in (str(path), f"{hostile}={path}", f"{hostile}=", f"{path}x"):
         assert_plain("match", str(path), upstream, str(path), HOME=str(tmp_path))
-    assert_plain("match", str(path), f"{hostile}={path}", f"{hostile}={path}", HOME=str(tmp_path))
+    assert_plain("match", str(path), f"cloud={path}", f"cloud={path}", HOME=str(tmp_path))
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -29,6 +29,8 @@ token_key = "ACME_TOKEN"
 format = "otlp"
 compression = "gzip"
 spool = true
+headers = { "x-team" = "TEAM_KEY" }
+allow_insecure = true
 
 [proxy.routing]
 strategy = "local-first"
@@ -87,6 +89,8 @@ def test_settings_are_read_whole(tmp_path: Path) -> None:
         format="otlp",
         compression="gzip",
         spool=True,
+        headers={"x-team": "TEAM_KEY"},
+        allow_insecure=True,
     )
     assert tuple(config.network) == ("http://proxy:3128", "/etc/ca.pem")
     assert config.routing["strategy"] == "local-first"
@@ -105,6 +109,8 @@ def test_settings_cannot_be_changed_once_read(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, FULL))
     with pytest.raises(AttributeError):
         config.proxy.enabled = True  # type: ignore[misc]  # that is the point
+    with pytest.raises(TypeError):
+        config.proxy.headers["x-team"] = "OTHER"  # type: ignore[index]  # that is the point
     with pytest.raises(TypeError):
         config.routing["strategy"] = "remote"  # type: ignore[index]  # that is the point
 

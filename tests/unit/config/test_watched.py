@@ -116,3 +116,22 @@ def test_watched_file_that_is_not_obeyed_is_once_its_directory_is_mended(tmp_pat
     assert isinstance(watched.look(), ConfigError)
     (tmp_path / "d").chmod(0o700)
     assert isinstance(watched.look(), Config)
+
+
+def test_young_file_that_is_broken_is_parsed_once(tmp_path: Path) -> None:
+    """However young a broken file is, a thousand questions about it are one parse; its mend is seen at once."""
+    path = tmp_path / "telemetry.toml"
+    path.write_text("enabled = maybe")
+    count = 0
+
+    def load(name: str) -> Config:
+        nonlocal count
+        count += 1
+        return load_config(name)
+
+    watched = WatchedFile(str(path), load)
+    assert all(isinstance(watched.look(), ConfigError) for _ in range(1000))
+    assert count == 1
+    path.write_text("")
+    path.unlink()
+    assert watched.look() == Config()

@@ -25,6 +25,9 @@ PASSWORD = "open-sesame-and-stay-open"  # a credential by its variable only
 LOGGER = logging.getLogger("mcptelemetry.tests.delivery")
 
 
+URL = "https://t.acme.dev/events"
+
+
 class Bench:
     """A delivery with all that belongs to it: the one place where this file builds them."""
 
@@ -37,7 +40,7 @@ class Bench:
         self.secs_left = None
         self.no = refusal
         uploader = TelemetryUploader(
-            "https://t.acme.dev/events",
+            URL,
             environ={"GITHUB_TOKEN": CREDENTIAL} if environ is None else environ,
             clock=self.clock,
             transport=self.transport,
@@ -175,7 +178,7 @@ def test_delivery_puts_back_what_may_be_sent_again(step, verdict):
     assert bench.sent == ["ab", "cd"]
     assert bench.fates() == (2, 0, 0, 4, 0)
     stats = bench.account.stats()
-    assert (stats.requeued, stats.last_error) == (1, outcome.message)
+    assert (stats.requeued, stats.last_error) == (1, outcome.advice)
     assert bench.schedule.is_held
     assert bench.waiting() == "cdef"
 
@@ -199,10 +202,10 @@ def test_delivery_tells_each_kind_of_trouble_once_and_its_end(lines):
     bench.record("b").send()
     bench.record("c").send()
     assert lines() == [
-        ("WARNING", "events are kept and sent later: HTTP 503 from t.acme.dev"),
-        ("WARNING", "events are kept and sent later: HTTP 401 from t.acme.dev"),
-        ("INFO", "events are delivered again"),
-        ("WARNING", "events are kept and sent later: HTTP 503 from t.acme.dev"),
+        ("WARNING", f"mcptelemetry: events to {URL} are kept and sent later: HTTP 503 from t.acme.dev; look after the server there"),
+        ("WARNING", f"mcptelemetry: events to {URL} are kept and sent later: HTTP 401 from t.acme.dev; give the token that it asks for"),
+        ("INFO", "mcptelemetry: events are delivered again"),
+        ("WARNING", f"mcptelemetry: events to {URL} are kept and sent later: HTTP 503 from t.acme.dev; look after the server there"),
     ]
 
 
@@ -224,11 +227,11 @@ def test_delivery_gives_a_rejected_batch_up_and_goes_on(lines):
     assert bench.send() is None
     assert bench.sent == ["ab", "cd", "e"]
     assert bench.fates() == (2, 3, 0, 0, 0)
-    assert bench.account.stats().last_error == "HTTP 422 from t.acme.dev"
+    assert bench.account.stats().last_error == "HTTP 422 from t.acme.dev; see whether a collector of this version stands there"
     assert lines() == [
-        ("WARNING", "2 events were rejected and given up: HTTP 400 from t.acme.dev"),
-        ("INFO", "events are delivered again"),
-        ("WARNING", "1 events were rejected and given up: HTTP 422 from t.acme.dev"),
+        ("WARNING", f"mcptelemetry: 2 events to {URL} were rejected and given up: HTTP 400 from t.acme.dev; see whether a collector of this version stands there"),
+        ("INFO", "mcptelemetry: events are delivered again"),
+        ("WARNING", f"mcptelemetry: 1 events to {URL} were rejected and given up: HTTP 422 from t.acme.dev; see whether a collector of this version stands there"),
     ]
 
 
@@ -236,7 +239,7 @@ def test_delivery_tells_of_rejected_batches_once(lines):
     """An endpoint that takes nothing at all fills no log."""
     bench = Bench(400, 400, 400, batch_size=1).record(*"abc")
     assert bench.send() is None
-    assert lines() == [("WARNING", "1 events were rejected and given up: HTTP 400 from t.acme.dev")]
+    assert lines() == [("WARNING", f"mcptelemetry: 1 events to {URL} were rejected and given up: HTTP 400 from t.acme.dev; see whether a collector of this version stands there")]
     assert bench.account.stats().last_success_at is None
 
 
@@ -289,7 +292,7 @@ def test_delivery_gives_a_single_event_up_that_is_too_large(lines):
     assert bench.send() is None
     assert bench.sent == ["abc", "ab", "a", "b", "c"]
     assert bench.fates() == (2, 1, 0, 0, 0)
-    assert lines()[0] == ("WARNING", "1 events were rejected and given up: HTTP 413 from t.acme.dev")
+    assert lines()[0] == ("WARNING", f"mcptelemetry: 1 events to {URL} were rejected and given up: HTTP 413 from t.acme.dev; let larger bodies pass there, or lower batch_size")
 
 
 def test_delivery_begins_the_next_batch_whole():
@@ -323,7 +326,7 @@ def test_delivery_drops_all_that_was_recorded_before_a_no(lines):
     assert bench.sent == []
     bench.no = "DO_NOT_TRACK"
     bench.record("f").send()
-    told = "what was recorded is dropped, nothing was sent: DO_NOT_TRACK"
+    told = "mcptelemetry: what was recorded is dropped, nothing was sent: DO_NOT_TRACK"
     assert lines() == [("WARNING", told)]
 
 
@@ -454,7 +457,7 @@ def test_delivery_sends_nothing_when_no_time_is_left(secs_left, lines):
     assert outcome.message == "no time was left before the end"
     assert bench.sent == []
     assert bench.fates() == (0, 0, 0, 2, 0)
-    told = "events are lost, because this is the end: no time was left before the end"
+    told = f"mcptelemetry: events to {URL} are lost, because this is the end: no time was left before the end"
     assert lines() == [("WARNING", told)]
 
 
@@ -489,7 +492,7 @@ def test_delivery_says_that_events_are_lost_when_the_last_attempt_fails(lines):
     bench.secs_left = 0.5
     bench.send()
     assert lines() == [
-        ("WARNING", "events are lost, because this is the end: HTTP 503 from t.acme.dev"),
+        ("WARNING", f"mcptelemetry: events to {URL} are lost, because this is the end: HTTP 503 from t.acme.dev; look after the server there"),
     ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from mcptelemetry.application import Application
 from mcptelemetry.config import Config, ProxySettings
 from mcptelemetry.installation import Installation, OperatorsEndpoint, Setup, SurroundingsReader, find_operators_endpoint
+from mcptelemetry.privacy import Stream
 from mcptelemetry.system import HttpTransport
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
@@ -43,6 +44,13 @@ def test_operators_endpoint_in_the_environment_wins_over_the_file(environ, confi
     assert find_operators_endpoint(APP, environ, config) == found
 
 
+def test_operators_endpoint_shows_no_query():
+    """A query may hold a key, which no representation repeats."""
+    found = OperatorsEndpoint("https://ops.acme.dev/in?key=hunter2", "ACME_MCP_EVENTS_ENDPOINT", "ACME_MCP_EVENTS_TOKEN")
+    assert "hunter2" not in repr(found)
+    assert "https://ops.acme.dev/in" in repr(found)
+
+
 def test_heartbeat_endpoint_in_the_file_wins_over_the_code(tmp_path):
     """The person's own endpoint stands before the author's."""
     setup = Setup(heartbeat_endpoint="https://code.acme.dev")
@@ -57,6 +65,33 @@ def test_unusable_settings_are_a_problem_that_is_said_once(tmp_path, caplog):
     assert "[proxy.telemetry] endpoint='ftp://ops.acme.dev' is not usable" in str(found.problem)
     assert found.config == Config()
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def logged_errors(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ("acme-mcp/telemetry-state.toml",),
+        ("mcptelemetry/person.toml",),
+        ("acme-mcp/telemetry-state.toml", "mcptelemetry/person.toml"),
+        ("acme-mcp/telemetry.toml", "acme-mcp/telemetry-state.toml", "mcptelemetry/person.toml"),
+    ],
+)
+def test_files_that_cannot_be_read_are_said_in_one_line(tmp_path, caplog, broken):
+    """However many of the three are broken, and however often they are looked at: one line, naming one of them."""
+    for name in broken:
+        path = tmp_path / f".{name}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mode = off\n")
+    one = installation(tmp_path, setup=Setup(heartbeat_endpoint="https://t.acme.dev"))
+    for _ in range(3):
+        assert not one.switches.decide(Stream.HEARTBEAT).may_send
+    (line,) = logged_errors(caplog)
+    assert line.startswith("mcptelemetry: telemetry is off for this run: ")
+    assert any(name in line for name in broken)
 
 
 def test_installation_opens_one_memory_and_makes_no_file(tmp_path):

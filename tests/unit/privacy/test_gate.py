@@ -354,16 +354,20 @@ def test_gate_passes_renew_and_close_to_its_transport():
 TABLE = [
     (100, 199, Verdict.REJECTED),
     (200, 299, Verdict.DELIVERED),
-    (300, 399, Verdict.REJECTED),
+    (300, 399, Verdict.MISPLACED),
     (400, 400, Verdict.REJECTED),
     (401, 401, Verdict.UNAUTHORIZED),
     (402, 402, Verdict.REJECTED),
     (403, 403, Verdict.UNAUTHORIZED),
-    (404, 407, Verdict.REJECTED),
+    (404, 405, Verdict.MISPLACED),
+    (406, 406, Verdict.REJECTED),
+    (407, 407, Verdict.UNAUTHORIZED),
     (408, 408, Verdict.LATER),
     (409, 412, Verdict.REJECTED),
     (413, 413, Verdict.TOO_LARGE),
-    (414, 424, Verdict.REJECTED),
+    (414, 420, Verdict.REJECTED),
+    (421, 421, Verdict.MISPLACED),
+    (422, 424, Verdict.REJECTED),
     (425, 425, Verdict.LATER),
     (426, 428, Verdict.REJECTED),
     (429, 429, Verdict.LATER),
@@ -395,11 +399,12 @@ def test_gate_rejects_what_is_no_status(status):
 
 
 def test_only_a_failure_that_passes_is_retryable():
-    """The same body may be sent again later, or once the token is mended, and in no other case."""
+    """The same body may be sent again later, or once token or address are mended, and in no other case."""
     assert {verdict: verdict.is_retryable for verdict in Verdict} == {
         Verdict.DELIVERED: False,
         Verdict.LATER: True,
         Verdict.UNAUTHORIZED: True,
+        Verdict.MISPLACED: True,
         Verdict.TOO_LARGE: False,
         Verdict.REJECTED: False,
         Verdict.REFUSED: False,
@@ -507,6 +512,15 @@ def test_gate_shows_the_secret_in_no_case(echo):
     assert message == "HTTP 302 from t.acme.dev (a redirect to ***.evil.example, which is not followed)"
     message = Way(NoAnswer(f"bad header value {echo}")).post(secret=SECRET).message
     assert message == "no answer from t.acme.dev (bad header value ***)"
+
+
+def test_gate_hides_query_and_headers_that_an_endpoint_echoes():
+    """Whatever an operator's headers and query hold comes back in no message."""
+    transport = ScriptedTransport((404, b"cannot POST /events?key=hun%2Fter2 (hun/ter2) for team-seven-key"))
+    gate = Gate(transport, refusal=lambda: None, clock=FakeClock())
+    headers = {**HEADERS, "X-Team": "team-seven-key"}
+    outcome = gate.post("https://t.acme.dev/events?key=hun%2Fter2&v=1", BODY, headers, 1.0)
+    assert outcome.message == "HTTP 404 from t.acme.dev: cannot POST /events?key=*** (***) for ***"
 
 
 @pytest.mark.parametrize("offset", [0, 1, 180, 188, 189, 195, 199, 200, 201])
