@@ -234,5 +234,5 @@ def _moment_of(since: str) -> datetime | None:
         moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
         in_reach = moment.tzinfo is not None and moment.year < 9999  # the last year there is
         return moment.astimezone(timezone.utc) if in_reach else None
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, IndexError):  # PyPy counts on ten characters
         return None

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 from .._version import RELEASED_AT
 from ..system import Clock, Database, StorageFailure, as_clock, draw_uuid4
 from ..vocabulary import StartupOutcome
-from ._counters import COUNTER_TABLES
-from ._deliveries import DELIVERY_TABLES
 from ._generations import generations_begun
 from ._identity import Identity, renew_identity
 from ._notice_mark import NoticeMark, read_notice_mark
-from ._sent import FATE_MIGRATION, SENT_TABLES, SentDocument, read_sent
+from ._sent import SentDocument, read_sent
+from ._tables import MIGRATIONS, find_lost_version
 from ._values import format_moment, is_in_calendar, parse_moment, read_value, write_value
 
 if TYPE_CHECKING:
@@ -34,12 +33,6 @@ _Result = TypeVar("_Result")
 DATABASE_FILE = "telemetry.db"
 """The name of the database in an application's data directory."""
 
-_MIGRATIONS = (
-    ("CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",),
-    COUNTER_TABLES,
-    SENT_TABLES,
-    (*FATE_MIGRATION, *DELIVERY_TABLES),
-)
 # Whoever is showing the notice has this long; somebody who died meanwhile blocks nobody for longer.
 _CLAIM_SECS = 60
 _TEXT_MAX_CHARACTERS = 500
@@ -83,7 +76,7 @@ class Memory:
         draw_id: Callable[[], str] = draw_uuid4,
         busy_secs: float = 5.0,
     ) -> None:
-        self.database: Database = Database(path, _MIGRATIONS, busy_secs=busy_secs)
+        self.database: Database = Database(path, MIGRATIONS, busy_secs=busy_secs)
         self._clock = as_clock(clock)
         self._draw_id = draw_id
         # When this process showed the notice, by the monotonic clock; a forked child's is the same.
@@ -235,7 +228,13 @@ class Memory:
             return StorageFailure("unusable", f"{place}: is not a directory")
         if os.path.lexists(self.path) and not os.access(self.path, os.W_OK):
             return StorageFailure("read-only", f"{self.path}: may not be written")
-        return None
+        lost = self.database.read(find_lost_version)
+        if lost is None or isinstance(lost, StorageFailure):
+            return lost
+        return StorageFailure(
+            "version",
+            f"{self.path}: has lost the number of its version ({lost} of {len(MIGRATIONS)}); the next change restores it",
+        )
 
     def _clock_failure(self) -> StorageFailure | None:
         now = self._clock.time()

@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 
+import locked_build  # noqa: F401
+
 from mcptelemetry.counters import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry, Windows
 from mcptelemetry.state import Memory
 
