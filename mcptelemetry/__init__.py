@@ -116,6 +116,8 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import FirstRunNotice as FirstRunNotice
     from .privacy import HasNotice as HasNotice
     from .privacy import NoticeSink as NoticeSink
+    from .privacy import NotYet as NotYet
+    from .privacy import Refusal as Refusal
     from .privacy import SendResult as SendResult
     from .privacy import Stream as Stream
     from .privacy import Switches as Switches

@@ -61,7 +61,8 @@ class HeartbeatStatus(WindowsStatus):
     """
     The maintainer's daily document.
 
-    *owner* is whose *endpoint* it is. *not_before* is when the first one may leave.
+    *owner* is whose *endpoint* it is. *not_before* is when the first one may leave. *why_not* is what
+    the next one waits for, or why none will leave; None when one is due.
     """
 
     mode: ModeWord
@@ -69,6 +70,7 @@ class HeartbeatStatus(WindowsStatus):
     endpoint: Optional[str]
     owner: Optional[Literal["person", "author"]]
     not_before: Optional[str]
+    why_not: Optional[str]
 
 
 class EventsAccount(TypedDict):
@@ -91,6 +93,8 @@ class EventsStatus(TypedDict):
     """
     The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
 
+    *not_before* is when an author's first ones may leave, None when that is past or not known; *why_not*
+    what they wait for, or why none will leave.
     *token_variable* names the environment variable of its token; *unset_variables* are those named
     in the file, for the token or a header, that hold nothing.
     """
@@ -99,6 +103,8 @@ class EventsStatus(TypedDict):
     reason: str
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
+    not_before: Optional[str]
+    why_not: Optional[str]
     token_variable: Optional[str]
     unset_variables: list[str]
     stats: Optional[EventsAccount]

@@ -1,8 +1,8 @@
 """
 Forgetting: a new anonymous id, no counts, no milestones, no documents; what a person said stays.
 
-The new generation comes first: what running processes hold is of the one before, and they drop
-it; then the file is emptied in one transaction, its freed pages overwritten.
+The file is emptied in one transaction, its freed pages overwritten, and a generation begins: what
+running processes hold is of the one before, and they drop it as soon as they look.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from ..config import renew_mode
 from ..counters import forget_counts
 from ..errors import StorageError
 from ..installation import Installation
@@ -40,22 +39,13 @@ def forget_installation(installation: Installation) -> None:
     """
     Erase what is remembered of *installation* and begin a generation.
 
-    Raises `ConfigError` when the mode file cannot be read or written, `StorageError` when the
-    database cannot: what could be done is done.
+    Raises `StorageError` when the database cannot be written.
     """
-    try:
-        renew_mode(installation.switches.state_path, clock=installation.clock.time)
-    finally:
-        _erase(installation)
-
-
-def _erase(installation: Installation) -> None:
     memory, now = installation.open_memory(), installation.clock.time()
-    generation = installation.switches.generation() or f"forgotten {now!r}"
 
     def erase(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA secure_delete = ON")
-        forget_counts(connection, generation)
+        forget_counts(connection)
         forget_deliveries(connection, now)
         for name in _REMEMBERED:
             write_value(connection, name, None)

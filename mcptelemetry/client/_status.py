@@ -7,17 +7,17 @@ be loaded now, for want of a free descriptor, is left out: `storage` says why.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, cast
 
-from ..counters import ActivationStore, Counting, Windows
+from ..counters import ActivationStore, Counting, Windows, WindowState
 from ..errors import StorageError
-from ..installation import Installation, read_journal
+from ..installation import Installation, read_journal, why_not_yet
 from ..privacy import Decision, Stream, first_heartbeat_at
 from ..state import DeliveryTotals, Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX, StorageFailure, url_without_secrets
 from ._events_stream import EventsStream
+from ._moment import moment_text
 
 if TYPE_CHECKING:
     from ..heartbeat import HeartbeatService
@@ -88,21 +88,25 @@ def _heartbeat(
 ) -> HeartbeatStatus:
     endpoint = installation.heartbeat_endpoint
     is_built = endpoint is not None and installation.problem is None
+    reason = decision.reason if is_built else str(installation.problem or "no endpoint is configured")
+    wait_secs = None if endpoint is None else installation.notice_wait_secs(endpoint, picture)
+    first_at = installation.clock.time() + wait_secs if wait_secs else first_heartbeat_at(picture.notice)
+    state = windows.state()
     return {
         "mode": decision.mode.value if is_built else "off",
-        "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
+        "reason": reason,
         "endpoint": None if endpoint is None else url_without_secrets(endpoint),
         "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
-        "not_before": _moment(first_heartbeat_at(picture.notice)),
-        **_windows(installation, windows),
+        "not_before": moment_text(first_at),
+        "why_not": why_not_yet(wait_secs) or state.why_not_yet if is_built and decision.may_send else reason,
+        **_windows(installation, state),
     }
 
 
-def _windows(installation: Installation, windows: Windows) -> WindowsStatus:
+def _windows(installation: Installation, state: WindowState) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
-    state = windows.state()
     return {
-        "due_at": _moment(installation.clock.time() + state.due_in_secs),
+        "due_at": moment_text(installation.clock.time() + state.due_in_secs),
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
@@ -119,13 +123,13 @@ def _delivery(totals: DeliveryTotals) -> DeliveryStatus:
     return {
         "stream": cast("SentStreamWord", totals.stream),
         "endpoint": totals.endpoint,
-        "since": _moment(totals.since) or "",
+        "since": moment_text(totals.since) or "",
         "delivered": totals.delivered,
         "lost": totals.lost,
         "rejected": totals.rejected,
-        "last_success_at": _moment(totals.last_success_at),
+        "last_success_at": moment_text(totals.last_success_at),
         "last_error": totals.last_error,
-        "last_error_at": _moment(totals.last_error_at),
+        "last_error_at": moment_text(totals.last_error_at),
     }
 
 
@@ -179,9 +183,9 @@ def _memory(picture: Picture) -> MemoryStatus:
         "notice": notice,
         "last_reported_version": picture.last_reported_version,
         "last_startup_outcome": None if outcome is None else outcome.value,
-        "last_success_at": _moment(picture.last_success_at),
+        "last_success_at": moment_text(picture.last_success_at),
         "last_error": picture.last_error,
-        "last_error_at": _moment(picture.last_error_at),
+        "last_error_at": moment_text(picture.last_error_at),
     }
 
 
@@ -197,10 +201,3 @@ def _surroundings(installation: Installation) -> SurroundingsStatus:
         "launch_source": None if source is None else source.value,
         "autostart_enabled": autostart,
     }
-
-
-def _moment(secs: float | None) -> str | None:
-    if secs is not None:
-        with contextlib.suppress(OSError):  # not one descriptor is free, and the calendar is not loaded
-            return format_moment(secs)
-    return None

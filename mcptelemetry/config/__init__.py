@@ -13,7 +13,6 @@ from ._modes import (
     ModeWord,
     person_directory,
     read_mode,
-    renew_mode,
     write_mode,
 )
 from ._settings import CONFIG_FILE, PROXY_KEYS, load_config
@@ -41,6 +40,5 @@ __all__ = [
     "person_directory",
     "prepare_reader",
     "read_mode",
-    "renew_mode",
     "write_mode",
 ]

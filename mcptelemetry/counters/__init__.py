@@ -21,7 +21,8 @@ from ._keys import CounterKey, Counts
 from ._names import MCPPROXY_TOOLS, check_milestones
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._window import Also, Windows, forget_counts
+from ._stored_window import begin_generation, forget_counts
+from ._window import Also, Windows
 from ._window_values import FrozenWindow, WindowState
 from ._worker import CountingWorker, Task
 
@@ -48,6 +49,7 @@ __all__ = [
     "Task",
     "WindowState",
     "Windows",
+    "begin_generation",
     "bucket_tokens",
     "bucket_upstream_calls",
     "check_milestones",

@@ -17,6 +17,7 @@ from ._activation import ActivationStore
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._window import Windows
 from ._worker import CountingWorker, Task
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Counting:
             memory,
             clock=clock.time,
             permission=installation.counting_generation,
+            windows=Windows.of(installation),
         )
         self._worker = CountingWorker(self.registry, self.activation, self._flusher, monotonic=clock.monotonic)
         self.is_kept = True

@@ -139,5 +139,7 @@ class Delivery:
     def _postpone(self, outcome: SendResult) -> None:
         self._account.requeue(outcome.advice)
         self._schedule.postpone(outcome.retry_after_secs)
+        if outcome.verdict is Verdict.NOT_YET:
+            return  # that is no outage, and status says it
         fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"
         self._outages.tell(outcome.verdict.value, f"events to {self._where} are {fate}: {outcome.advice}")

@@ -164,7 +164,7 @@ class EventsLoop:
         left_alone = self._schedule.left_alone_secs
         if left_alone <= 0 or self._buffer.is_empty():
             return None
-        msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
+        msg = f"nothing may be sent for another {left_alone:.0f} s"
         return UploadError(msg, retryable=True, retry_after=left_alone)
 
     # -- its life: see `Loop` ---------------------------------------------------------

@@ -7,11 +7,13 @@ sent is decided in `_loop`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Union
 
 from ..application import Application
+from ..privacy import Refusal
 from ..system import Clock, NetworkSettings, Transport, as_clock, draw_uniform
 from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
@@ -19,6 +21,7 @@ from ._config import PipelineConfig
 from ._formats import BODY_OF_FORMAT
 from ._loop import EventsLoop
 from ._outcomes import Outcomes
+from ._standing import StandingRefusal
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = ["TelemetryPipeline"]
@@ -40,7 +43,7 @@ class TelemetryPipeline:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         uniform: draws the length of a back-off between two numbers of seconds.
-        refusal: asked before each send, returns why not, or None; None: the environment is asked.
+        refusal: asked before each send; returns why not (perhaps a `NotYet`), or None. None: see *app*.
         is_authors: as for `TelemetryUploader`.
         outcomes: brings what became of the events to the machine's memory; None: nothing does.
 
@@ -59,12 +62,11 @@ class TelemetryPipeline:
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = draw_uniform,
-        refusal: Callable[[], str | None] | None = None,
+        refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
         outcomes: Outcomes | None = None,
     ) -> None:
-        if app is not None:
-            Application(app)
+        application = None if app is None else Application(app)
         if version is not None and not isinstance(version, str):
             msg = f"version must be a str or None, not {type(version).__name__}"
             raise TypeError(msg)
@@ -90,7 +92,7 @@ class TelemetryPipeline:
             clock=clock,
             transport=transport,
             network=network,
-            refusal=refusal,
+            refusal=refusal or StandingRefusal(os.environ if environ is None else environ, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
             allow_insecure=config.allow_insecure,

@@ -202,15 +202,18 @@ class HeartbeatService:
             self._is_prepared = has_identity and self._windows.prepare()
 
     def _send_window(self) -> bool:
+        if isinstance(self._memory.ensure_identity(), StorageFailure):
+            return False
         window = self._windows.begin()
         if window is None or self._url is None:
             return False
-        if isinstance(self._memory.ensure_identity(), StorageFailure):
-            self._windows.postpone(window)
-            return False
         payload = self._builder.build(window)
         body = payload.encode()
-        outcome = self._gate.post(self._url, body, _HEADERS, _TIMEOUT_SECS)
+        # Building asks the application, and takes as long as that does: the gate asks whether the
+        # window is still there to be sent.
+        outcome = self._gate.post(
+            self._url, body, _HEADERS, _TIMEOUT_SECS, refusal=lambda: self._windows.refusal(window)
+        )
         self._settle(window, payload, body, outcome)
         return outcome.verdict is Verdict.DELIVERED
 

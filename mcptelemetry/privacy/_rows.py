@@ -92,6 +92,19 @@ class SwitchFacts(NamedTuple):
         # Nothing said in the settings is no word of theirs; a yes to something else's default is.
         return "|".join([*records, *([] if settings is None else [str(settings[0])])])
 
+    @property
+    def events_generation(self) -> str | None:
+        """
+        What names all that binds an operator's events, as of now; a mode does not.
+
+        None when it cannot be read: what does not refuse them by that lets them go as before.
+        """
+        if isinstance(self.person, ConfigError) or isinstance(self.config, ConfigError):
+            return None
+        is_refused = self.config.events_doubt or not self.config.proxy.enabled
+        said = "" if self.person is None else self.person.events_generation
+        return f"{said}|off" if is_refused else said
+
 
 _Said = Optional[tuple[Mode, str]]
 
@@ -184,7 +197,7 @@ def _settings(facts: SwitchFacts) -> _Said:
 
 def _state(facts: SwitchFacts) -> _Said:
     found = facts.state
-    if not isinstance(found, ModeRecord) or not found.is_said:
+    if not isinstance(found, ModeRecord):
         return None
     return found.mode, found.doubt or f"{found.mode} in {facts.names[2]}"
 

@@ -121,7 +121,7 @@ def test_what_a_person_said_stays(machine, mode):
     assert machine.run("forget")[0] == 0
     after = machine.telemetry().status()
     assert (after["mode"], after["reason"], after["row"]) == (before["mode"], before["reason"], before["row"])
-    assert (read_mode(machine.state).mode, read_mode(machine.state).since > since) == (Mode(mode), True)
+    assert (read_mode(machine.state).mode, read_mode(machine.state).since) == (Mode(mode), since)
 
 
 @pytest.mark.parametrize("default", ["on", "local", "off"])
@@ -136,13 +136,13 @@ def test_where_nobody_said_a_mode_nobody_has_said_one(machine, default):
 
 
 def test_a_yes_after_it_is_a_yes(machine):
-    """`on` writes the mode where only a generation was begun."""
+    """`on` writes the mode where a generation was begun without one."""
     machine.run("forget")
     assert machine.run("on")[0] == 0
-    assert read_mode(machine.state) == read_mode(machine.state)._replace(mode=Mode.ON, is_said=True)
+    assert read_mode(machine.state) == read_mode(machine.state)._replace(mode=Mode.ON)
 
 
-def test_where_nothing_ran_nothing_is_made_but_the_generation(machine):
+def test_where_nothing_ran_nothing_is_made(machine):
     """No database is made to forget what is not in it."""
     status, out, _ = machine.run("forget")
     assert (status, out) == (0, "acme-mcp: nothing is remembered here; the mode stays on\n")
@@ -153,9 +153,9 @@ def test_a_running_process_drops_what_it_holds(machine):
     """Counts, author's events and sums of before it neither leave nor come back into the file."""
     telemetry = machine.telemetry(events_endpoint=f"{ENDPOINT}/events")
     telemetry.start()
+    machine.clock.advance(301)
     telemetry.record("get_issues")
     telemetry.flush()
-    machine.clock.advance(301)
     assert telemetry.heartbeat.send_now()
     for _ in range(2):
         telemetry.record("get_issues")
@@ -213,14 +213,14 @@ def test_a_database_that_was_set_aside_goes_too(machine):
     assert not os.path.exists(aside)
 
 
-def test_a_mode_file_that_nobody_understands_is_told_and_the_rest_is_done(machine):
-    """Counts are erased all the same; the file is left for the person to mend: exit 2."""
+def test_a_mode_file_that_nobody_understands_hinders_nothing(machine):
+    """Everything is erased all the same; the file is left for the person to mend, and stays a no."""
     before = machine.grow_old()
     with open(machine.state, "w", encoding="utf-8") as file:
         file.write("mode = off\n")
-    status, out, err = machine.run("forget")
-    assert (status, out) == (2, "")
-    assert "telemetry-state.toml" in err
+    status, out, _ = machine.run("forget")
+    assert status == 0
+    assert "the mode stays off" in out
     with open(machine.database, "rb") as file:
         assert before["anonymous_id"].encode() not in file.read()
     with open(machine.state, encoding="utf-8") as file:

@@ -26,6 +26,7 @@ from mcptelemetry.testing import FakeClock, HostileServer, ScriptedServer, Scrip
 ENDPOINT = "https://c.acme.dev/events"
 HEARTBEAT = "https://t.acme.dev"
 DAY = 86_400
+BEGAN = "2026-05-28T20:26:40Z"  # by the clock that stands still
 
 
 class Machine:
@@ -85,11 +86,11 @@ def test_delivered_events_are_told_elsewhere_with_endpoint_and_time(machine):
         telemetry.flush(5)
     one = machine.deliveries()["operator_events"]
     assert numbers(one) == (3, 0, 0)
-    assert (one["endpoint"], one["last_success_at"], one["last_error"]) == (ENDPOINT, "2023-11-14T22:13:20Z", None)
+    assert (one["endpoint"], one["last_success_at"], one["last_error"]) == (ENDPOINT, BEGAN, None)
     line = next(line for line in machine.run("status")[1].splitlines() if line.startswith("deliveries"))
     assert line == (
         "deliveries.operator_events   3 delivered, 0 lost, 0 rejected to https://c.acme.dev/events since "
-        "2023-11-14T22:13:20Z; last success 2023-11-14T22:13:20Z"
+        f"{BEGAN}; last success {BEGAN}"
     )
 
 
@@ -123,7 +124,7 @@ def test_events_that_did_not_arrive_are_told_with_the_reason(tmp_path, answer, e
     one = machine.deliveries()["operator_events"]
     assert numbers(one) == expected
     assert said in one["last_error"]
-    assert (one["last_success_at"], one["last_error_at"]) == (None, "2023-11-14T22:13:20Z")
+    assert (one["last_success_at"], one["last_error_at"]) == (None, BEGAN)
     status = json.loads(machine.run("status", "--json")[1])
     assert said in status["last_error"]
 
@@ -312,6 +313,7 @@ def test_a_forked_child_adds_its_own_and_no_more(machine):
 def test_the_last_batch_of_the_authors_events_is_shown_word_for_word(machine):
     """Of an author's events the last batch is kept as it left, and the sums since; of an operator's the sums only."""
     with machine.telemetry(events_endpoint=ENDPOINT) as telemetry:
+        machine.clock.advance(301)  # the delay after the notice
         for tool in ("first", "second", "third"):
             telemetry.record(tool)
             telemetry.flush(5)
@@ -319,7 +321,7 @@ def test_the_last_batch_of_the_authors_events_is_shown_word_for_word(machine):
     status, out, err = machine.run("sent")
     assert (status, err) == (0, "")
     assert out.splitlines()[0] == (
-        f"2023-11-14T22:13:20Z  the last batch of the author's events to {ENDPOINT}: delivered, HTTP 202"
+        f"2026-05-28T20:31:41Z  the last batch of the author's events to {ENDPOINT}: delivered, HTTP 202"
     )
     assert out.splitlines()[1] == bodies[-1]
     assert out.splitlines()[2].startswith("in all  the author's events: 3 delivered, 0 lost, 0 rejected")

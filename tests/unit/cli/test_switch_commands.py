@@ -13,7 +13,7 @@ import pytest
 from mcptelemetry import Telemetry
 from mcptelemetry.cli import add_telemetry_commands, main
 from mcptelemetry.cli._command import Console
-from mcptelemetry.testing import ScriptedTransport
+from mcptelemetry.testing import FakeClock, ScriptedTransport
 
 
 def run(home: Path, *arguments: str, **environ: str) -> tuple[int, str, str]:
@@ -270,18 +270,24 @@ def test_an_application_names_what_stops_its_operators_events(tmp_path: Path, ca
 def test_after_off_an_authors_events_and_the_heartbeat_do_not_leave(tmp_path: Path) -> None:
     """What is not listed does not leave: every row binds what goes to an author or a maintainer."""
     environ = {"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1"}
-    transport = ScriptedTransport()
+    transport, clock = ScriptedTransport(), FakeClock()
+    sent = []
     for _ in range(2):
         telemetry = Telemetry(
             "acme-mcp",
             "1.4.0",
             environ=environ,
+            clock=clock,
             events_endpoint="https://a.acme.dev/events",
             heartbeat_endpoint="https://t.acme.dev",
             transport=transport,
             notice=lambda _text: True,
         )
         with telemetry:
+            clock.advance(301)
             telemetry.record("get_issues")
-        assert len(transport.requests) == 1, "before the no, and none after it"
+            telemetry.flush()
+        sent.append(len(transport.requests))
         assert "still go" not in run(tmp_path, "off")[2]
+    assert sent[0] >= 1
+    assert sent[1] == sent[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.config import Mode, ModeRecord, person_directory, read_mode, renew_mode, write_mode
+from mcptelemetry.config import Mode, ModeRecord, person_directory, read_mode, write_mode
 from mcptelemetry.errors import ConfigError
 
 NOON = 1_769_860_800.25  # 2026-01-31T12:00:00.25Z
@@ -212,32 +212,42 @@ def test_damage_beside_a_word_about_events_stays_a_no(content: str, tmp_path: Pa
     assert write_mode(str(path), "on", clock=clock).has_events
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_mode_is_renewed_with_what_was_said_and_a_later_moment(mode: Mode, tmp_path: Path) -> None:
-    """To begin a generation says nothing else: mode and the word about events stay."""
-    path = str(tmp_path / "state.toml")
-    before = write_mode(path, mode, clock=lambda: 1.0, refuse_events=mode is not Mode.ON)
-    assert renew_mode(path, clock=lambda: 1.0) == read_mode(path) == before._replace(since=read_mode(path).since)
-    assert read_mode(path).since > before.since
-    assert read_mode(path).generation != before.generation
+def test_word_about_events_has_a_moment_of_its_own(tmp_path: Path) -> None:
+    """A mode that changes leaves it alone; a refusal of all events, and the yes that ends it, each begin another time."""
+    path = str(tmp_path / "person.toml")
+    found = [
+        write_mode(path, mode, clock=clock, refuse_events=refuse)
+        for mode, refuse in [("off", False), ("on", False), ("off", True), ("local", False), ("on", False), ("off", False), ("on", False)]
+    ]
+    assert found == [*found[:-1], read_mode(path)]
+    assert [record.events for record in found] == ["on", "on", "off", "off", "on", "on", "on"]
+    refused, allowed = found[2].since, found[4].since
+    assert [record.events_since for record in found] == ["", "", refused, refused, allowed, allowed, allowed]
+    names = [record.events_generation for record in found]
+    assert names == ["", "", f"{refused} off", f"{refused} off", allowed, allowed, allowed]
 
 
-def test_mode_that_nobody_said_is_renewed_without_saying_one(tmp_path: Path) -> None:
-    """The file then begins a generation and says no mode; whoever does not know the word reads a no."""
-    path = str(tmp_path / "state.toml")
-    first = renew_mode(path, clock=lambda: 1.0)
-    assert (first.is_said, first.mode, first == read_mode(path)) == (False, Mode.OFF, True)
-    second = renew_mode(path, clock=lambda: 1.0)
-    assert (second.is_said, second.since > first.since) == (False, True)
-    assert write_mode(path, "off", clock=lambda: 1.0).is_said
-    assert read_mode(path) == read_mode(path)._replace(mode=Mode.OFF, is_said=True)
+@pytest.mark.parametrize("written", ["5", "[1]", '"' + "2" * 65 + '"'])
+def test_moment_of_the_word_about_events_that_is_none_is_an_error(written: str, tmp_path: Path) -> None:
+    """What is no moment may have been a refusal, like any other damage."""
+    path = tmp_path / "person.toml"
+    path.write_text(f'mode = "on"\neverything_since = {written}\n')
+    with pytest.raises(ConfigError, match="everything_since"):
+        read_mode(str(path))
 
 
-def test_mode_that_reads_as_off_is_renewed_as_off(tmp_path: Path) -> None:
-    """A word that is not known stays the no that it is; without a place there is nothing to renew."""
-    path = tmp_path / "state.toml"
-    path.write_text('mode = "sometimes"\n')
-    assert renew_mode(str(path), clock=lambda: 1.0).mode is Mode.OFF
-    assert path.read_text().splitlines()[0] == 'mode = "off"'
-    with pytest.raises(ConfigError, match="no home directory"):
-        renew_mode("", clock=lambda: 1.0)
+def test_damaged_word_about_events_that_is_replaced_begins_another_time(tmp_path: Path) -> None:
+    """Nobody knows whether events were refused there: what was recorded before does not leave after the yes."""
+    path = tmp_path / "person.toml"
+    path.write_text('mode = "off"\nevents = ')
+    record = write_mode(str(path), "on", clock=clock)
+    assert record.events_since == record.since != ""
+
+
+def test_moment_by_hand_that_is_none_is_not_written_again(tmp_path: Path) -> None:
+    """What would need an escape is replaced by the moment of the command."""
+    path = tmp_path / "person.toml"
+    path.write_text("mode = 'on'\nevents = 'off'\neverything_since = 'a\"b'\n")
+    record = write_mode(str(path), "off", clock=clock)
+    assert (record.events, record.events_since) == ("off", record.since)
+    assert read_mode(str(path)) == record
