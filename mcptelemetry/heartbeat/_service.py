@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..counters import Counting, FrozenWindow, Windows, clear_installer_pending
-from ..installation import Installation
+from ..installation import Installation, Journal
 from ..privacy import (
     AnonymityViolation,
     FirstRunNotice,
@@ -21,8 +21,8 @@ from ..privacy import (
     Verdict,
     scan_for_pii,
 )
-from ..state import SentDocument, format_moment, keep_sent, write_value
-from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork, printable, url_without_secrets
+from ..state import DeliveryNews, FateWord, write_value
+from ..system import StorageFailure, Turns, around_fork, printable, url_without_secrets
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import EMPTY_BATCH, HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -74,19 +74,18 @@ class HeartbeatService:
         self._url = None if self._endpoint is None else f"{self._endpoint.rstrip('/')}{HEARTBEAT_PATH}"
         self._clock = installation.clock
         self._memory = installation.open_memory()
+        self._journal = Journal(installation, "heartbeat", self._url or "")
         self._windows = Windows.of(installation)
         self._waiting = Waiting(installation, self._windows)
         self._builder = HeartbeatBuilder(installation, self._windows, stats or StatsReader())
         self._gate = Gate(
             installation.open_transport(), refusal=self._waiting.refusal, clock=self._clock, scan=self._search
         )
-        self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
         around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
-        self._wake_event = WakeEvent()
         self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
         self._has_told_failure = False
@@ -104,6 +103,11 @@ class HeartbeatService:
         return self._url
 
     @property
+    def failure(self) -> StorageFailure | None:
+        """Why a window could not be frozen, settled or looked at, None when it could."""
+        return self._windows.failure
+
+    @property
     def _shown_url(self) -> str:
         return url_without_secrets(self._url or "")
 
@@ -114,17 +118,20 @@ class HeartbeatService:
     # -- the life of it ---------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to look, from a thread, whether a heartbeat is due; does nothing without an endpoint."""
+        """
+        Begin to look, from the thread of counting, whether a heartbeat is due.
+
+        Does nothing without an endpoint.
+        """
         if self._url is not None:
             self._is_stopped = False
-            self._worker.ensure_running()
+            self._counting.add(self)
 
     def stop(self, timeout: float = 1.0) -> None:
-        """End the thread, in at most *timeout* seconds; nothing is sent for it. May be called again."""
+        """Look no more, in at most *timeout* seconds; nothing is sent for it. May be called again."""
         self._is_stopped = True
-        self._wake_event.set()
-        if self._worker.is_running:
-            self._worker.join(timeout)
+        if self._counting.remove(self, timeout):
+            self._gate.close()
 
     def send_now(self) -> bool:
         """
@@ -169,9 +176,11 @@ class HeartbeatService:
 
     def turn(self) -> float:
         """Send what is due, unless this was stopped; return the seconds after which to look again."""
+        if not self._is_stopped:
+            self.send_now()
         if self._is_stopped:
+            self._gate.close()
             return _LOOK_MAX_SECS
-        self.send_now()
         return min(max(self._waiting.secs(), _LOOK_MIN_SECS), _LOOK_MAX_SECS)
 
     # -- looking ----------------------------------------------------------------------
@@ -193,15 +202,18 @@ class HeartbeatService:
             self._is_prepared = has_identity and self._windows.prepare()
 
     def _send_window(self) -> bool:
+        if isinstance(self._memory.ensure_identity(), StorageFailure):
+            return False
         window = self._windows.begin()
         if window is None or self._url is None:
             return False
-        if isinstance(self._memory.ensure_identity(), StorageFailure):
-            self._windows.postpone(window)
-            return False
         payload = self._builder.build(window)
         body = payload.encode()
-        outcome = self._gate.post(self._url, body, _HEADERS, _TIMEOUT_SECS)
+        # Building asks the application, and takes as long as that does: the gate asks whether the
+        # window is still there to be sent.
+        outcome = self._gate.post(
+            self._url, body, _HEADERS, _TIMEOUT_SECS, refusal=lambda: self._windows.refusal(window)
+        )
         self._settle(window, payload, body, outcome)
         return outcome.verdict is Verdict.DELIVERED
 
@@ -209,16 +221,16 @@ class HeartbeatService:
         if outcome.verdict is Verdict.DELIVERED:
             self._has_told_failure = False
             self._accepted_count += 1
-            self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
+            news = self._news(window, body, outcome, "delivered")
+            self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, news))
             if outcome.is_doubtful:
-                self._memory.note_error(outcome.advice)
                 self._tell(logging.WARNING, f"a heartbeat to {self._shown_url} seems to be lost: {outcome.advice}")
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
             # A wrong key or place is somebody's to mend; what passes by itself is worth no warning.
             level = logging.INFO if outcome.verdict is Verdict.LATER else logging.WARNING
             self._tell(level, f"the heartbeat to {self._shown_url} is kept and sent later: {outcome.advice}")
-            self._memory.note_error(outcome.advice)
+            self._journal.add(self._news(window, body, outcome, "later"))
         elif outcome.verdict is Verdict.UNCLEAN:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
             self._windows.postpone(window, retry_after_secs=DAY_SECS)
@@ -228,23 +240,33 @@ class HeartbeatService:
         elif outcome.verdict is Verdict.REFUSED:
             _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
-            self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
-            self._memory.note_error(outcome.advice)
+            news = self._news(window, body, outcome, "rejected")
+            self._windows.give_up(window, also=lambda connection: self._journal.add_in(connection, news))
             self._tell(
                 logging.WARNING, f"a heartbeat to {self._shown_url} was rejected and given up: {outcome.advice}"
             )
 
-    def _note_accepted(
-        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: SendResult
-    ) -> None:
+    def _note_accepted(self, connection: sqlite3.Connection, payload: HeartbeatPayload, news: DeliveryNews) -> None:
         write_value(connection, "last_reported_version", payload.version)
-        write_value(connection, "last_success_at", format_moment(self._clock.time()))
         if payload.launch_source == LaunchSource.INSTALLER:
             clear_installer_pending(connection)
-        self._note_sent(connection, body, outcome)
+        self._journal.add_in(connection, news)
 
-    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: SendResult) -> None:
-        keep_sent(connection, SentDocument(self._clock.time(), outcome.status or 0, body.decode("ascii")))
+    def _news(self, window: FrozenWindow, body: bytes, outcome: SendResult, fate: FateWord) -> DeliveryNews:
+        now = self._clock.time()
+        is_delivered = fate == "delivered"
+        return DeliveryNews(
+            self._journal.stream,
+            self._journal.endpoint,
+            began_at=window.frozen_at,
+            at=now,
+            delivered=int(is_delivered),
+            rejected=int(fate == "rejected"),
+            succeeded_at=now if is_delivered else None,
+            error=None if is_delivered and not outcome.is_doubtful else outcome.advice,
+            # What could not even be tried did not leave.
+            document=None if outcome.verdict is Verdict.UNABLE else self._journal.document(body, outcome.status, fate),
+        )
 
     def _tell(self, level: int, text: str) -> None:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.
@@ -264,15 +286,6 @@ class HeartbeatService:
 
     # -- the life of a process --------------------------------------------------------
 
-    def _turn_and_wait(self) -> bool:
-        if not self._is_stopped:
-            self._wake_event.wait(self.turn())
-        if self._is_stopped:
-            self._gate.close()
-            return False
-        return True
-
     def _after_fork(self) -> None:
-        self._worker.after_fork()
         self._gate.after_fork()
         self._begin()

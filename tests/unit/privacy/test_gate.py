@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
-from mcptelemetry.privacy import Gate, SendResult, Verdict
+from mcptelemetry.privacy import Gate, NotYet, SendResult, Verdict
 from mcptelemetry.system import Answer, MissingPackage, NoAnswer
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
@@ -158,13 +158,13 @@ def test_gate_sends_nothing_when_the_search_fails(fault):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
 def test_gate_sends_nothing_when_the_switch_cannot_be_asked(fault):
-    """A refusal that raises may have been a no; the outcome names the kind of error alone."""
+    """A refusal that raises may have been a no, and is not known to be one: nothing leaves, and nothing is given up."""
     way = Way(refusal=fault)
     outcome = way.post()
     assert way.sent == []
     name = type(fault).__name__
     expected = f"nothing was sent: the switches could not be read ({name})"
-    assert outcome == SendResult(Verdict.REFUSED, None, None, expected)
+    assert outcome == SendResult(Verdict.NOT_YET, None, 1.0, expected)
 
 
 def test_gate_without_a_search_still_asks():
@@ -195,6 +195,47 @@ def test_gate_lets_the_end_of_the_process_through_unsent(ending):
         assert way.sent == []
 
 
+def test_gate_keeps_what_may_not_leave_yet_for_later():
+    """To wait is no no: nothing is sent, the same body may be, and the outcome says when."""
+    way = Way(refusal=NotYet("the notice is fresh", 17.0))
+    assert way.post() == SendResult(Verdict.NOT_YET, None, 17.0, "nothing was sent: the notice is fresh")
+    assert way.sent == []
+    way, outcome = on_the_way(NotYet("the notice is fresh", 17.0))
+    assert outcome == SendResult(Verdict.NOT_YET, None, 17.0, "the sending was stopped: the notice is fresh")
+    assert way.sent == []
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_this_body", "message"),
+    [
+        ("DO_NOT_TRACK", "it is old", "nothing was sent: DO_NOT_TRACK"),
+        ("", "it is old", "nothing was sent: "),
+        (None, "it is old", "nothing was sent: it is old"),
+        (None, "", "nothing was sent: "),
+    ],
+)
+def test_gate_asks_about_this_very_body_too(of_all, of_this_body, message):
+    """A body may have a question of its own, asked whenever that about all of them is answered with a yes."""
+    way, asked = Way(refusal=of_all), []
+
+    def refusal():
+        asked.append(len(way.sent))
+        return way.say(of_this_body)
+
+    assert way.post(refusal=refusal) == SendResult(Verdict.REFUSED, None, None, message)
+    assert way.sent == []
+    assert len(asked) == (of_all is None)
+
+
+def test_gate_asks_about_this_very_body_again_when_the_way_stands():
+    """Each block asks both questions, and the next body has none of this one's."""
+    way, answers = Way(), iter([None, "it is old"])
+    outcome = way.post(refusal=lambda: next(answers))
+    assert outcome == SendResult(Verdict.REFUSED, None, None, "the sending was stopped: it is old")
+    assert way.sent == []
+    assert way.post().verdict is Verdict.DELIVERED
+
+
 # -- while it is on its way -------------------------------------------------------------
 
 
@@ -211,7 +252,7 @@ def test_gate_sends_nothing_when_the_switch_cannot_be_asked_again(fault):
     """A second look that raises may have been a no as well; the outcome names the kind of error alone."""
     way, outcome = on_the_way(fault)
     expected = f"the sending was stopped: the switches could not be read ({type(fault).__name__})"
-    assert outcome == SendResult(Verdict.REFUSED, None, None, expected)
+    assert outcome == SendResult(Verdict.NOT_YET, None, 1.0, expected)
     assert way.sent == []
 
 
@@ -242,10 +283,11 @@ def test_gate_takes_a_no_on_the_way_for_final(no):
             answers.append(request.may_send())
 
     way = Way(transport=Slow(change_minds))
-    assert way.post().verdict is Verdict.REFUSED
+    expected = Verdict.NOT_YET if isinstance(no, Exception) else Verdict.REFUSED
+    assert way.post().verdict is expected
     assert answers == [True, False, False]
     assert way.sent == []
-    assert way.post(b"{}").verdict is Verdict.REFUSED
+    assert way.post(b"{}").verdict is expected
     way.transport.meanwhile = lambda _request: None
     assert way.post(b"{}").verdict is Verdict.DELIVERED  # the next transmission is asked for by itself
 
@@ -403,6 +445,7 @@ def test_only_a_failure_that_passes_is_retryable():
     assert {verdict: verdict.is_retryable for verdict in Verdict} == {
         Verdict.DELIVERED: False,
         Verdict.LATER: True,
+        Verdict.NOT_YET: True,
         Verdict.UNAUTHORIZED: True,
         Verdict.MISPLACED: True,
         Verdict.TOO_LARGE: False,
