@@ -21,8 +21,10 @@ class StandingRefusal:
 
     def __init__(self, environ: Mapping[str, str], application: Application | None) -> None:
         self._switches = StandingSwitches(environ, application)
-        self._as_of = AsOf(self._switches.events_generation)
+        self._facts = self._switches.look()
+        self._as_of = AsOf(lambda: self._facts.events_generation)
 
     def refusal(self) -> str | None:
         """Return why nothing that is held may leave now, or None."""
-        return self._switches.refusal() or (HELD_FROM_BEFORE if self._as_of.has_ended() else None)
+        self._facts = self._switches.look()  # once for both questions, which are asked several times a send
+        return self._switches.refusal(self._facts) or (HELD_FROM_BEFORE if self._as_of.has_ended() else None)

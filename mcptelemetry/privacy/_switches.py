@@ -101,17 +101,14 @@ class StandingSwitches:
         self._person = WatchedFile(path, read_mode)
         self._said_so_far = SwitchFacts(environ, application, names=(CONFIG_FILE, path, STATE_FILE))
 
-    def refusal(self) -> str | None:
-        """Return why nothing may leave now, or None: the gate's question."""
-        decision = decide(self._look(), Stream.OPERATOR_EVENTS)
-        return None if decision.may_send else decision.reason
-
-    def events_generation(self) -> str | None:
-        """Return the generation of events now; see `Switches.events_generation`."""
-        return self._look().events_generation
-
-    def _look(self) -> SwitchFacts:
+    def look(self) -> SwitchFacts:
+        """Gather what is said now."""
         return self._said_so_far._replace(person=self._person.look())
+
+    def refusal(self, facts: SwitchFacts | None = None) -> str | None:
+        """Return why nothing may leave by *facts* (None: now), or None: the gate's question."""
+        decision = decide(self.look() if facts is None else facts, Stream.OPERATOR_EVENTS)
+        return None if decision.may_send else decision.reason
 
 
 def is_under_test_runner() -> bool:
