@@ -229,7 +229,7 @@ class Gate:
             message += f" (a redirect to {target}, which is not followed)"
         elif mend and is_page(answer):
             message += ", which is a web page"
-        else:
+        elif answer.body:
             # In this order: one line may put a secret together, a cut leave a part of it.
             text = _without(secrets, _one_line(answer.body.decode("utf-8", "replace")))
             if secrets and len(answer.body) >= answer_max_bytes:
