@@ -63,7 +63,9 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .errors import StorageError as StorageError
     from .errors import TelemetryError as TelemetryError
     from .errors import UploadError as UploadError
+    from .events import AnsweredBatch as AnsweredBatch
     from .events import BufferCounts as BufferCounts
+    from .events import Outcomes as Outcomes
     from .events import PipelineConfig as PipelineConfig
     from .events import PipelineStats as PipelineStats
     from .events import TelemetryAuth as TelemetryAuth
@@ -86,6 +88,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .heartbeat import classify_oauth_provider as classify_oauth_provider
     from .heartbeat import sorted_oauth_provider_types as sorted_oauth_provider_types
     from .installation import Installation as Installation
+    from .installation import Journal as Journal
     from .installation import OperatorsEndpoint as OperatorsEndpoint
     from .installation import Setup as Setup
     from .installation import Surroundings as Surroundings
@@ -113,6 +116,8 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import FirstRunNotice as FirstRunNotice
     from .privacy import HasNotice as HasNotice
     from .privacy import NoticeSink as NoticeSink
+    from .privacy import NotYet as NotYet
+    from .privacy import Refusal as Refusal
     from .privacy import SendResult as SendResult
     from .privacy import Stream as Stream
     from .privacy import Switches as Switches
@@ -122,12 +127,16 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .privacy import is_disabled_by_env as is_disabled_by_env
     from .privacy import maybe_print_first_run_notice as maybe_print_first_run_notice
     from .privacy import scan_for_pii as scan_for_pii
+    from .state import DeliveryNews as DeliveryNews
+    from .state import FateWord as FateWord
     from .state import Identity as Identity
     from .state import Memory as Memory
     from .state import NoticeMark as NoticeMark
     from .state import Picture as Picture
     from .state import SentDocument as SentDocument
+    from .state import SentStreamWord as SentStreamWord
     from .status import ActivationStatus as ActivationStatus
+    from .status import DeliveryStatus as DeliveryStatus
     from .status import EnvMarkersStatus as EnvMarkersStatus
     from .status import EventsAccount as EventsAccount
     from .status import EventsStatus as EventsStatus

@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import Literal, Optional, TypedDict
 
 from .config import ModeWord
+from .state import SentStreamWord
 from .vocabulary import EnvKindWord, LaunchSourceWord, StartupOutcomeWord
 
 __all__ = [
     "ActivationStatus",
+    "DeliveryStatus",
     "EnvMarkersStatus",
     "EventsAccount",
     "EventsStatus",
@@ -58,7 +60,8 @@ class HeartbeatStatus(WindowsStatus):
     """
     The maintainer's daily document.
 
-    *owner* is whose *endpoint* it is. *not_before* is when the first one may leave.
+    *owner* is whose *endpoint* it is. *not_before* is when the first one may leave. *why_not* is what
+    the next one waits for, or why none will leave; None when one is due.
     """
 
     mode: ModeWord
@@ -66,6 +69,7 @@ class HeartbeatStatus(WindowsStatus):
     endpoint: Optional[str]
     owner: Optional[Literal["person", "author"]]
     not_before: Optional[str]
+    why_not: Optional[str]
 
 
 class EventsAccount(TypedDict):
@@ -88,6 +92,8 @@ class EventsStatus(TypedDict):
     """
     The events stream: *owner* is whose *endpoint* it is, *stats* None when nothing may be sent.
 
+    *not_before* is when an author's first ones may leave, None when that is past or not known; *why_not*
+    what they wait for, or why none will leave.
     *token_variable* names the environment variable of its token; *unset_variables* are those named
     in the file, for the token or a header, that hold nothing.
     """
@@ -96,9 +102,29 @@ class EventsStatus(TypedDict):
     reason: str
     endpoint: Optional[str]
     owner: Optional[Literal["operator", "author"]]
+    not_before: Optional[str]
+    why_not: Optional[str]
     token_variable: Optional[str]
     unset_variables: list[str]
     stats: Optional[EventsAccount]
+
+
+class DeliveryStatus(TypedDict):
+    """
+    What became of what all processes of this installation sent by *stream* to *endpoint*, since *since*.
+
+    Heartbeats and feedback count documents, the others events. *lost* was never delivered, *rejected* was refused for good.
+    """
+
+    stream: SentStreamWord
+    endpoint: str
+    since: str
+    delivered: int
+    lost: int
+    rejected: int
+    last_success_at: Optional[str]
+    last_error: Optional[str]
+    last_error_at: Optional[str]
 
 
 class StorageStatus(TypedDict):
@@ -160,6 +186,7 @@ class MemoryStatus(TypedDict):
     last_startup_outcome: Optional[StartupOutcomeWord]
     last_success_at: Optional[str]
     last_error: Optional[str]
+    last_error_at: Optional[str]
 
 
 class SurroundingsStatus(TypedDict):
@@ -176,7 +203,7 @@ class Status(MemoryStatus, SurroundingsStatus):
     What is on and why, for `Telemetry.status()` and the command ``status --json``.
 
     *mode*, *reason* and *row* (of the table of switches) are those of what the author set up;
-    *heartbeat* and *events* say the same of their streams.
+    *heartbeat* and *events* say the same of their streams; *deliveries* is what was sent, also by other processes.
     """
 
     app: str
@@ -187,5 +214,6 @@ class Status(MemoryStatus, SurroundingsStatus):
     files: FilesStatus
     heartbeat: HeartbeatStatus
     events: EventsStatus
+    deliveries: list[DeliveryStatus]
     storage: StorageStatus
     activation: Optional[ActivationStatus]

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import runpy
 import signal
 import sys
 import threading
 import time
+
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -22,6 +25,9 @@ LEFTOVERS_MAY_TAKE_SECS = 5.0
 # Nothing here is judged by how long it takes.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# `RECORD_UNDER_LOCK=1`: with the locks of a build of Python without the global one.
+runpy.run_path(str(Path(__file__).parent / "data" / "scripts" / "locked_build.py"))
 
 # Variables that would change what is tested, wherever the tests run.
 SPOKEN_WORDS = frozenset(

@@ -21,7 +21,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,14 +76,15 @@ def main() -> int:
 
 
 class FaultyCollector:
-    """Keeps each number once and counts how often it said yes to it."""
+    """Keeps each number of each process once and counts how often it said yes to it."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._lock = threading.Lock()
-        self._stored = bytearray()  # guarded by _lock, as all below; a byte a number
-        self._acknowledged = bytearray()
-        self._refused = bytearray()
+        # By process, a byte a number; guarded by _lock, as all below.
+        self._stored: defaultdict[str, bytearray] = defaultdict(bytearray)
+        self._acknowledged: defaultdict[str, bytearray] = defaultdict(bytearray)
+        self._refused: defaultdict[str, bytearray] = defaultdict(bytearray)
         self._down_until = 0.0
         self.processes: set[str] = set()
         self.faults: Counter[str] = Counter()
@@ -101,7 +103,9 @@ class FaultyCollector:
                 (fault,) = self._rng.choices(list(FAULTS), list(FAULTS.values()))
                 self.faults[fault] += 1
                 self.processes.update(process for process, _, _ in ids)
-                numbers = [int(number) for _, _, number in ids]
+                numbers: dict[str, list[int]] = {}
+                for process, _, number in ids:
+                    numbers.setdefault(process, []).append(int(number))
                 if fault in ("accept", "lose the answer"):
                     self._mark(self._stored, numbers)
                 if fault == "accept":
@@ -133,23 +137,22 @@ class FaultyCollector:
                 connection.send(b"z")
 
     @staticmethod
-    def _mark(marks: bytearray, numbers: list[int]) -> None:
-        missing = max(numbers) + 1 - len(marks)
-        if missing > 0:
-            marks.extend(bytes(missing))
-        for number in numbers:
-            marks[number] = min(255, marks[number] + 1)
+    def _mark(marks_of: defaultdict[str, bytearray], numbers_of: dict[str, list[int]]) -> None:
+        for process, numbers in numbers_of.items():
+            marks = marks_of[process]
+            missing = max(numbers) + 1 - len(marks)
+            if missing > 0:
+                marks.extend(bytes(missing))
+            for number in numbers:
+                marks[number] = min(255, marks[number] + 1)
 
-    def judge(self, recorded: int) -> tuple[int, int, int]:
-        """Return how many of *recorded* numbers are lost, accepted twice, and refused for good."""
+    def judge(self, process: str, recorded: int) -> tuple[int, int, int]:
+        """Return how many of the *recorded* numbers of *process* are lost, accepted twice, and refused for good."""
         with self._lock:
-            stored, acknowledged, refused = (
-                marks + bytes(max(0, recorded - len(marks)))
-                for marks in (self._stored, self._acknowledged, self._refused)
-            )
-        lost = sum(not stored[number] and not refused[number] for number in range(recorded))
-        twice = sum(acknowledged[number] > 1 for number in range(recorded))
-        return lost, twice, sum(map(bool, refused))
+            stored, acknowledged, refused = (marks[process] for marks in (self._stored, self._acknowledged, self._refused))
+            settled = sum(bool(one or other) for one, other in zip_longest(stored, refused, fillvalue=0))
+            # Not number by number: one that was drawn for a call that was interrupted is nobody's.
+            return recorded - settled, sum(count > 1 for count in acknowledged), sum(map(bool, refused))
 
 
 # -- the host --------------------------------------------------------------------------
@@ -209,7 +212,7 @@ def soak(collector: FaultyCollector, url: str, options: argparse.Namespace) -> b
     if process.wait() != 0 or account is None:
         print("the host did not come to its end")
         return False
-    lost, twice, refused = collector.judge(account["recorded"])
+    lost, twice, refused = collector.judge(" ".join(collector.processes), account["recorded"])  # it is one
     slope = memory_slope(samples)
     print("faults:   " + ", ".join(f"{name} {count}" for name, count in collector.faults.most_common()))
     print(f"account:  {account}")

@@ -27,7 +27,7 @@ from ._command import Command, Console, WrongUse
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
-    from . import _check, _collector, _feedback, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
+    from . import _check, _collector, _feedback, _forget, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
 
 __all__ = ["add_telemetry_commands", "main"]
 
@@ -47,6 +47,7 @@ _GROUPS = (
     _Group("._status", ("status",), is_for_applications=True),
     _Group("._switches", ("on", "enable", "local", "off", "disable"), is_for_applications=True),
     _Group("._payload", ("show-payload", "sent", "fields", "privacy"), is_for_applications=True),
+    _Group("._forget", ("forget",), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
     _Group("._check", ("check",), is_for_applications=True),
     _Group("._matching", ("match",)),

@@ -134,7 +134,7 @@ def _read_json(path: str) -> object:
     except UnicodeDecodeError:
         msg = f"{path} is not UTF-8 text: save it as UTF-8"
     except json.JSONDecodeError as error:
-        msg = f"{path} is not JSON (line {error.lineno}, column {error.colno}: {error.msg}): {_MEND}"
+        msg = f"{path} is not JSON (line {error.lineno}, column {error.colno}: {printable(error.msg)}): {_MEND}"
     except (ValueError, RecursionError) as error:
         msg = f"{path} is not usable JSON ({type(error).__name__}): {_MEND}"
     raise WrongUse(msg)

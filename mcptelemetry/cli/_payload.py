@@ -17,9 +17,19 @@ from ..state import SentDocument, format_moment
 from ..system import url_without_secrets
 from ..wire import FIELDS, render_fields, render_privacy_paragraph
 from ._command import Command, Console
+from ._deliveries import describe_delivery, stream_name
 from ._subject import telemetry_for
 
 __all__ = ["COMMANDS"]
+
+_SAID_BY_PERSON = (4, 5, 6)  # the rows of the switches that hold for every process, not for this one
+_HEADINGS = {
+    "heartbeat": "heartbeat",
+    "feedback": "feedback",
+    "author_events": "the last batch of the author's events",
+    "operator_events": "the operator's events",
+}
+_FATES = {"delivered": "delivered", "later": "not accepted, to be sent again", "rejected": "rejected"}
 
 
 def _run_show_payload(args: argparse.Namespace, console: Console) -> int:
@@ -45,16 +55,33 @@ def _run_show_payload(args: argparse.Namespace, console: Console) -> int:
 
 
 def _run_sent(args: argparse.Namespace, console: Console) -> int:
-    found = telemetry_for(args, console).sent_documents()
+    telemetry = telemetry_for(args, console)
+    found = telemetry.sent_documents()
+    status = telemetry.status()
+    totals = status["deliveries"]
     if args.json:
-        console.say_json([_as_json(document) for document in found])
+        console.say_json({"documents": [_as_json(document) for document in found], "totals": totals})
     else:
         for document in found:
-            console.say(f"{format_moment(document.sent_at)}  HTTP {document.status}")
-            console.say_lines(document.body)
-    if not found:
+            console.say(_heading(document))
+            console.say_lines(document.body.removesuffix("\n"))
+        for one in totals:
+            console.say(f"in all  {stream_name(one['stream'])}: {describe_delivery(one)}")
+    if not found and not totals:
         console.note("nothing has been sent")
+    if status["mode"] == "off" and status["row"] in _SAID_BY_PERSON:
+        # Off, no file is changed: what leaves all the same is known to whoever set it up only.
+        console.note(
+            f"note: telemetry is off ({status['reason']}), and what is sent meanwhile, "
+            "as feedback is, or the events of an operator, is not kept here"
+        )
     return 0
+
+
+def _heading(document: SentDocument) -> str:
+    where = f" to {document.endpoint}" if document.endpoint else ""
+    answer = f"HTTP {document.status}" if document.status else "no answer"
+    return f"{format_moment(document.sent_at)}  {_HEADINGS[document.stream]}{where}: {_FATES[document.fate]}, {answer}"
 
 
 def _run_fields(args: argparse.Namespace, console: Console) -> int:
@@ -99,12 +126,19 @@ def _as_json(document: SentDocument) -> dict[str, Any]:
         body = json.loads(document.body)
     except ValueError:  # damaged on the disk
         body = document.body
-    return {"sent_at": format_moment(document.sent_at), "status": document.status, "document": body}
+    return {
+        "sent_at": format_moment(document.sent_at),
+        "stream": document.stream,
+        "endpoint": document.endpoint or None,
+        "fate": document.fate,
+        "status": document.status or None,
+        "document": body,
+    }
 
 
 COMMANDS: tuple[Command, ...] = (
     Command("show-payload", "print the exact heartbeat that would be sent now, and send nothing", _run_show_payload),
-    Command("sent", "print the heartbeats that were sent, word for word", _run_sent),
+    Command("sent", "print what was sent, word for word, and what became of it", _run_sent),
     Command("fields", "print the table of everything that a heartbeat may hold, and why", _run_fields),
     Command("privacy", "print a paragraph on the heartbeat for a README", _run_privacy),
 )

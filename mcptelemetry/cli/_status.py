@@ -17,6 +17,7 @@ from ..config import load_config, read_mode
 from ..privacy import Stream, Switches
 from ..system import printable
 from ._command import Command, Console
+from ._deliveries import describe_delivery
 from ._subject import is_person_wide, telemetry_for
 
 __all__ = ["COMMANDS"]
@@ -63,6 +64,9 @@ def _lines(status: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             yield from _lines(value, f"{name}.")
+        elif name == "deliveries" and isinstance(value, list) and value:
+            for totals in value:
+                yield f"{name + '.' + totals['stream']:<28} {describe_delivery(totals)}"
         else:
             yield f"{printable(name):<28} {_shown(value)}".rstrip()
 

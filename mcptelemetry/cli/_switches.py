@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from ..config import Mode, load_config, read_mode, write_mode
 from ..privacy import Stream, Switches
 from ._applications import note_if_unknown
 from ._command import Command, CommandFailed, Console, WrongUse
-from ._streams import LeavingStream, find_leaving_streams, leaving_stream
+from ._streams import LeavingStream, find_leaving_streams, leaving_streams
 
 __all__ = ["COMMANDS"]
 
@@ -136,17 +137,18 @@ def _subject(args: argparse.Namespace, console: Console) -> _Subject:
         state_path=switches.state_path,
         person_path=switches.person_path,
         lift_person=f'run "{console.prog} on" without --app',
-        judge=functools.partial(_judge, switches, application, console),
+        judge=functools.partial(_judge, switches, application, console, args.data_dir),
     )
 
 
-def _judge(switches: Switches, application: Application | None, console: Console) -> _Standing:
+def _judge(
+    switches: Switches, application: Application | None, console: Console, data_dir: str | None
+) -> _Standing:
     decision = switches.decide(Stream.HEARTBEAT)
     if application is None:
         leaving = tuple(find_leaving_streams(console.environ))
     else:
-        own = leaving_stream(switches, application, console.environ)
-        leaving = () if own is None else (own,)
+        leaving = tuple(leaving_streams(application, console.environ, data_dir))
     return _Standing(str(decision.mode), decision.reason, decision.row, leaving)
 
 
@@ -161,18 +163,14 @@ def _running_application(telemetry: Any) -> _Subject:  # a Telemetry, or its sil
         person_path=files["person"],
         # This command line speaks about its own application only, and there may be no other.
         lift_person=f'write mode = "on" and events = "on" into {files["person"]}',
-        judge=lambda: _verdict_of_status(telemetry.status()),
+        judge=lambda: _verdict_of_running(telemetry),
     )
 
 
-def _verdict_of_status(status: dict[str, Any]) -> _Standing:
-    events = status.get("events") or {}
-    is_operators = events.get("owner") == "operator" and events.get("mode") == Mode.ON
-    leaving = (
-        (LeavingStream(status["app"], events["endpoint"], f"set enabled = false in [proxy.telemetry] of {status['files']['settings']}"),)
-        if is_operators
-        else ()
-    )
+def _verdict_of_running(telemetry: Any) -> _Standing:
+    status = telemetry.status()
+    directory = os.path.dirname(status["files"]["settings"])
+    leaving = tuple(leaving_streams(Application(status["app"]), telemetry.environ, directory))
     return _Standing(status["mode"], status["reason"], status.get("row"), leaving)
 
 

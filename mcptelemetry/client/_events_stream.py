@@ -1,7 +1,7 @@
 """
 The events of one application: whose they are, whether they may leave, and the pipeline.
 
-An operator's events ask two switches; the author's ask all of them, wait for the notice,
+An operator's events ask the switches that bind them; the author's ask all of them, wait for the notice,
 and never outlive a change of the mode. What delivers them is loaded when somebody named an
 endpoint; where a host without a free descriptor cannot load it, its next start does.
 """
@@ -11,12 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
-from ..installation import AsOf, Installation
+from ..installation import HELD_FROM_BEFORE, AsOf, Installation, Journal, why_not_yet
 from ..privacy import Stream
 from ..system import url_without_secrets
+from ._moment import moment_text
 
 if TYPE_CHECKING:
-    from ..events import EventsTarget, TelemetryPipeline
+    from ..events import EventsTarget, PipelineConfig, TelemetryPipeline
+    from ..privacy import Refusal
+    from ..state import Picture, SentStreamWord
     from ..status import EventsAccount, EventsStatus
 
 __all__ = ["EventsStream"]
@@ -35,6 +38,8 @@ class EventsStream:
         self._switches = installation.switches
         self._as_of = AsOf(self._switches.generation)
         self._is_noticed = False
+        self._is_printed = False  # whether what would leave is shown instead: for as long as this lives
+        self._journal: Journal | None = None
         self._trouble: str | None = None  # why what delivers could not be loaded
         self.target: EventsTarget | None = None
         self.stream = Stream.AUTHOR_EVENTS
@@ -65,20 +70,42 @@ class EventsStream:
             return
         self.target = target
         self.stream = Stream.OPERATOR_EVENTS if target.is_operators else Stream.AUTHOR_EVENTS
-        if self._switches.decide(self.stream).may_send:
-            from ..events import TelemetryPipeline
+        if target.is_operators:
+            self._as_of = AsOf(self._switches.events_generation)
+        decision = self._switches.decide(self.stream)
+        self._is_printed = decision.is_printed
+        if decision.may_send or self._is_printed:
+            self._build_pipeline(target.settings)
 
-            self.pipeline = TelemetryPipeline(
-                target.settings,
-                app=installation.application.name,
-                version=installation.setup.version or None,
-                environ=installation.environ,
-                clock=installation.clock,
-                transport=installation.transport,
-                network=installation.config.network,
-                refusal=self._refusal,
-                is_authors=self.stream is Stream.AUTHOR_EVENTS,
-            )
+    def _build_pipeline(self, settings: PipelineConfig) -> None:
+        from ..events import Outcomes, TelemetryPipeline
+
+        installation, is_authors = self._installation, self.stream is Stream.AUTHOR_EVENTS
+        transport, outcomes = installation.transport, None
+        if self._is_printed:
+            from dataclasses import replace
+
+            settings, transport = replace(settings, compression=None), installation.open_printing_transport()
+        else:
+            self._journal = Journal(installation, self.stream_word, settings.endpoint or "")
+            outcomes = Outcomes(self._journal, installation.clock, keeps_batches=is_authors)
+        self.pipeline = TelemetryPipeline(
+            settings,
+            app=installation.application.name,
+            version=installation.setup.version or None,
+            environ=installation.environ,
+            clock=installation.clock,
+            transport=transport,
+            network=installation.config.network,
+            refusal=self._refusal,
+            is_authors=is_authors,
+            outcomes=outcomes,
+        )
+
+    @property
+    def stream_word(self) -> SentStreamWord:
+        """Return whose events these are, as it is remembered."""
+        return "operator_events" if self.stream is Stream.OPERATOR_EVENTS else "author_events"
 
     def try_again(self) -> None:
         """Load what could not be loaded before; never raises."""
@@ -91,6 +118,12 @@ class EventsStream:
     def start(self) -> None:
         """Begin to deliver; see `TelemetryPipeline.start`."""
         if self.pipeline is not None and self.target is not None:
+            if self._journal is not None:
+                self._journal.prepare()
+            picture = self._installation.open_memory().look() if self.stream is Stream.AUTHOR_EVENTS else None
+            if picture is not None and picture.failure is None:
+                self._as_of.begin(picture.generations_begun)
+                self._is_noticed = self._notice_wait_secs(picture) is not None
             self.pipeline.start(self.target.auth)
 
     def endpoint_to_notice(self) -> str | None:
@@ -114,6 +147,8 @@ class EventsStream:
                 "reason": reason,
                 "endpoint": None,
                 "owner": None,
+                "not_before": None,
+                "why_not": reason,
                 "token_variable": None,
                 "unset_variables": [],
                 "stats": None,
@@ -121,11 +156,15 @@ class EventsStream:
         from dataclasses import asdict
 
         decision = self._switches.decide(self.stream)
+        wait_secs = 0.0 if self.target.is_operators else self._notice_wait_secs()
+        first_at = self._installation.clock.time() + wait_secs if wait_secs else None
         return {
             "mode": decision.mode.value,
             "reason": decision.reason,
             "endpoint": self._shown_endpoint(),
             "owner": "operator" if self.target.is_operators else "author",
+            "not_before": moment_text(first_at),
+            "why_not": why_not_yet(wait_secs) if decision.may_send else decision.reason,
             "token_variable": self.target.settings.token_key,
             "unset_variables": self.target.unset_variables(self._installation.environ),
             "stats": None
@@ -133,25 +172,37 @@ class EventsStream:
             else cast("EventsAccount", asdict(self.pipeline.stats())),
         }
 
-    def _refusal(self) -> str | None:
+    def _refusal(self) -> Refusal:
         """Return why events may not leave now, or None: what the gate asks before each send."""
+        if self._is_printed:
+            decision = self._switches.decide(self.stream)
+            return None if decision.is_printed or decision.may_send else decision.reason
         refusal = self._switches.refusal(self.stream)
-        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
+        if refusal is not None:
             return refusal
-        if self._as_of.enter() is None:
+        if self.stream is Stream.OPERATOR_EVENTS:
+            return HELD_FROM_BEFORE if self._as_of.has_ended() else None
+        from ..privacy import NotYet  # the gate asks: it is loaded
+
+        picture = self._installation.open_memory().look()
+        is_legible = picture.failure is None
+        if self._as_of.enter(picture.generations_begun if is_legible else None) is None:
             # The pipeline lets go of all that it holds when it hears this.
-            return "it was recorded before the mode was last changed"
-        return None if self._has_notice_been_shown() else "the first-run notice has not been shown yet"
+            return HELD_FROM_BEFORE
+        if not is_legible and self._is_noticed:
+            return NotYet("what this installation remembers cannot be read now", 0.0)
+        wait_secs = self._notice_wait_secs(picture)
+        why = why_not_yet(wait_secs)
+        self._is_noticed = wait_secs is not None
+        return NotYet(why, wait_secs) if why is not None and wait_secs is not None else why
+
+    def _notice_wait_secs(self, picture: Picture | None = None) -> float | None:
+        endpoint = self._shown_endpoint()
+        return None if endpoint is None else self._installation.notice_wait_secs(endpoint, picture)
 
     def refusal_to_ask(self) -> str | None:
         """Return why the endpoint may not even be asked now, or None; settles nothing, as `_refusal` does."""
         refusal = self._switches.refusal(self.stream)
-        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS or self._has_notice_been_shown():
+        if refusal is not None or self.stream is Stream.OPERATOR_EVENTS:
             return refusal
-        return "the first-run notice has not been shown yet"
-
-    def _has_notice_been_shown(self) -> bool:
-        endpoint = self._shown_endpoint()
-        if not self._is_noticed and endpoint is not None:
-            self._is_noticed = self._installation.has_shown_notice_of(endpoint)
-        return self._is_noticed
+        return why_not_yet(None) if self._notice_wait_secs() is None else None

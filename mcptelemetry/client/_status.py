@@ -7,20 +7,23 @@ be loaded now, for want of a free descriptor, is left out: `storage` says why.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, cast
 
-from ..counters import ActivationStore, Windows
-from ..installation import Installation
+from ..counters import ActivationStore, Windows, WindowState
+from ..errors import StorageError
+from ..installation import Installation, read_journal, why_not_yet
 from ..privacy import Decision, Stream, first_heartbeat_at
-from ..state import Memory, Picture, format_moment
-from ..system import CORRUPT_SUFFIX, url_without_secrets
+from ..state import DeliveryTotals, Memory, Picture, format_moment
+from ..system import CORRUPT_SUFFIX, StorageFailure, url_without_secrets
 from ._events_stream import EventsStream
+from ._moment import moment_text
 
 if TYPE_CHECKING:
+    from ..state import SentDocument, SentStreamWord
     from ..status import (
         ActivationStatus,
+        DeliveryStatus,
         EnvMarkersStatus,
         HeartbeatStatus,
         MemoryStatus,
@@ -32,7 +35,16 @@ if TYPE_CHECKING:
         WindowsStatus,
     )
 
-__all__ = ["describe_status"]
+__all__ = ["describe_status", "read_sent_documents"]
+
+
+def read_sent_documents(installation: Installation) -> list[SentDocument]:
+    """Return what `Telemetry.sent_documents()` returns; raise `StorageError` when it cannot be read."""
+    found = installation.open_memory().sent_documents()
+    if isinstance(found, StorageFailure):
+        msg = f"what was sent cannot be read: {found.text}"
+        raise StorageError(msg)
+    return found
 
 
 def describe_status(installation: Installation, events: EventsStream) -> Status:
@@ -56,6 +68,7 @@ def describe_status(installation: Installation, events: EventsStream) -> Status:
         },
         "heartbeat": _heartbeat(installation, decision, picture),
         "events": events.describe(),
+        "deliveries": _deliveries(installation),
         "storage": _storage(memory),
         **_memory(picture),
         **_surroundings(installation),
@@ -66,24 +79,48 @@ def describe_status(installation: Installation, events: EventsStream) -> Status:
 def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> HeartbeatStatus:
     endpoint = installation.heartbeat_endpoint
     is_built = endpoint is not None and installation.problem is None
+    reason = decision.reason if is_built else str(installation.problem or "no endpoint is configured")
+    wait_secs = None if endpoint is None else installation.notice_wait_secs(endpoint, picture)
+    first_at = installation.clock.time() + wait_secs if wait_secs else first_heartbeat_at(picture.notice)
+    state = Windows.of(installation).state()
     return {
         "mode": decision.mode.value if is_built else "off",
-        "reason": decision.reason if is_built else str(installation.problem or "no endpoint is configured"),
+        "reason": reason,
         "endpoint": None if endpoint is None else url_without_secrets(endpoint),
         "owner": None if endpoint is None else "person" if installation.config.telemetry.endpoint else "author",
-        "not_before": _moment(first_heartbeat_at(picture.notice)),
-        **_windows(installation),
+        "not_before": moment_text(first_at),
+        "why_not": why_not_yet(wait_secs) or state.why_not_yet if is_built and decision.may_send else reason,
+        **_windows(installation, state),
     }
 
 
-def _windows(installation: Installation) -> WindowsStatus:
+def _windows(installation: Installation, state: WindowState) -> WindowsStatus:
     """Return when the next heartbeat is due, and what became of those before."""
-    state = Windows.of(installation).state()
     return {
-        "due_at": _moment(installation.clock.time() + state.due_in_secs),
+        "due_at": moment_text(installation.clock.time() + state.due_in_secs),
         "failed_attempts": state.attempts,
         "accepted_count": state.settled_count,
         "given_up_count": state.given_up_count,
+    }
+
+
+def _deliveries(installation: Installation) -> list[DeliveryStatus]:
+    """Return what became of what was sent, by all processes; nothing where that cannot be read: `storage` says why."""
+    found = read_journal(installation)
+    return [] if isinstance(found, StorageFailure) else [_delivery(totals) for totals in found]
+
+
+def _delivery(totals: DeliveryTotals) -> DeliveryStatus:
+    return {
+        "stream": cast("SentStreamWord", totals.stream),
+        "endpoint": totals.endpoint,
+        "since": moment_text(totals.since) or "",
+        "delivered": totals.delivered,
+        "lost": totals.lost,
+        "rejected": totals.rejected,
+        "last_success_at": moment_text(totals.last_success_at),
+        "last_error": totals.last_error,
+        "last_error_at": moment_text(totals.last_error_at),
     }
 
 
@@ -120,8 +157,9 @@ def _memory(picture: Picture) -> MemoryStatus:
         "notice": notice,
         "last_reported_version": picture.last_reported_version,
         "last_startup_outcome": None if outcome is None else outcome.value,
-        "last_success_at": _moment(picture.last_success_at),
+        "last_success_at": moment_text(picture.last_success_at),
         "last_error": picture.last_error,
+        "last_error_at": moment_text(picture.last_error_at),
     }
 
 
@@ -137,10 +175,3 @@ def _surroundings(installation: Installation) -> SurroundingsStatus:
         "launch_source": None if source is None else source.value,
         "autostart_enabled": autostart,
     }
-
-
-def _moment(secs: float | None) -> str | None:
-    if secs is not None:
-        with contextlib.suppress(OSError):  # not one descriptor is free, and the calendar is not loaded
-            return format_moment(secs)
-    return None

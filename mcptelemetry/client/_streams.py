@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load_config
 from ..counters import ActivationNotes, CounterRegistry, Counting
-from ..errors import StorageError, UploadError
+from ..errors import UploadError
 from ..installation import Installation
 from ..privacy import FirstRunNotice, NoticeSink, Switches, maybe_print_first_run_notice
 from ..system import StorageFailure, SystemClock, begin_anew, notice_fork, printable
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
-from ._status import describe_status
+from ._status import describe_status, read_sent_documents
 
 if TYPE_CHECKING:
     from ..events import TelemetryPipeline
@@ -75,7 +75,7 @@ class Streams:
         is_told = installation.heartbeat_endpoint is not None and installation.problem is None
         if is_told and installation.counting_generation() is not None:
             self._counting.keep(installation, chores=(self._take_heartbeat_turn,))
-        return self._counting.is_kept
+        return self._counting.is_kept or (is_told and installation.is_printing)
 
     # -- the life of it ---------------------------------------------------------------
 
@@ -92,6 +92,8 @@ class Streams:
             if notice.heartbeat_endpoint is not None:
                 with contextlib.suppress(OSError):  # not one descriptor is free: the next start finds one
                     self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
+        elif self._installation.is_printing:
+            self.heartbeat_service().start()
         self._events.start()
         with contextlib.suppress(OSError):
             self._note_installer()
@@ -206,14 +208,10 @@ class Streams:
     def heartbeat_service(self) -> HeartbeatService:
         """Return the same service, also when there is no endpoint: then it only previews."""
         if self._heartbeat is None:
-            from ..heartbeat import HeartbeatService, StatsReader  # only who has one pays for it
+            from ..heartbeat import StatsReader, build_heartbeat_service  # only who has one pays for it
 
-            self._heartbeat = HeartbeatService(
-                installation=self._installation,
-                counting=self._counting,
-                stats=StatsReader(self._stats, self._flags),
-                notices=self._notices,
-            )
+            stats = StatsReader(self._stats, self._flags)
+            self._heartbeat = build_heartbeat_service(self._installation, self._counting, stats, self._notices)
         return self._heartbeat
 
     def _take_heartbeat_turn(self) -> float:
@@ -222,22 +220,29 @@ class Streams:
 
     def sent_documents(self) -> list[SentDocument]:
         """
-        Return the last heartbeats that were sent and answered, oldest first, word for word.
+        Return the last documents that were sent, oldest first, word for word.
 
+        Heartbeats, failed tries of them too, feedback, and the last batch of the author's events.
         Empty when there are none. Raises `StorageError` when they cannot be read.
         """
-        found = self._installation.open_memory().sent_documents()
-        if isinstance(found, StorageFailure):
-            msg = f"what was sent cannot be read: {found.text}"
-            raise StorageError(msg)
-        return found
+        return read_sent_documents(self._installation)
+
+    def forget(self) -> None:
+        """
+        Draw a new anonymous id, erase counts, milestones and sent documents; the mode stays.
+
+        Running processes drop what they hold. Raises `ConfigError` or `StorageError` when it cannot be done.
+        """
+        from ._forgetting import forget_installation
+
+        forget_installation(self._installation)
 
     def submit_feedback(self, request: FeedbackRequest) -> FeedbackResponse:
         """
         Send what a person typed to the maintainer; no switch is asked, typing it is the consent.
 
-        Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not
-        accepted, when five were sent within the hour, or when there is no endpoint.
+        Raises `ValueError` for what cannot be sent and `FeedbackError` when it was not accepted, when
+        five were sent within the hour, or when there is no endpoint.
         """
         from ..feedback import check_request
 
@@ -289,12 +294,6 @@ class Streams:
         return check_endpoints(self._installation, self._events, self.heartbeat)
 
     def status(self) -> Status:
-        """
-        Return what is on and why, as a mapping that is also JSON.
-
-        *mode*, *reason* and *row* are those of what the author set up; *heartbeat* and *events*
-        say the same of their streams with endpoint and owner, *storage* whether this machine
-        can remember anything. Changes nothing.
-        """
+        """Return what is on and why, as a mapping that is also JSON, with the keys of `Status`; changes nothing."""
         notice_fork()
         return describe_status(self._installation, self._events)

@@ -289,7 +289,7 @@ class Telemetry(Streams):
 
             counting = self._counting
             told: dict[str, Any] = {"is_declared": counting.registry.is_builtin_tool}
-            if counting.is_kept:
+            if counting.is_kept or self._installation.is_printing:
                 told.update(on_client=counting.meet_client, on_request=counting.record_request)
                 told.update(on_listed=counting.activation.note_listed_tools)
             self._middleware = McpMiddleware(self.invocation, **told)

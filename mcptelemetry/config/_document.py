@@ -16,13 +16,14 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..system import ForeignFile, install_hint, read_small_file, stamp_of
-from ._depth import has_deep_table, has_long_key
+from ._depth import has_deep_table, has_long_key, has_long_number
 
 __all__ = ["BrokenFile", "Document", "prepare_reader", "read_document"]
 
 # A person's settings are a page or two; more is a mistake, or an attempt to keep us busy.
 _LIMIT_BYTES = 64 * 1024
 _KEYS_MAX_DEEP = 8
+_DIGITS_MAX = 1000
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _HEADER = re.compile(r"\s*(?:\[[^\[\]]+\]|\[\[[^\[\]]+\]\])\s*(?:#.*)?")
@@ -118,6 +119,9 @@ def _parse(path: str, content: bytes) -> Document:
     # Before it is parsed: the parser's time grows with the square of the depth.
     if has_long_key(text, _KEYS_MAX_DEEP):
         raise too_deep
+    if has_long_number(text, _DIGITS_MAX):
+        msg = f"{path}: a number has at most {_DIGITS_MAX} digits; correct it"
+        raise BrokenFile(msg, text)
     try:
         tables = _toml_loads(text)
     except RecursionError:

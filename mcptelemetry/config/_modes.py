@@ -22,7 +22,16 @@ from ._misspelt import is_misspelt
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["PERSON_FILE", "STATE_FILE", "Mode", "ModeRecord", "ModeWord", "person_directory", "read_mode", "write_mode"]
+__all__ = [
+    "PERSON_FILE",
+    "STATE_FILE",
+    "Mode",
+    "ModeRecord",
+    "ModeWord",
+    "person_directory",
+    "read_mode",
+    "write_mode",
+]
 
 PERSON_FILE = "person.toml"
 """The name of the person-wide file, in `person_directory`."""
@@ -32,7 +41,9 @@ STATE_FILE = "telemetry-state.toml"
 _SINCE_MAX_CHARACTERS = 64
 _EVENTS_ON, _EVENTS_OFF = "on", "off"
 _EVENTS_MAX_CHARACTERS = 16
-_KEYS = frozenset({"mode", "since", "events"})
+_MOMENT_CHARACTERS = frozenset("0123456789-:.+TZ")  # what somebody else wrote by hand is not written again
+_EVENTS_SINCE = "everything_since"  # after the command: `off --everything`
+_KEYS = frozenset({"mode", "since", "events", _EVENTS_SINCE})
 
 
 class Mode(Word):
@@ -60,13 +71,14 @@ class ModeRecord(NamedTuple):
 
     *doubt* is ``""``, or why the file reads as off although it does not say so. *events* is
     the word about the events of all owners, which only the person-wide file holds; anything
-    but ``"on"`` refuses them.
+    but ``"on"`` refuses them. *events_since* is when that word was last another one, ``""`` when it never was.
     """
 
     mode: Mode
     since: str
     doubt: str = ""
     events: str = "on"
+    events_since: str = ""
 
     @property
     def has_events(self) -> bool:
@@ -84,6 +96,11 @@ class ModeRecord(NamedTuple):
         said = "" if self.mode is Mode.ON and self.since else str(self.mode)
         events = "" if self.has_events else f"events {self.events}"
         return " ".join(part for part in (self.since, said, events) if part)
+
+    @property
+    def events_generation(self) -> str:
+        """The same for what binds the events of all owners: a mode does not, so its *since* is not in it."""
+        return " ".join(part for part in (self.events_since, "" if self.has_events else self.events) if part)
 
 
 def person_directory(environ: Mapping[str, str]) -> str:
@@ -105,11 +122,15 @@ def read_mode(path: str) -> ModeRecord | None:
         return None
     from datetime import datetime  # the TOML reader has loaded it
 
-    since = document.tables.get("since", "")
-    if isinstance(since, datetime):  # written by hand, without quotes
-        since = since.isoformat()
-    if not isinstance(since, str) or len(since) > _SINCE_MAX_CHARACTERS:
-        raise document.error("", "since", "must be a date and time such as 2026-01-31T12:00:00Z")
+    moments = []
+    for name in ("since", _EVENTS_SINCE):
+        moment = document.tables.get(name, "")
+        if isinstance(moment, datetime):  # written by hand, without quotes
+            moment = moment.isoformat()
+        if not isinstance(moment, str) or len(moment) > _SINCE_MAX_CHARACTERS:
+            raise document.error("", name, "must be a date and time such as 2026-01-31T12:00:00Z")
+        moments.append(moment)
+    since, events_since = moments
     events = _events_word(document.tables)
     word = document.tables.get("mode")
     mode = Mode.read(word)
@@ -117,10 +138,10 @@ def read_mode(path: str) -> ModeRecord | None:
     if misspelt is not None:
         said = f"{misspelt[:60]!r} is a misspelt switch, which reads as off,"
     elif word == mode.value:
-        return ModeRecord(mode, since, events=events)
+        return ModeRecord(mode, since, events=events, events_since=events_since)
     else:
         said = "no mode is written" if word is None else f"mode {str(word)[:40]!r} is not known"
-    return ModeRecord(Mode.OFF, since, f"{said} in {path}", events)
+    return ModeRecord(Mode.OFF, since, f"{said} in {path}", events, events_since)
 
 
 def _events_word(tables: Mapping[str, object]) -> str:
@@ -147,21 +168,29 @@ def write_mode(
     if not path:
         msg = "there is no home directory to remember the mode in; set HOME, or name a directory"
         raise ConfigError(msg)
+    is_known = True
     try:
         before = read_mode(path)
     except ConfigError as error:
-        before = None
+        before, is_known = None, not (isinstance(error, BrokenFile) and error.mentions("events"))
         # Nobody knows what was said there about events: in doubt it stays a no.
-        refuse_events = refuse_events or (wanted is not Mode.ON and isinstance(error, BrokenFile) and error.mentions("events"))
+        refuse_events = refuse_events or (wanted is not Mode.ON and not is_known)
     was_refusing = before is not None and not before.has_events
     events = _EVENTS_OFF if wanted is not Mode.ON and (refuse_events or was_refusing) else _EVENTS_ON
-    if before is not None and before.since and before == ModeRecord(wanted, before.since, events=events):
+    if before is not None and before.since and before[:4] == ModeRecord(wanted, before.since, events=events)[:4]:
         return before
-    record = ModeRecord(wanted, _since(clock(), before), events=events)
+    since = _since(clock(), before)
+    is_same_word = is_known and events == (_EVENTS_ON if before is None else before.events)
+    events_since = "" if before is None else before.events_since
+    if not is_same_word or not _MOMENT_CHARACTERS.issuperset(events_since):
+        events_since = since
+    record = ModeRecord(wanted, since, events=events, events_since=events_since)
     # The mode comes first: a file that is cut off after it still says the same.
-    words = {"mode": record.mode.value, "events": record.events, "since": record.since}
+    words = {"mode": record.mode.value, "events": record.events, "since": record.since, _EVENTS_SINCE: record.events_since}
     if record.has_events:
         del words["events"]
+    if not record.events_since:
+        del words[_EVENTS_SINCE]
     content = _as_toml(words)
     try:
         write_atomically(path, content.encode())
@@ -205,5 +234,5 @@ def _moment_of(since: str) -> datetime | None:
         moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
         in_reach = moment.tzinfo is not None and moment.year < 9999  # the last year there is
         return moment.astimezone(timezone.utc) if in_reach else None
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, IndexError):  # PyPy counts on ten characters
         return None

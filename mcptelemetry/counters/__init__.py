@@ -21,6 +21,7 @@ from ._keys import CounterKey, Counts
 from ._names import MCPPROXY_TOOLS, check_milestones
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._stored_window import begin_generation, forget_counts
 from ._window import Also, Windows
 from ._window_values import FrozenWindow, WindowState
 from ._worker import Chore, CountingWorker
@@ -48,10 +49,12 @@ __all__ = [
     "RegistrySnapshot",
     "WindowState",
     "Windows",
+    "begin_generation",
     "bucket_tokens",
     "bucket_upstream_calls",
     "check_milestones",
     "clear_installer_pending",
+    "forget_counts",
     "is_installer_pending",
     "parse_client_surface",
     "sanitize_client_name",

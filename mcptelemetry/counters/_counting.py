@@ -17,6 +17,7 @@ from ._activation import ActivationStore
 from ._flusher import CounterFlusher
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
+from ._window import Windows
 from ._worker import Chore, CountingWorker
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Counting:
             memory,
             clock=clock.time,
             permission=installation.counting_generation,
+            windows=Windows.of(installation),
         )
         self._worker = CountingWorker(
             self.registry, self.activation, flusher, chores=chores, monotonic=clock.monotonic

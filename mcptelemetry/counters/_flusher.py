@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..installation import AsOf
-from ..state import Memory, write_value
+from ..state import Memory, generations_begun, write_value
 from ..system import StorageFailure, Turns, around_fork
 from ._activation import add_news
 from ._activation_values import ActivationNews
@@ -20,7 +20,8 @@ from ._keys import CounterKey, Counts, Kind
 from ._ledger import add_counts
 from ._notes import ActivationNotes
 from ._registry import CounterRegistry
-from ._window import enter_generation
+from ._stored_window import enter_generation
+from ._window import Windows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,8 +37,9 @@ class CounterFlusher:
     """
     Adds what *registry* and *notes* hold to the database of *memory*.
 
-    *clock* gives Unix seconds. *permission* gives the generation under which something may
-    be stored now, None when nothing may be. Safe from any thread and across forks.
+    *clock* gives Unix seconds. *permission* gives what the mode files say while something may be
+    stored, None when nothing may be. *windows* is told then to let go of what a person has
+    refused since; None: nobody is. Safe from any thread and across forks.
     """
 
     def __init__(
@@ -48,12 +50,15 @@ class CounterFlusher:
         *,
         clock: Callable[[], float],
         permission: Callable[[], str | None],
+        windows: Windows | None = None,
     ) -> None:
         self._registry = registry
         self._notes = notes
+        self._memory = memory
         self._database = memory.database
         self._clock = clock
         self._as_of = AsOf(permission)
+        self._windows = windows
         self.failure: StorageFailure | None = None
         """Why the last flush failed, None when it did not."""
         self._turns = Turns(fork_wait_secs=0)  # a fork waits for the transaction in it, and that is enough
@@ -75,10 +80,13 @@ class CounterFlusher:
             self._turns.give_back(turn)
 
     def _flush(self) -> bool:
-        generation = self._as_of.enter()
-        if generation is None:
+        begun = self._memory.generations_begun()
+        said = self._as_of.enter(begun)
+        if said is None:
             self._registry.reset()
             self._notes.take()
+            if self._windows is not None and not self._as_of.may_hold:
+                self._windows.let_go()
             return True
         counts = self._registry.counts()
         noted = self._notes.take()
@@ -86,7 +94,9 @@ class CounterFlusher:
             return True
 
         def store(connection: sqlite3.Connection) -> bool:
-            enter_generation(connection, generation)
+            if begun is not None and generations_begun(connection) != begun:
+                return False  # begun a moment ago: the next flush lets go of what is held
+            enter_generation(connection, said)
             add_counts(connection, counts)
             add_news(connection, _news_in(counts), self._clock())
             if noted is not None:

@@ -12,37 +12,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..installation import Installation
-from ..system import Database, StorageFailure, draw_backoff_secs, draw_uniform, draw_uuid4, is_uuid
+from ..state import Memory
+from ..system import Database, StorageFailure, draw_backoff_secs, draw_uniform, draw_uuid4
 from ..vocabulary import DAY_SECS
 from . import _ledger as ledger
-from ._activation import ACTIVATION
-from ._value_table import ValueTable
+from . import _stored_window as stored
 from ._window_values import FrozenWindow, WindowState
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["GIVE_UP_AFTER_SECS", "LEASE_SECS", "Also", "Windows", "enter_generation"]
+__all__ = ["GIVE_UP_AFTER_SECS", "Also", "Windows"]
 
-LEASE_SECS = 120.0
-"""How long whoever froze a window may take to send it before another process tries."""
 GIVE_UP_AFTER_SECS = 21 * DAY_SECS
 """After how long a window that nobody accepts is given up."""
-
-_FACTS = ValueTable("usage_facts")
-_GENERATION = "generation"
-_HEARTBEAT_ID = "heartbeat_id"
-_FROZEN_AT = "frozen_at"
-_LEASED_UNTIL = "leased_until"
-_LEASE = "lease"
-_DUE_AT = "due_at"
-_HELD_BACK_UNTIL = "held_back_until"
-_ATTEMPTS = "attempts"
-_SETTLED = "settled_count"
-_GIVEN_UP = "given_up_count"
-
-# A date beyond what can have been set is one of a clock that was wrong: it does not count.
-_WAITS = ((_DUE_AT, DAY_SECS), (_HELD_BACK_UNTIL, DAY_SECS), (_LEASED_UNTIL, LEASE_SECS))
 
 Also = Callable[["sqlite3.Connection"], None]
 """What else is to be done inside a transaction that is under way."""
@@ -52,24 +35,25 @@ _Result = TypeVar("_Result")
 
 class Windows:
     """
-    The windows of one installation, shared by all its processes through *database*.
+    The windows of one installation, shared by all its processes through its *memory*.
 
-    *clock* gives Unix seconds, *generation* the present generation (None: nothing may be
-    stored or sent), *uniform* is as `draw_uniform`, *draw_id* makes a UUID. Safe from any
+    *clock* gives Unix seconds, *generation* what the mode files say of the present generation
+    (None: nothing may be stored or sent), *uniform* is as `draw_uniform`, *draw_id* makes a UUID. Safe from any
     thread; never raises for what the disk does: then nothing has changed, and *failure* says
     why.
     """
 
     def __init__(
         self,
-        database: Database,
+        memory: Memory,
         *,
         clock: Callable[[], float],
         generation: Callable[[], str | None],
         uniform: Callable[[float, float], float] = draw_uniform,
         draw_id: Callable[[], str] = draw_uuid4,
     ) -> None:
-        self._database = database
+        self._memory = memory
+        self._database: Database = memory.database
         self.failure: StorageFailure | None = None
         self._clock = clock
         self._generation = generation
@@ -79,8 +63,8 @@ class Windows:
     @classmethod
     def of(cls, installation: Installation) -> Windows:
         """Return the windows of *installation*."""
-        database, switches = installation.open_memory().database, installation.switches
-        return cls(database, clock=installation.clock.time, generation=switches.generation)
+        memory, switches = installation.open_memory(), installation.switches
+        return cls(memory, clock=installation.clock.time, generation=switches.generation)
 
     def state(self) -> WindowState:
         """Return how the windows stand; changes nothing."""
@@ -98,8 +82,8 @@ class Windows:
             return True  # the usual case writes nothing
 
         def draw(connection: sqlite3.Connection) -> bool:
-            enter_generation(connection, generation)
-            return bool(_stored_id(connection) or self._draw_next_id(connection))
+            stored.enter_generation(connection, generation)
+            return bool(stored.stored_id(connection) or stored.draw_next_id(connection, self._draw_id))
 
         return self._change(draw, failed=False)
 
@@ -123,11 +107,46 @@ class Windows:
         Returns False when another process had closed it already (*also* is called all the
         same), and when the disk fails: then the window is sent once more under its name.
         """
-        return self._change(lambda connection: self._close(connection, window, _SETTLED, also), False)
+        return self._change(lambda connection: self._close(connection, window, stored.SETTLED, also), False)
 
     def give_up(self, window: FrozenWindow, *, also: Also | None = None) -> bool:
         """Close *window*, which nobody will ever accept; otherwise as `settle()`."""
-        return self._change(lambda connection: self._close(connection, window, _GIVEN_UP, also), False)
+        return self._change(lambda connection: self._close(connection, window, stored.GIVEN_UP, also), False)
+
+    def refusal(self, window: FrozenWindow) -> str | None:
+        """
+        Return why *window* may not leave now, or None: what the gate asks about its document.
+
+        It must be the one that is stored, of the present generation, and nobody else's to send,
+        however long it took to build or to find its way.
+        """
+        said = self._generation()
+        if said is None:
+            return "the mode files cannot be read"
+        found = self._database.read(lambda connection: stored.why_not(connection, said, window))
+        if isinstance(found, StorageFailure):
+            self.failure = found
+            return f"what this installation remembers cannot be read ({found.text})"
+        return stored.ANOTHER_GENERATION if found is None else found or None
+
+    def let_go(self) -> None:
+        """
+        Erase what is stored if a person has said something else since it was counted.
+
+        For whoever finds that nothing may be counted now. Saying by hand what the files said
+        before then brings nothing back.
+        """
+        said = self._generation()
+        if said is None or self._database.read(lambda connection: stored.is_of_another(connection, said)) is not True:
+            return  # the usual case writes nothing
+
+        def leave(connection: sqlite3.Connection) -> bool:
+            if stored.is_of_another(connection, said):
+                stored.begin_generation(connection)
+                stored.enter_generation(connection, said)
+            return True
+
+        self._change(leave, failed=False)
 
     def postpone(self, window: FrozenWindow, *, retry_after_secs: float | None = None) -> float:
         """
@@ -151,50 +170,56 @@ class Windows:
     # -- inside a transaction ---------------------------------------------------------
 
     def _state(self, connection: sqlite3.Connection, generation: str | None, now: float) -> WindowState:
-        due_in = max(0.0, *(_wait_secs(connection, name, most, now) for name, most in _WAITS))
-        settled = _FACTS.number(connection, _SETTLED)
-        given_up = _FACTS.number(connection, _GIVEN_UP)
-        if generation is None or not _is_of(connection, generation):
+        due_in = max(0.0, *(stored.wait_secs(connection, name, most, now) for name, most in stored.WAITS))
+        settled = stored.FACTS.number(connection, stored.SETTLED)
+        given_up = stored.FACTS.number(connection, stored.GIVEN_UP)
+        if generation is None or not stored.is_of(connection, stored.present_generation(connection, generation)):
             # What is stored belongs to another generation and will never leave.
             return WindowState(due_in, settled_count=settled, given_up_count=given_up)
-        is_frozen = _is_frozen(connection)
+        is_frozen = stored.is_frozen(connection)
         return WindowState(
             due_in,
-            _stored_id(connection) or "",
+            stored.stored_id(connection) or "",
             ledger.read_counts(connection, ledger.FROZEN if is_frozen else ledger.OPEN),
             is_frozen,
-            _FACTS.number(connection, _ATTEMPTS),
+            stored.FACTS.number(connection, stored.ATTEMPTS),
             settled,
             given_up,
             is_present=True,
+            identity=stored.frozen_identity(connection) if is_frozen else None,
         )
 
     def _begin(self, connection: sqlite3.Connection, generation: str) -> FrozenWindow | None:
-        enter_generation(connection, generation)
+        stored.enter_generation(connection, generation)
         now = self._clock()
-        if any(_wait_secs(connection, name, most, now) > 0 for name, most in _WAITS):
+        if any(stored.wait_secs(connection, name, most, now) > 0 for name, most in stored.WAITS):
             return None  # somebody was faster
-        frozen_at = _FACTS.moment(connection, _FROZEN_AT)
-        if not _is_frozen(connection):
+        frozen_at = stored.FACTS.moment(connection, stored.FROZEN_AT)
+        identity = stored.frozen_identity(connection)
+        if not stored.is_frozen(connection):
             ledger.freeze_counts(connection)
-            frozen_at = None
+            frozen_at = identity = None
         elif frozen_at is not None and now - frozen_at >= GIVE_UP_AFTER_SECS:
-            self._end(connection, now, _GIVEN_UP)
+            self._end(connection, now, stored.GIVEN_UP)
             return None
+        if identity is None:
+            identity = self._memory.ensure_identity_in(connection)
+            stored.freeze_identity(connection, identity, since=frozen_at)
         if frozen_at is None or frozen_at > now:  # new, damaged, or frozen by a clock that was ahead
             frozen_at = now
-            _FACTS.write(connection, _FROZEN_AT, now)
-        heartbeat_id = _stored_id(connection) or self._draw_next_id(connection)
+            stored.FACTS.write(connection, stored.FROZEN_AT, now)
+        heartbeat_id = stored.stored_id(connection) or stored.draw_next_id(connection, self._draw_id)
         lease = self._draw_id()
-        _FACTS.write(connection, _LEASED_UNTIL, now + LEASE_SECS)
-        _FACTS.write(connection, _LEASE, lease)
+        stored.FACTS.write(connection, stored.LEASED_UNTIL, now + stored.LEASE_SECS)
+        stored.FACTS.write(connection, stored.LEASE, lease)
         counts = ledger.read_counts(connection, ledger.FROZEN)
-        return FrozenWindow(heartbeat_id, counts, frozen_at, lease, _FACTS.number(connection, _ATTEMPTS))
+        attempts, present = stored.FACTS.number(connection, stored.ATTEMPTS), stored.present_generation(connection, generation)
+        return FrozenWindow(heartbeat_id, counts, frozen_at, lease, attempts, identity, present)
 
     def _close(
         self, connection: sqlite3.Connection, window: FrozenWindow, outcome: str, also: Also | None
     ) -> bool:
-        is_present = _is_frozen(connection) and _stored_id(connection) == window.heartbeat_id
+        is_present = stored.is_frozen(connection) and stored.stored_id(connection) == window.heartbeat_id
         if is_present:
             self._end(connection, self._clock(), outcome)
         if also is not None:
@@ -203,65 +228,19 @@ class Windows:
 
     def _end(self, connection: sqlite3.Connection, now: float, outcome: str) -> None:
         ledger.settle_counts(connection)
-        _FACTS.erase(connection, _FROZEN_AT, _LEASED_UNTIL, _LEASE, _HELD_BACK_UNTIL, _ATTEMPTS)
-        _FACTS.write(connection, _DUE_AT, now + DAY_SECS)
-        _FACTS.write(connection, outcome, _FACTS.number(connection, outcome) + 1)
-        self._draw_next_id(connection)
+        stored.FACTS.erase(connection, *stored.OF_THE_WINDOW)
+        stored.FACTS.write(connection, stored.DUE_AT, now + DAY_SECS)
+        stored.FACTS.write(connection, outcome, stored.FACTS.number(connection, outcome) + 1)
+        stored.draw_next_id(connection, self._draw_id)
 
     def _postpone(
         self, connection: sqlite3.Connection, window: FrozenWindow, retry_after_secs: float | None
     ) -> float:
-        if _FACTS.text(connection, _LEASE) != window.lease:
+        if stored.FACTS.text(connection, stored.LEASE) != window.lease:
             return 0.0  # it took too long, and another process is at it
-        attempts = _FACTS.number(connection, _ATTEMPTS) + 1
+        attempts = stored.FACTS.number(connection, stored.ATTEMPTS) + 1
         secs = min(draw_backoff_secs(attempts, self._uniform, retry_after_secs), DAY_SECS)
-        _FACTS.write(connection, _ATTEMPTS, attempts)
-        _FACTS.write(connection, _HELD_BACK_UNTIL, self._clock() + secs)
-        _FACTS.erase(connection, _LEASED_UNTIL, _LEASE)
+        stored.FACTS.write(connection, stored.ATTEMPTS, attempts)
+        stored.FACTS.write(connection, stored.HELD_BACK_UNTIL, self._clock() + secs)
+        stored.FACTS.erase(connection, stored.LEASED_UNTIL, stored.LEASE)
         return secs
-
-    def _draw_next_id(self, connection: sqlite3.Connection) -> str:
-        heartbeat_id = self._draw_id()
-        _FACTS.write(connection, _HEARTBEAT_ID, heartbeat_id)
-        return heartbeat_id
-
-
-def enter_generation(connection: sqlite3.Connection, generation: str) -> None:
-    """
-    Make *generation* the one under which counts and activation are stored.
-
-    What was stored under another one, or under nobody knows which, is erased: it was counted
-    before a person last changed the mode. When the next heartbeat is due stays as it is.
-    """
-    if _is_of(connection, generation):
-        return
-    ledger.erase_counts(connection)
-    _FACTS.erase(
-        connection, _FROZEN_AT, _HEARTBEAT_ID, _LEASED_UNTIL, _LEASE, _HELD_BACK_UNTIL, _ATTEMPTS
-    )
-    ACTIVATION.erase_all(connection)
-    _FACTS.write(connection, _GENERATION, generation)
-
-
-def _is_of(connection: sqlite3.Connection, generation: str) -> bool:
-    """Return whether what is stored was counted under *generation*."""
-    return _FACTS.text(connection, _GENERATION) == generation
-
-
-def _is_frozen(connection: sqlite3.Connection) -> bool:
-    # Counters too: were only the date damaged, what others add now must not slip in.
-    has_date = _FACTS.has(connection, _FROZEN_AT)
-    return has_date or ledger.has_counts(connection, ledger.FROZEN)
-
-
-def _stored_id(connection: sqlite3.Connection) -> str | None:
-    text = _FACTS.text(connection, _HEARTBEAT_ID)
-    return text if is_uuid(text) else None
-
-
-def _wait_secs(connection: sqlite3.Connection, name: str, most_secs: float, now: float) -> float:
-    until = _FACTS.moment(connection, name)
-    if until is None:
-        return 0.0
-    secs = until - now
-    return secs if secs <= most_secs else 0.0

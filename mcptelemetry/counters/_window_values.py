@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from ..state import Identity
 from ._keys import Counts
 
 if TYPE_CHECKING:
@@ -16,7 +18,9 @@ class FrozenWindow(NamedTuple):
     """
     What one heartbeat carries: *counts* under *heartbeat_id*, frozen at *frozen_at* (Unix seconds).
 
-    *lease* is who may send it now; *attempts* is how often it failed before.
+    *identity* and *generation* are those of the installation when it was frozen: a later try is
+    not joined to a later id; None and ``""`` of a window that nobody stored. *lease* is who may send it now; *attempts* is how often it failed
+    before.
     """
 
     heartbeat_id: str
@@ -24,6 +28,8 @@ class FrozenWindow(NamedTuple):
     frozen_at: float
     lease: str
     attempts: int
+    identity: Optional[Identity] = None
+    generation: str = ""
 
     @property
     def snapshot(self) -> RegistrySnapshot:
@@ -39,7 +45,7 @@ class WindowState(NamedTuple):
 
     *heartbeat_id* and *counts* are what the next heartbeat would carry, ``""`` and nothing
     before the first count of an installation. *is_present*: what is stored, activation included, is
-    of the present generation.
+    of the present generation. *identity* is the one of a frozen window.
     """
 
     due_in_secs: float = 0.0
@@ -50,6 +56,7 @@ class WindowState(NamedTuple):
     settled_count: int = 0
     given_up_count: int = 0
     is_present: bool = False
+    identity: Optional[Identity] = None
 
     @property
     def snapshot(self) -> RegistrySnapshot:
@@ -57,3 +64,15 @@ class WindowState(NamedTuple):
         from ._snapshot import RegistrySnapshot  # whoever builds a heartbeat has loaded it
 
         return RegistrySnapshot.of(self.counts)
+
+    @property
+    def why_not_yet(self) -> str | None:
+        """What the next heartbeat waits for, None when it is due."""
+        if self.due_in_secs <= 0:
+            return None
+        secs = ceil(self.due_in_secs)
+        if not self.is_frozen:
+            return f"the next one is due in {secs} s"
+        if self.attempts:
+            return f"it could not be delivered so far ({self.attempts} times); it is tried again in {secs} s"
+        return f"a process is at it, or ended over it; it is tried again in {secs} s"

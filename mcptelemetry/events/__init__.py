@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from ._account import PipelineStats
     from ._buffer import BufferCounts, TelemetryBuffer
     from ._config import PipelineConfig
+    from ._outcomes import AnsweredBatch, Outcomes
     from ._pipeline import TelemetryPipeline
     from ._target import EventsTarget, find_target
     from ._uploader import TelemetryAuth, TelemetryUploader
 
 __all__ = [
+    "AnsweredBatch",
     "BufferCounts",
     "EventsTarget",
+    "Outcomes",
     "PipelineConfig",
     "PipelineStats",
     "Recorder",
@@ -44,6 +47,7 @@ if not TYPE_CHECKING:
             "_account": ("PipelineStats",),
             "_buffer": ("BufferCounts", "TelemetryBuffer"),
             "_config": ("PipelineConfig",),
+            "_outcomes": ("AnsweredBatch", "Outcomes"),
             "_pipeline": ("TelemetryPipeline",),
             "_target": ("EventsTarget", "find_target"),
             "_uploader": ("TelemetryAuth", "TelemetryUploader"),

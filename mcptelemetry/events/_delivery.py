@@ -17,6 +17,7 @@ from ._account import Account
 from ._buffer import TelemetryBuffer
 from ._formats import BodyOf
 from ._outage import OutageLog
+from ._outcomes import AnsweredBatch
 from ._schedule import Schedule
 from ._uploader import TelemetryUploader
 
@@ -53,6 +54,7 @@ class Delivery:
         self._clock = clock
         self._secs_left = secs_left
         self._encoder = EventEncoder()
+        self._answered: AnsweredBatch | None = None
 
     def send_waiting(self) -> SendResult | None:
         """Send as many events as wait now, batch by batch; return what ended it early, or None."""
@@ -67,6 +69,11 @@ class Delivery:
             if outcome is not None:
                 return outcome
         return None
+
+    def take_answered(self) -> AnsweredBatch | None:
+        """Return the last batch that was answered since this was asked before, None when none was."""
+        answered, self._answered = self._answered, None
+        return answered
 
     def _send_checked_out(self, rows: list[EventRow]) -> SendResult | None:
         """Send checked out *rows*, in smaller parts when they are too large; as `send_waiting()`."""
@@ -112,7 +119,10 @@ class Delivery:
         if secs_left is not None and secs_left <= 0:
             return SendResult(Verdict.LATER, None, None, "no time was left before the end")
         body = self._body_of(self._encoder.encode(rows, self._buffer.process))
-        return self._uploader.send(body, {row[0] for row in rows}, timeout_secs=secs_left)
+        result = self._uploader.send(body, {row[0] for row in rows}, timeout_secs=secs_left)
+        if result.status is not None:
+            self._answered = AnsweredBatch(body, result)
+        return result
 
     def _settle(self, count: int, outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
@@ -129,5 +139,7 @@ class Delivery:
     def _postpone(self, outcome: SendResult) -> None:
         self._account.requeue(outcome.advice)
         self._schedule.postpone(outcome.retry_after_secs)
+        if outcome.verdict is Verdict.NOT_YET:
+            return  # that is no outage, and status says it
         fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"
         self._outages.tell(outcome.verdict.value, f"events to {self._where} are {fate}: {outcome.advice}")

@@ -10,6 +10,7 @@ waits for it in `_flushes`.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Union
 
 from ..application import Application
 from ..errors import UploadError
-from ..privacy import SendResult
+from ..privacy import Refusal, SendResult
 from ..system import (
     Clock,
     ExitHook,
@@ -36,7 +37,9 @@ from ._delivery import Delivery
 from ._flushes import Flushes
 from ._formats import BODY_OF_FORMAT
 from ._outage import OutageLog
+from ._outcomes import Outcomes
 from ._schedule import Schedule
+from ._standing import StandingRefusal
 from ._uploader import TelemetryAuth, TelemetryUploader, is_quick_to_try, upload_error
 
 __all__ = ["TelemetryPipeline"]
@@ -47,9 +50,7 @@ _CAPACITY_MIN = 16
 
 class TelemetryPipeline:
     """
-    Records events and delivers them to `config.endpoint`.
-
-    Safe from any thread and across forks.
+    Records events and delivers them to `config.endpoint`. Safe from any thread and across forks.
 
     Args:
         config: the settings; None: all defaults, and no endpoint.
@@ -61,9 +62,9 @@ class TelemetryPipeline:
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
         uniform: draws the length of a back-off between two numbers of seconds.
-        refusal: returns why nothing may leave now, or None; asked before each send. None: the
-            environment is asked.
+        refusal: asked before each send; returns why not (perhaps a `NotYet`), or None. None: see *app*.
         is_authors: as for `TelemetryUploader`.
+        outcomes: brings what became of the events to the machine's memory; None: nothing does.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -80,11 +81,11 @@ class TelemetryPipeline:
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
         uniform: Callable[[float, float], float] = draw_uniform,
-        refusal: Callable[[], str | None] | None = None,
+        refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
+        outcomes: Outcomes | None = None,
     ) -> None:
-        if app is not None:
-            Application(app)
+        application = None if app is None else Application(app)
         if version is not None and not isinstance(version, str):
             msg = f"version must be a str or None, not {type(version).__name__}"
             raise TypeError(msg)
@@ -104,12 +105,13 @@ class TelemetryPipeline:
             clock=self._clock,
             transport=transport,
             network=network,
-            refusal=refusal,
+            refusal=refusal or StandingRefusal(os.environ if environ is None else environ, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
             allow_insecure=config.allow_insecure,
             token_variable=config.token_key,
         )
+        self._outcomes = outcomes
         self._uploader: TelemetryUploader | None = None
         self._worker = Worker(self._turn_and_wait, name="mcptelemetry-events", on_end=self.buffer.leave)
         self._exit_hook: ExitHook | None = None
@@ -124,6 +126,8 @@ class TelemetryPipeline:
         self._stops_at: float | None = None
         self._outages = OutageLog(_logger)
         self._account = Account(self.buffer)
+        if self._outcomes is not None:
+            self._outcomes.begin()
         self._schedule = Schedule(
             self._clock,
             self._uniform,
@@ -148,8 +152,7 @@ class TelemetryPipeline:
         """
         Begin to deliver what is recorded; the thread itself starts with the first record.
 
-        Does nothing when the configuration is disabled, when it has no endpoint (events wait
-        and are never sent), or when it was started before.
+        Does nothing when disabled, without an endpoint (events wait and are never sent), or the second time.
         """
         if not self.config.enabled or self.config.endpoint is None or self._uploader or self._is_closed:
             return
@@ -166,10 +169,9 @@ class TelemetryPipeline:
         """
         Have everything that waits sent now; return how many events were delivered.
 
-        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight
-        included. Raises `UploadError` when the endpoint could not be reached or wants to be
-        left alone, or when time runs out; what was not delivered is kept, in order. A
-        rejected batch is counted, not raised. Returns 0 when there is nothing to send with.
+        Waits at most *timeout* seconds (None: as long as it takes), an attempt in flight included. Raises
+        `UploadError` when the endpoint could not be reached or wants to be left alone, or when time runs out; what was
+        not delivered is kept, in order. A rejected batch is counted, not raised. 0 when there is nothing to send with.
         """
         if self._uploader is None or self._is_closed or self._worker.is_current():
             return 0
@@ -192,13 +194,11 @@ class TelemetryPipeline:
 
     def turn(self) -> float | None:
         """
-        Send what is due now; return the seconds until something is due again.
+        Send what is due now; return the seconds until something is due again, None after the last turn.
 
-        None means that this was the last turn. Called by the worker only, or by a test that
-        starts none.
+        Called by the worker only, or by a test that starts none.
         """
-        # What the host's own hooks and log handlers record about our doings would come
-        # round for ever.
+        # What the host's hooks and log handlers record about our doings would come round for ever.
         self.buffer.suppress(threading.get_ident())
         try:
             return self._take_turn()
@@ -221,6 +221,9 @@ class TelemetryPipeline:
             outcome = self._delivery.send_waiting()
             due_in = self._schedule.due_in_secs(len(self.buffer), is_asked=False)
         self._flushes.answer(flushes, self._why_not_all(outcome))
+        answered = None if self._delivery is None else self._delivery.take_answered()
+        if self._outcomes is not None:
+            due_in = min(due_in, self._outcomes.note(self.stats(), outcome, answered, is_last=is_last))
         return None if is_last else due_in
 
     def _wait(self, secs: float) -> None:
@@ -251,7 +254,7 @@ class TelemetryPipeline:
         left_alone = self._schedule.left_alone_secs
         if left_alone <= 0 or self.buffer.is_empty():
             return None
-        msg = f"the endpoint asked to be left alone for another {left_alone:.0f} s"
+        msg = f"nothing may be sent for another {left_alone:.0f} s"
         return UploadError(msg, retryable=True, retry_after=left_alone)
 
     # -- the life of a process --------------------------------------------------------
@@ -282,6 +285,8 @@ class TelemetryPipeline:
                 self._worker.run_here()
         self._is_closed = True
         self.buffer.close()
+        if self._outcomes is not None and self._uploader is not None:
+            self._outcomes.finish(self.stats(), self._secs_left() or 0.0)
         if self._exit_hook is not None:
             self._exit_hook.cancel()
         self._flushes.end()

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..application import Application
 from ..config import check_endpoint, events_url, find_header_fault
 from ..errors import UploadError
-from ..privacy import Gate, NameJudge, SendResult, StandingSwitches, Verdict
+from ..privacy import Gate, NameJudge, Refusal, SendResult, StandingSwitches, Verdict
 from ..system import (
     AppendTransport,
     Clock,
@@ -85,7 +85,7 @@ class TelemetryUploader:
         clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
         transport: what sends, for tests; None: HTTP, or a file.
         network: proxy and certificates; None: as the environment says.
-        refusal: returns why nothing may leave now, or None; None: the environment is asked.
+        refusal: returns why nothing may leave now, a `NotYet`, or None; None: the environment is asked.
         is_authors: whether names are searched for paths and addresses beside credentials, as
             what goes to an author is.
         token_variable: the environment variable that the token comes from, to be named when it is
@@ -108,7 +108,7 @@ class TelemetryUploader:
         clock: Union[Clock, Callable[[], float], None] = None,
         transport: Transport | None = None,
         network: NetworkSettings | None = None,
-        refusal: Callable[[], str | None] | None = None,
+        refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
         token_variable: str | None = None,
     ) -> None:

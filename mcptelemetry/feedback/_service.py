@@ -14,8 +14,17 @@ from dataclasses import asdict, fields
 from typing import Any, Protocol, Union
 
 from ..errors import FeedbackError
-from ..installation import Installation
-from ..privacy import AnonymityViolation, BlockedValue, Gate, Verdict, find_token, scan_text_for_pii
+from ..installation import Installation, Journal
+from ..privacy import (
+    AnonymityViolation,
+    BlockedValue,
+    Gate,
+    SendResult,
+    Verdict,
+    find_token,
+    scan_text_for_pii,
+)
+from ..state import DeliveryNews
 from ..system import Clock, Transport, as_clock
 from ..vocabulary import FEEDBACK_PATH
 from ..wire import HeartbeatPayload, check_feedback, encode_feedback
@@ -33,8 +42,8 @@ class FeedbackService:
     """
     Sends feedback to ``<endpoint>/feedback``: at most five an hour.
 
-    *context* fills what goes with it, *blocked_values* are what must not stand in it. Safe
-    from any thread; one is sent at a time.
+    *context* fills what goes with it, *blocked_values* are what must not stand in it; *journal*
+    keeps what was sent, None: nothing does. Safe from any thread; one is sent at a time.
     """
 
     def __init__(
@@ -47,6 +56,7 @@ class FeedbackService:
         blocked_values: Iterable[BlockedValue] = (),
         clock: Union[Clock, Callable[[], float], None] = None,
         limiter: RateLimiter | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._app = app
         self._url = f"{endpoint.rstrip('/')}{FEEDBACK_PATH}"
@@ -56,6 +66,7 @@ class FeedbackService:
         self._limiter = limiter or RateLimiter(_PER_HOUR, clock.monotonic)
         # No switch: see the module's first words.
         self._gate = Gate(transport, refusal=lambda: None, clock=clock, scan=self._scan)
+        self._journal = journal
         self._sending = threading.Lock()
 
     @property
@@ -109,10 +120,30 @@ class FeedbackService:
                 )
             finally:
                 self._gate.close()
+        self._keep(body, outcome)
         if outcome.verdict is not Verdict.DELIVERED:
             msg = f"the feedback was not accepted: {outcome.message}"
             raise FeedbackError(msg, status=outcome.status)
         return read_answer(outcome.body)
+
+    def _keep(self, body: bytes, outcome: SendResult) -> None:
+        """Keep *body*, which left, for the person to read again."""
+        if self._journal is None or outcome.verdict in (Verdict.UNCLEAN, Verdict.UNABLE):
+            return
+        is_delivered, now = outcome.verdict is Verdict.DELIVERED, self._journal.now()
+        self._journal.add(
+            DeliveryNews(
+                self._journal.stream,
+                self._journal.endpoint,
+                began_at=now,
+                at=now,
+                delivered=int(is_delivered),
+                rejected=int(not is_delivered),  # nobody sends it again
+                succeeded_at=now if is_delivered else None,
+                error=None if is_delivered else outcome.message,
+                document=self._journal.document(body, outcome.status, "delivered" if is_delivered else "rejected"),
+            )
+        )
 
     def _scan(self, body: bytes) -> str | None:
         """Return why *body* must not leave, in words for the person who wrote it."""
@@ -171,6 +202,7 @@ def build_feedback_service(installation: Installation, heartbeat: Callable[[], B
         context=context,
         blocked_values=installation.blocked_values(),
         clock=installation.clock,
+        journal=Journal(installation, "feedback", f"{endpoint.rstrip('/')}{FEEDBACK_PATH}"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._builder import Preview
 from ._features import FeatureFlagSnapshot, classify_oauth_provider, sorted_oauth_provider_types
+from ._printed import build_heartbeat_service
 from ._service import HeartbeatService
 from ._stats import Flags, RuntimeStats, StatsReader
 
@@ -14,6 +15,7 @@ __all__ = [
     "Preview",
     "RuntimeStats",
     "StatsReader",
+    "build_heartbeat_service",
     "classify_oauth_provider",
     "sorted_oauth_provider_types",
 ]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..counters import ActivationState, ActivationStore, FrozenWindow, RegistrySnapshot, Windows
 from ..installation import Installation, SurroundingsReader
+from ..state import Identity, renew_identity
 from ..wire import ZERO_ID, HeartbeatPayload
 from ._payload import Remembered, build_payload, current_program
 from ._stats import StatsReader
@@ -51,7 +52,7 @@ class HeartbeatBuilder:
 
     def build(self, window: FrozenWindow) -> HeartbeatPayload:
         """Return the heartbeat that carries *window*."""
-        return self._build(self._remembered(window.heartbeat_id), window.snapshot)
+        return self._build(self._remembered(window.heartbeat_id, window.identity), window.snapshot)
 
     def preview(self) -> Preview:
         """Return the heartbeat that would be sent now, and what a person should know about it."""
@@ -64,9 +65,11 @@ class HeartbeatBuilder:
             notes.append("its ids are zeros: this installation has not run yet, and none was drawn")
         elif not state.heartbeat_id:
             notes.append("heartbeat_id is zeros: none has been drawn since the mode was last changed")
-        remembered = self._remembered(state.heartbeat_id or ZERO_ID)
-        # What was counted before the mode was last changed never leaves.
+        elif state.identity is None and self._is_about_to_rotate(picture.identity):
+            notes.append("anonymous_id is a year old: the heartbeat that is sent now carries a new one")
+        remembered = self._remembered(state.heartbeat_id or ZERO_ID, state.identity)
         if not state.is_present:
+            # What is stored was counted before the mode was last changed: it never leaves.
             remembered = remembered._replace(is_installer_pending=False, listed_tool_count=0)
         return Preview(self._build(remembered, state.snapshot, is_present=state.is_present), tuple(notes))
 
@@ -88,9 +91,13 @@ class HeartbeatBuilder:
             uptime_secs=self._clock.monotonic() - self._began_at,
         )
 
-    def _remembered(self, heartbeat_id: str) -> Remembered:
+    def _is_about_to_rotate(self, identity: Identity) -> bool:
+        now = self._clock.time()
+        return renew_identity(*identity, now=now, draw=lambda: ZERO_ID).anonymous_id != identity.anonymous_id
+
+    def _remembered(self, heartbeat_id: str, frozen: Identity | None) -> Remembered:
         picture = self._memory.look()
-        identity = picture.identity
+        identity = frozen or picture.identity
         return Remembered(
             anonymous_id=ZERO_ID if identity is None else identity.anonymous_id,
             anonymous_id_created_at=None if identity is None else identity.created_at,

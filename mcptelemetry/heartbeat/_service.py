@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..counters import Counting, FrozenWindow, Windows, clear_installer_pending
-from ..installation import Installation
+from ..installation import Installation, Journal
 from ..privacy import (
     AnonymityViolation,
     FirstRunNotice,
@@ -21,7 +21,7 @@ from ..privacy import (
     Verdict,
     scan_for_pii,
 )
-from ..state import SentDocument, format_moment, keep_sent, write_value
+from ..state import DeliveryNews, FateWord, write_value
 from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork, printable, url_without_secrets
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import EMPTY_BATCH, HEARTBEAT_BYTES_MAX, HeartbeatPayload
@@ -74,6 +74,7 @@ class HeartbeatService:
         self._url = None if self._endpoint is None else f"{self._endpoint.rstrip('/')}{HEARTBEAT_PATH}"
         self._clock = installation.clock
         self._memory = installation.open_memory()
+        self._journal = Journal(installation, "heartbeat", self._url or "")
         self._windows = Windows.of(installation)
         self._waiting = Waiting(installation, self._windows)
         self._builder = HeartbeatBuilder(installation, self._windows, stats or StatsReader())
@@ -193,15 +194,18 @@ class HeartbeatService:
             self._is_prepared = has_identity and self._windows.prepare()
 
     def _send_window(self) -> bool:
+        if isinstance(self._memory.ensure_identity(), StorageFailure):
+            return False
         window = self._windows.begin()
         if window is None or self._url is None:
             return False
-        if isinstance(self._memory.ensure_identity(), StorageFailure):
-            self._windows.postpone(window)
-            return False
         payload = self._builder.build(window)
         body = payload.encode()
-        outcome = self._gate.post(self._url, body, _HEADERS, _TIMEOUT_SECS)
+        # Building asks the application, and takes as long as that does: the gate asks whether the
+        # window is still there to be sent.
+        outcome = self._gate.post(
+            self._url, body, _HEADERS, _TIMEOUT_SECS, refusal=lambda: self._windows.refusal(window)
+        )
         self._settle(window, payload, body, outcome)
         return outcome.verdict is Verdict.DELIVERED
 
@@ -209,16 +213,16 @@ class HeartbeatService:
         if outcome.verdict is Verdict.DELIVERED:
             self._has_told_failure = False
             self._accepted_count += 1
-            self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, body, outcome))
+            news = self._news(window, body, outcome, "delivered")
+            self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, news))
             if outcome.is_doubtful:
-                self._memory.note_error(outcome.advice)
                 self._tell(logging.WARNING, f"a heartbeat to {self._shown_url} seems to be lost: {outcome.advice}")
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
             # A wrong key or place is somebody's to mend; what passes by itself is worth no warning.
             level = logging.INFO if outcome.verdict is Verdict.LATER else logging.WARNING
             self._tell(level, f"the heartbeat to {self._shown_url} is kept and sent later: {outcome.advice}")
-            self._memory.note_error(outcome.advice)
+            self._journal.add(self._news(window, body, outcome, "later"))
         elif outcome.verdict is Verdict.UNCLEAN:
             # Not for ever: what stood in it may be gone tomorrow, or another process may not have it.
             self._windows.postpone(window, retry_after_secs=DAY_SECS)
@@ -228,23 +232,33 @@ class HeartbeatService:
         elif outcome.verdict is Verdict.REFUSED:
             _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
-            self._windows.give_up(window, also=lambda connection: self._note_sent(connection, body, outcome))
-            self._memory.note_error(outcome.advice)
+            news = self._news(window, body, outcome, "rejected")
+            self._windows.give_up(window, also=lambda connection: self._journal.add_in(connection, news))
             self._tell(
                 logging.WARNING, f"a heartbeat to {self._shown_url} was rejected and given up: {outcome.advice}"
             )
 
-    def _note_accepted(
-        self, connection: sqlite3.Connection, payload: HeartbeatPayload, body: bytes, outcome: SendResult
-    ) -> None:
+    def _note_accepted(self, connection: sqlite3.Connection, payload: HeartbeatPayload, news: DeliveryNews) -> None:
         write_value(connection, "last_reported_version", payload.version)
-        write_value(connection, "last_success_at", format_moment(self._clock.time()))
         if payload.launch_source == LaunchSource.INSTALLER:
             clear_installer_pending(connection)
-        self._note_sent(connection, body, outcome)
+        self._journal.add_in(connection, news)
 
-    def _note_sent(self, connection: sqlite3.Connection, body: bytes, outcome: SendResult) -> None:
-        keep_sent(connection, SentDocument(self._clock.time(), outcome.status or 0, body.decode("ascii")))
+    def _news(self, window: FrozenWindow, body: bytes, outcome: SendResult, fate: FateWord) -> DeliveryNews:
+        now = self._clock.time()
+        is_delivered = fate == "delivered"
+        return DeliveryNews(
+            self._journal.stream,
+            self._journal.endpoint,
+            began_at=window.frozen_at,
+            at=now,
+            delivered=int(is_delivered),
+            rejected=int(fate == "rejected"),
+            succeeded_at=now if is_delivered else None,
+            error=None if is_delivered and not outcome.is_doubtful else outcome.advice,
+            # What could not even be tried did not leave.
+            document=None if outcome.verdict is Verdict.UNABLE else self._journal.document(body, outcome.status, fate),
+        )
 
     def _tell(self, level: int, text: str) -> None:
         # Once an outage: a daily document that cannot be sent must not fill a host's log.

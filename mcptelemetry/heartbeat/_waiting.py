@@ -66,13 +66,13 @@ class Waiting:
         refusal = self._refusal_in_words()
         if refusal is not None:
             return _Wait(refusal)
-        first_at = self._installation.first_heartbeat_at()
-        if first_at is None:
+        wait_secs = self._installation.notice_wait_secs(self._installation.heartbeat_endpoint or "")
+        if wait_secs is None:
             shown = url_without_secrets(self._installation.heartbeat_endpoint or "")
             return _Wait(f"the first-run notice that names {shown} has not been shown")
         now = self._clock.time()
-        if first_at > now:
-            return _Wait("the notice was shown, and the first heartbeat may leave at", first_at)
+        if wait_secs > 0:
+            return _Wait("the notice was shown, and the first heartbeat may leave at", now + wait_secs)
         due_in = self._windows.state().due_in_secs
         return _Wait("the next heartbeat is due at", now + due_in) if due_in > 0 else None
 

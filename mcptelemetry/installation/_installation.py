@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import TYPE_CHECKING, Union
 
 from ..application import Application, home_directory
 from ..config import Config, Mode, load_config
 from ..errors import ConfigError
-from ..privacy import Stream, Switches, first_heartbeat_at, has_been_noticed
-from ..state import DATABASE_FILE, Memory
+from ..privacy import Stream, Switches, has_been_noticed, notice_wait_secs
+from ..state import DATABASE_FILE, Memory, Picture
 from ..system import Clock, HttpTransport, Transport, as_clock, printable, url_without_secrets
 from ..vocabulary import AUTOSTART_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
@@ -26,7 +27,7 @@ from ._setup import Setup
 if TYPE_CHECKING:
     from ..privacy import BlockedValue
 
-__all__ = ["Installation", "path_in"]
+__all__ = ["Installation", "path_in", "why_not_yet"]
 
 _logger = logging.getLogger(__name__)
 _BUSY_SECS = 2.0  # a host waits for its start, but not for long
@@ -101,7 +102,18 @@ class Installation:
         """Return the way out over HTTP: the one that was given, else a new one with the person's network settings."""
         return self.transport or HttpTransport(environ=self.environ, network=self.config.network)
 
+    def open_printing_transport(self) -> Transport:
+        """Return the way to standard error, for a process that shows what it would send."""
+        from ..system import PrintingTransport
+
+        return PrintingTransport()
+
     # -- whether it may ---------------------------------------------------------------
+
+    @property
+    def is_printing(self) -> bool:
+        """Whether this process writes what would leave to standard error and sends nothing."""
+        return self.switches.decide(Stream.HEARTBEAT).is_printed
 
     def switch_off(self, problem: ConfigError) -> None:
         """Remember why nothing leaves in this run, and say it in one line."""
@@ -113,16 +125,20 @@ class Installation:
         generation = self.switches.generation()  # first: a mode that changes now is seen by one of the two
         return None if self.switches.decide(Stream.HEARTBEAT).mode is Mode.OFF else generation
 
-    def has_shown_notice_of(self, endpoint: str) -> bool:
-        """Return whether a person has been told that something goes to *endpoint*."""
-        # As it was shown and kept: a query may hold a key.
-        return has_been_noticed(self.open_memory().look().notice, (url_without_secrets(endpoint),))
+    def notice_wait_secs(self, endpoint: str, picture: Picture | None = None) -> float | None:
+        """
+        Return in how many seconds something may leave for *endpoint*, None before a notice named it.
 
-    def first_heartbeat_at(self) -> float | None:
-        """Return when, in Unix seconds, the first heartbeat may leave, None as long as no notice named its endpoint."""
-        endpoint = self.heartbeat_endpoint
-        has_told = endpoint is not None and self.has_shown_notice_of(endpoint)
-        return first_heartbeat_at(self.open_memory().look().notice) if has_told else None
+        *picture* is what has just been seen of the memory, None: it is looked at.
+        """
+        mark = (self.open_memory().look() if picture is None else picture).notice
+        # As it was shown and kept: a query may hold a key.
+        has_told = has_been_noticed(mark, (url_without_secrets(endpoint),))
+        return notice_wait_secs(mark, self.clock.time()) if has_told else None
+
+    def why_not_yet(self, endpoint: str) -> str | None:
+        """Return why nothing leaves for *endpoint* yet, None when the notice and its delay are over."""
+        return why_not_yet(self.notice_wait_secs(endpoint))
 
     def blocked_values(self) -> tuple[BlockedValue, ...]:
         """Return what must never leave this machine, as it is now."""
@@ -147,6 +163,13 @@ class Installation:
         broken = next((found for found in (facts.person, facts.state) if isinstance(found, ConfigError)), None)
         if broken is not None and self.problem is None:
             _logger.error("mcptelemetry: telemetry is off for this run: %s", printable(str(broken)))
+
+
+def why_not_yet(wait_secs: float | None) -> str | None:
+    """Return what `Installation.notice_wait_secs()` means in words, None when nothing is to be waited for."""
+    if wait_secs is None:
+        return "the first-run notice has not been shown yet"
+    return f"the delay after the first-run notice ends in {ceil(wait_secs)} s" if wait_secs > 0 else None
 
 
 def path_in(directory: str, name: str) -> str:

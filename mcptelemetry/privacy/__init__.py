@@ -12,6 +12,7 @@ from ._notice import (
     first_heartbeat_at,
     has_been_noticed,
     maybe_print_first_run_notice,
+    notice_wait_secs,
 )
 from ._rows import Decision, Stream, SwitchFacts
 from ._switches import StandingSwitches, Switches, is_disabled_by_env, standing_refusal
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ._blocked_values import BlockedValue, collect_blocked_values, read_hostname
     from ._client_names import keep_client_name
     from ._event_names import NameJudge
-    from ._gate import Gate, SendResult, Verdict
+    from ._gate import Gate, NotYet, Refusal, SendResult, Verdict
     from ._scanner import AnonymityViolation, find_blocked_prefix, scan_for_pii, scan_text_for_pii
     from ._spellings import ANONYMITY_BLOCKED_PREFIXES
 
@@ -34,7 +35,9 @@ __all__ = [
     "Gate",
     "HasNotice",
     "NameJudge",
+    "NotYet",
     "NoticeSink",
+    "Refusal",
     "SendResult",
     "StandingSwitches",
     "Stream",
@@ -49,6 +52,7 @@ __all__ = [
     "is_disabled_by_env",
     "keep_client_name",
     "maybe_print_first_run_notice",
+    "notice_wait_secs",
     "read_hostname",
     "refuse_token",
     "scan_for_pii",
@@ -63,7 +67,7 @@ if not TYPE_CHECKING:
             "_blocked_values": ("BlockedValue", "collect_blocked_values", "read_hostname"),
             "_client_names": ("keep_client_name",),
             "_event_names": ("NameJudge",),
-            "_gate": ("Gate", "SendResult", "Verdict"),
+            "_gate": ("Gate", "NotYet", "Refusal", "SendResult", "Verdict"),
             "_scanner": ("AnonymityViolation", "find_blocked_prefix", "scan_for_pii", "scan_text_for_pii"),
             "_spellings": ("ANONYMITY_BLOCKED_PREFIXES",),
         },

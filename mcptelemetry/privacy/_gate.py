@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 from urllib.parse import unquote_plus, urlsplit
 
 from ..system import Answer, Clock, MissingPackage, NoAnswer, Request, Transport, Withheld
@@ -19,7 +19,7 @@ from ..vocabulary import DAY_SECS
 from ._mends import is_page, mend_of
 from ._retry_after import parse_retry_after
 
-__all__ = ["Gate", "SendResult", "Verdict"]
+__all__ = ["Gate", "NotYet", "Refusal", "SendResult", "Verdict"]
 
 _EXCERPT_MAX_CHARACTERS = 200
 _ANSWER_MAX_BYTES = 4096
@@ -33,6 +33,7 @@ class Verdict(Enum):
 
     DELIVERED = "delivered"
     LATER = "later"  # the same body may be sent again
+    NOT_YET = "not yet"  # later too: nothing was sent, and nobody said no
     UNAUTHORIZED = "unauthorized"  # later too, once somebody has mended the token
     MISPLACED = "misplaced"  # later too, once somebody has mended the address
     UNABLE = "unable"  # later too, and hardly in this process: it lacks a package
@@ -44,7 +45,13 @@ class Verdict(Enum):
     @property
     def is_retryable(self) -> bool:
         """Whether the same body may be sent again."""
-        return self in (Verdict.LATER, Verdict.UNAUTHORIZED, Verdict.MISPLACED, Verdict.UNABLE)
+        return self in (
+            Verdict.LATER,
+            Verdict.NOT_YET,
+            Verdict.UNAUTHORIZED,
+            Verdict.MISPLACED,
+            Verdict.UNABLE,
+        )
 
 
 class SendResult(NamedTuple):
@@ -74,6 +81,17 @@ class SendResult(NamedTuple):
         return f"{self.message}; {self.mend}" if self.mend else self.message
 
 
+class NotYet(NamedTuple):
+    """Why something may not leave now, but may in *secs* seconds: the same body, later."""
+
+    reason: str
+    secs: float
+
+
+Refusal = Union[str, NotYet, None]
+"""What the gate is answered: why nothing may leave (a no), what it has to wait for, or None."""
+
+
 # The policy for HTTP statuses; what is not in it is rejected.
 _VERDICT_OF_STATUS: dict[int, Verdict] = {
     **dict.fromkeys(range(200, 300), Verdict.DELIVERED),
@@ -87,9 +105,9 @@ _VERDICT_OF_STATUS: dict[int, Verdict] = {
 class _Question:
     """What one transmission is asked while it is on its way, and why the answer was no."""
 
-    def __init__(self, ask: Callable[[], str | None]) -> None:
+    def __init__(self, ask: Callable[[], Refusal]) -> None:
         self._ask = ask
-        self.refusal: str | None = None
+        self.refusal: Refusal = None
 
     def may_send(self) -> bool:
         """Return whether the next block may leave; a no is final."""
@@ -105,7 +123,7 @@ class Gate:
     *scan* is given every body, or what stands for it, and returns what must not leave in it, in
     words without the thing itself, or None. *refusal* is asked immediately before every
     transmission, again when the way stands, and before each further block of the body; it
-    returns why nothing may leave, or None. When either raises, nothing leaves. Used by one
+    returns why nothing may leave, a `NotYet`, or None. When either raises, nothing leaves. Used by one
     thread at a time.
     """
 
@@ -113,7 +131,7 @@ class Gate:
         self,
         transport: Transport,
         *,
-        refusal: Callable[[], str | None],
+        refusal: Callable[[], Refusal],
         clock: Clock,
         scan: Callable[[Any], str | None] | None = None,
     ) -> None:
@@ -133,6 +151,7 @@ class Gate:
         answer_max_bytes: int = _ANSWER_MAX_BYTES,
         searched: object = None,
         is_repeatable: bool = True,
+        refusal: Callable[[], Refusal] | None = None,
     ) -> SendResult:
         """
         Send *body* if nothing speaks against it, and judge the answer.
@@ -141,23 +160,24 @@ class Gate:
         values of a query and of the headers that are not ours. At most
         *answer_max_bytes* of the answer are read. *searched* is what is searched instead of
         *body*, such as the names that went into it. Without *is_repeatable* the body is never written
-        twice, not even when a connection at rest turns out to be dead.
+        twice, not even when a connection at rest turns out to be dead. *refusal* is what this very
+        body is asked about beside the question about all of them.
         """
         secrets = _secrets_of(url, headers, secret)
         found = self._search(body if searched is None else searched)
         if found is not None:
             return SendResult(Verdict.UNCLEAN, None, None, f"nothing was sent: {found}")
-        refusal = self._ask()
-        if refusal is not None:
-            return SendResult(Verdict.REFUSED, None, None, f"nothing was sent: {refusal}")
+        # Asked anew each time; one question for the whole way, because a no is final.
+        question = _Question(lambda: self._ask(refusal))
+        if not question.may_send():
+            return _refused("nothing was sent", question.refusal)
         # Asked again by the transport: to look a name up, to connect and to agree on TLS takes
         # time, and nothing that takes time may lie between a no and a byte that leaves.
-        question = _Question(self._ask)
         request = Request(url, body, headers, timeout_secs, answer_max_bytes, question.may_send, is_repeatable)
         try:
             answer = self._transport.post(request)
         except Withheld:
-            return SendResult(Verdict.REFUSED, None, None, f"the sending was stopped: {question.refusal}")
+            return _refused("the sending was stopped", question.refusal)
         except MissingPackage as error:
             return SendResult(Verdict.UNABLE, None, DAY_SECS, f"nothing can be sent: {error}")
         except NoAnswer as error:
@@ -176,9 +196,10 @@ class Gate:
         """Close the connections."""
         self._transport.close()
 
-    def _ask(self) -> str | None:
+    def _ask(self, of_this_body: Callable[[], Refusal] | None) -> Refusal:
         try:
-            return self._refusal()
+            found = self._refusal()
+            return of_this_body() if found is None and of_this_body is not None else found
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
             return f"the switches could not be read ({type(error).__name__})"
 
@@ -208,6 +229,12 @@ class Gate:
             message += f": {excerpt}" if excerpt else ""
         verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
         return SendResult(verdict, answer.status, retry_after, message, answer.body, mend)
+
+
+def _refused(what: str, why: Refusal) -> SendResult:
+    if isinstance(why, NotYet):
+        return SendResult(Verdict.NOT_YET, None, why.secs, f"{what}: {why.reason}")
+    return SendResult(Verdict.REFUSED, None, None, f"{what}: {why}")
 
 
 def _host(url: str) -> str:

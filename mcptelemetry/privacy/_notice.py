@@ -29,6 +29,7 @@ __all__ = [
     "has_been_noticed",
     "maybe_print_first_run_notice",
     "notice_text",
+    "notice_wait_secs",
     "off_command",
 ]
 
@@ -127,6 +128,22 @@ def first_heartbeat_at(mark: NoticeMark | None) -> float | None:
     stream that hosts of MCP servers are known to hide.
     """
     return None if mark is None else mark.shown_at + _DELAY_SECS_AFTER[mark.how]
+
+
+def notice_wait_secs(mark: NoticeMark | None, now: float) -> float | None:
+    """
+    Return the seconds until something may leave at *now* (Unix seconds), None before the notice was shown.
+
+    In the process that showed it the delay is kept by the monotonic clock too: a clock that is
+    set shortens nothing.
+    """
+    first_at = first_heartbeat_at(mark)
+    if mark is None or first_at is None:
+        return None
+    left = first_at - now
+    if mark.shown_secs_ago is not None:
+        left = max(left, _DELAY_SECS_AFTER[mark.how] - mark.shown_secs_ago)
+    return max(0.0, left)
 
 
 def notice_text(

@@ -19,6 +19,8 @@ from ..errors import ConfigError
 __all__ = ["ROWS", "Decision", "Row", "Stream", "SwitchFacts", "decide"]
 
 _YES = frozenset({"1", "true", "on", "yes"})
+_PRINT = "print"
+_PRINTS = ", documents are written to standard error instead of being sent"
 _TEST_VARIABLES = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
 
 
@@ -51,6 +53,11 @@ class Decision(NamedTuple):
     def is_by_environment(self) -> bool:
         """Whether the environment refused: for this process alone, what is stored stays."""
         return self.mode is Mode.OFF and self.row in (1, 2, 3)
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether what would leave is written to standard error: a no that shows what it keeps back."""
+        return self.row == 3 and self.reason.endswith(_PRINTS)
 
 
 class SwitchFacts(NamedTuple):
@@ -85,6 +92,19 @@ class SwitchFacts(NamedTuple):
         # Nothing said in the settings is no word of theirs; a yes to something else's default is.
         return "|".join([*records, *([] if settings is None else [str(settings[0])])])
 
+    @property
+    def events_generation(self) -> str | None:
+        """
+        What names all that binds an operator's events, as of now; a mode does not.
+
+        None when it cannot be read: what does not refuse them by that lets them go as before.
+        """
+        if isinstance(self.person, ConfigError) or isinstance(self.config, ConfigError):
+            return None
+        is_refused = self.config.events_doubt or not self.config.proxy.enabled
+        said = "" if self.person is None else self.person.events_generation
+        return f"{said}|off" if is_refused else said
+
 
 _Said = Optional[tuple[Mode, str]]
 
@@ -104,7 +124,9 @@ def _opt_out(facts: SwitchFacts) -> _Said:
         return None
     variable = facts.application.switch_variable
     said = facts.environ.get(variable, "").strip().lower()
-    return (Mode.OFF, f"{variable}=false") if said and said not in _YES else None
+    if not said or said in _YES:
+        return None
+    return Mode.OFF, f"{variable}={_PRINT}{_PRINTS}" if said == _PRINT else f"{variable}=false"
 
 
 def _damaged_config(facts: SwitchFacts) -> _Said:

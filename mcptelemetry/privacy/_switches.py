@@ -103,8 +103,15 @@ class StandingSwitches:
 
     def refusal(self) -> str | None:
         """Return why nothing may leave now, or None: the gate's question."""
-        decision = decide(self._said_so_far._replace(person=self._person.look()), Stream.OPERATOR_EVENTS)
+        decision = decide(self._look(), Stream.OPERATOR_EVENTS)
         return None if decision.may_send else decision.reason
+
+    def events_generation(self) -> str | None:
+        """Return the generation of events now; see `Switches.events_generation`."""
+        return self._look().events_generation
+
+    def _look(self) -> SwitchFacts:
+        return self._said_so_far._replace(person=self._person.look())
 
 
 def is_under_test_runner() -> bool:
@@ -226,6 +233,16 @@ class Switches:
         decision = self.decide(stream)
         return None if decision.may_send else decision.reason
 
+    def may_remember(self) -> bool:
+        """
+        Return whether it may be stored what became of what was sent.
+
+        After a no nothing is, whoever said it. A build without a version of its own is no word
+        of anybody's: an operator who wraps somebody else's program wants to know, too.
+        """
+        facts = self.look()._replace(is_released=True)
+        return decide(facts, Stream.HEARTBEAT).mode is not Mode.OFF
+
     def generation(self) -> str | None:
         """
         Return the generation under which something is counted now.
@@ -235,6 +252,14 @@ class Switches:
         generation, and nothing that is stored may be taken for old either.
         """
         return self.look().generation
+
+    def events_generation(self) -> str | None:
+        """
+        Return the generation of an operator's events now: another one after each word about events.
+
+        None while it cannot be read.
+        """
+        return self.look().events_generation
 
 
 def _names_a_place(environ: Mapping[str, str], application: Application) -> bool:

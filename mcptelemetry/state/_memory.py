@@ -13,50 +13,38 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 
+from .._version import RELEASED_AT
 from ..system import Clock, Database, StorageFailure, as_clock, draw_uuid4
 from ..vocabulary import StartupOutcome
-from ._counters import COUNTER_TABLES
+from ._generations import generations_begun
 from ._identity import Identity, renew_identity
-from ._sent import SENT_TABLES, SentDocument, read_sent
+from ._notice_mark import NoticeMark, read_notice_mark
+from ._sent import SentDocument, read_sent
+from ._tables import MIGRATIONS, find_lost_version
 from ._values import format_moment, is_in_calendar, parse_moment, read_value, write_value
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["DATABASE_FILE", "Memory", "NoticeMark", "Picture"]
+__all__ = ["DATABASE_FILE", "Memory", "Picture"]
 
 _Result = TypeVar("_Result")
 
 DATABASE_FILE = "telemetry.db"
 """The name of the database in an application's data directory."""
 
-_MIGRATIONS = (
-    ("CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",),
-    COUNTER_TABLES,
-    SENT_TABLES,
-)
 # Whoever is showing the notice has this long; somebody who died meanwhile blocks nobody for longer.
 _CLAIM_SECS = 60
 _TEXT_MAX_CHARACTERS = 500
-
-
-class NoticeMark(NamedTuple):
-    """
-    That the notice was shown: *shown_at* (Unix seconds), *how* and what it named.
-
-    *how* is ``"terminal"``, ``"sink"`` or ``"stderr"``; *destinations* are the endpoints.
-    """
-
-    shown_at: float
-    how: str
-    destinations: frozenset[str]
 
 
 class Picture(NamedTuple):
     """
     Everything that is remembered, as of one look; None is what nobody has written yet.
 
-    Moments are Unix seconds. *profile* is what the author set up, as of the last start. *failure* says why the look failed; all else is None then.
+    Moments are Unix seconds. *profile* is what the author set up, as of the last start.
+    *generations_begun* is how often a generation was begun that no mode file names. *failure*
+    says why the look failed; all else is None then.
     """
 
     identity: Optional[Identity] = None
@@ -67,6 +55,7 @@ class Picture(NamedTuple):
     last_error: Optional[str] = None
     last_error_at: Optional[float] = None
     profile: Mapping[str, str] = MappingProxyType({})
+    generations_begun: int = 0
     failure: Optional[StorageFailure] = None
 
 
@@ -87,9 +76,11 @@ class Memory:
         draw_id: Callable[[], str] = draw_uuid4,
         busy_secs: float = 5.0,
     ) -> None:
-        self.database: Database = Database(path, _MIGRATIONS, busy_secs=busy_secs)
+        self.database: Database = Database(path, MIGRATIONS, busy_secs=busy_secs)
         self._clock = as_clock(clock)
         self._draw_id = draw_id
+        # When this process showed the notice, by the monotonic clock; a forked child's is the same.
+        self._shown_at_monotonic: float | None = None
 
     @property
     def path(self) -> str:
@@ -98,7 +89,7 @@ class Memory:
 
     def look(self) -> Picture:
         """Return what is remembered; makes and changes no file."""
-        found = self.database.read(_picture)
+        found = self.database.read(self._picture)
         if isinstance(found, StorageFailure):
             return Picture(failure=found)
         return Picture() if found is None else found
@@ -146,7 +137,7 @@ class Memory:
 
         def claim(connection: sqlite3.Connection) -> bool:
             now = self._clock.time()
-            mark = _notice_mark(connection)
+            mark = self._notice_mark(connection)
             if mark is not None and wanted <= mark.destinations:
                 return False
             claimed_until = parse_moment(read_value(connection, "notice_claimed_until"))
@@ -163,7 +154,7 @@ class Memory:
         def mark(connection: sqlite3.Connection) -> bool:
             import json
 
-            before = _notice_mark(connection)
+            before = self._notice_mark(connection)
             named = {*destinations, *(before.destinations if before is not None else ())}
             write_value(connection, "notice_shown_at", format_moment(self._clock.time()))
             write_value(connection, "notice_shown_how", how)
@@ -171,11 +162,20 @@ class Memory:
             write_value(connection, "notice_claimed_until", None)
             return True
 
-        return self._change(mark) is True
+        shown_at = self._clock.monotonic()
+        is_marked = self._change(mark) is True
+        if is_marked:
+            self._shown_at_monotonic = shown_at
+        return is_marked
 
     def release_notice(self) -> None:
         """Let somebody else show the notice: it could not be shown here."""
         self._change(lambda connection: write_value(connection, "notice_claimed_until", None))
+
+    def generations_begun(self) -> int | None:
+        """Return how many generations were begun that no mode file names, None when that cannot be read."""
+        picture = self.look()
+        return picture.generations_begun if picture.failure is None else None
 
     # -- small things -----------------------------------------------------------------
 
@@ -228,7 +228,13 @@ class Memory:
             return StorageFailure("unusable", f"{place}: is not a directory")
         if os.path.lexists(self.path) and not os.access(self.path, os.W_OK):
             return StorageFailure("read-only", f"{self.path}: may not be written")
-        return None
+        lost = self.database.read(find_lost_version)
+        if lost is None or isinstance(lost, StorageFailure):
+            return lost
+        return StorageFailure(
+            "version",
+            f"{self.path}: has lost the number of its version ({lost} of {len(MIGRATIONS)}); the next change restores it",
+        )
 
     def _clock_failure(self) -> StorageFailure | None:
         now = self._clock.time()
@@ -247,20 +253,35 @@ class Memory:
 
         return self._change(note) is True
 
+    # -- inside a transaction ---------------------------------------------------------
 
-def _picture(connection: sqlite3.Connection) -> Picture:
-    anonymous_id = read_value(connection, "anonymous_id")
-    created_at = read_value(connection, "anonymous_id_created_at")
-    return Picture(
-        identity=None if anonymous_id is None else Identity(anonymous_id, created_at or ""),
-        notice=_notice_mark(connection),
-        last_reported_version=read_value(connection, "last_reported_version"),
-        last_startup_outcome=_OUTCOME_OF_WORD.get(read_value(connection, "last_startup_outcome")),
-        last_success_at=parse_moment(read_value(connection, "last_success_at")),
-        last_error=read_value(connection, "last_error"),
-        last_error_at=parse_moment(read_value(connection, "last_error_at")),
-        profile=_profile(connection),
-    )
+    def _picture(self, connection: sqlite3.Connection) -> Picture:
+        anonymous_id = read_value(connection, "anonymous_id")
+        created_at = read_value(connection, "anonymous_id_created_at")
+        return Picture(
+            identity=None if anonymous_id is None else Identity(anonymous_id, created_at or ""),
+            notice=self._notice_mark(connection),
+            last_reported_version=read_value(connection, "last_reported_version"),
+            last_startup_outcome=_OUTCOME_OF_WORD.get(read_value(connection, "last_startup_outcome")),
+            last_success_at=parse_moment(read_value(connection, "last_success_at")),
+            last_error=read_value(connection, "last_error"),
+            last_error_at=parse_moment(read_value(connection, "last_error_at")),
+            profile=_profile(connection),
+            generations_begun=generations_begun(connection),
+        )
+
+    def _notice_mark(self, connection: sqlite3.Connection) -> NoticeMark | None:
+        """
+        Return the mark, None when there is none, or one that no right clock can have set.
+
+        It is then as if the notice had not been shown: the delay after it is counted by that
+        clock, and would end as soon as it is put right.
+        """
+        mark = read_notice_mark(connection)
+        if mark is None or not RELEASED_AT <= mark.shown_at <= self._clock.time():
+            return None
+        shown_at = self._shown_at_monotonic
+        return mark if shown_at is None else mark._replace(shown_secs_ago=self._clock.monotonic() - shown_at)
 
 
 def _profile(connection: sqlite3.Connection) -> Mapping[str, str]:
@@ -272,21 +293,6 @@ def _profile(connection: sqlite3.Connection) -> Mapping[str, str]:
         found = {}
     found = found if isinstance(found, dict) else {}
     return MappingProxyType({name: value for name, value in found.items() if isinstance(value, str)})
-
-
-def _notice_mark(connection: sqlite3.Connection) -> NoticeMark | None:
-    """Return the mark, None when there is none or it cannot be read: in doubt it was not shown."""
-    import json
-
-    shown_at = parse_moment(read_value(connection, "notice_shown_at"))
-    how = read_value(connection, "notice_shown_how")
-    try:
-        destinations = json.loads(read_value(connection, "notice_destinations") or "")
-    except (ValueError, RecursionError):
-        return None
-    if shown_at is None or how not in ("terminal", "sink", "stderr") or not isinstance(destinations, list):
-        return None
-    return NoticeMark(shown_at, how, frozenset(word for word in destinations if isinstance(word, str)))
 
 
 _OUTCOME_OF_WORD: dict[str | None, StartupOutcome] = {outcome.value: outcome for outcome in StartupOutcome}

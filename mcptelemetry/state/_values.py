@@ -55,5 +55,5 @@ def parse_moment(text: str | None) -> float | None:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, IndexError):  # PyPy counts on ten characters
         return None

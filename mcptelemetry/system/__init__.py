@@ -27,6 +27,7 @@ from ._worker import Worker
 
 if TYPE_CHECKING:
     from ._append import AppendTransport
+    from ._printing import PrintingTransport
     from ._signals import SignalChain
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "MissingPackage",
     "NetworkSettings",
     "NoAnswer",
+    "PrintingTransport",
     "Request",
     "SignalChain",
     "StorageFailure",
@@ -84,6 +86,7 @@ if not TYPE_CHECKING:
         globals(),
         {
             "_append": ("AppendTransport",),
+            "_printing": ("PrintingTransport",),
             "_signals": ("SignalChain",),
         },
     )

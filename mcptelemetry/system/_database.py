@@ -90,24 +90,28 @@ class Database:
         self._opened: tuple[int, int] | None = None  # the file of the present transaction
         around_fork(in_child=self._after_fork, place="storage")
 
-    def change(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure]:
+    def change(
+        self, work: Callable[[sqlite3.Connection], _Result], *, busy_secs: float | None = None
+    ) -> Union[_Result, StorageFailure]:
         """
         Return what *work* returns, having done all of it to the file or nothing.
 
+        *busy_secs* is how long this transaction waits for its turn, None: as long as any other.
         *work* must not wait for anything. What it raises undoes the transaction and is
         passed on, but for sqlite's own errors, which are `StorageFailure`.
         """
-        found = self._in_turn(lambda: self._change(work))
+        patience = self._busy_secs if busy_secs is None else busy_secs
+        found = self._in_turn(lambda: self._change(work, patience), patience)
         self.failure = found if isinstance(found, StorageFailure) else None
         return found
 
     def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure, None]:
         """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
-        return self._in_turn(lambda: self._read(work))
+        return self._in_turn(lambda: self._read(work), self._busy_secs)
 
     # -- one transaction --------------------------------------------------------------
 
-    def _in_turn(self, act: Callable[[], _Result]) -> Union[_Result, StorageFailure]:
+    def _in_turn(self, act: Callable[[], _Result], busy_secs: float) -> Union[_Result, StorageFailure]:
         if not self.path:
             return StorageFailure("no place", "there is no home directory to store anything in")
         if self._sqlite is None:
@@ -120,7 +124,7 @@ class Database:
         the_register.notice_fork()
         if self._is_cut_off:
             return StorageFailure("forked", "this process was forked while its parent was writing")
-        turn = self._turns.take(self._busy_secs)
+        turn = self._turns.take(busy_secs)
         if turn is None:
             return StorageFailure("locked", f"{self.path}: another thread did not come to an end")
         try:
@@ -131,20 +135,20 @@ class Database:
         finally:
             self._turns.give_back(turn)
 
-    def _change(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    def _change(self, work: Callable[[sqlite3.Connection], _Result], busy_secs: float) -> _Result:
         try:
-            return self._change_once(work)
+            return self._change_once(work, busy_secs)
         except self._sqlite.Error as error:
             if self._failure(error).kind != "corrupt":
                 raise
         self._set_aside()
-        return self._change_once(work)
+        return self._change_once(work, busy_secs)
 
-    def _change_once(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    def _change_once(self, work: Callable[[sqlite3.Connection], _Result], busy_secs: float) -> _Result:
         self._make()
         self._opened = _identity_of(self.path)
         try:
-            connection = self._connect("rw")
+            connection = self._connect("rw", busy_secs)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 self._migrate(connection)
@@ -167,7 +171,7 @@ class Database:
             return None
         _require_regular(self.path)
         try:
-            connection = self._connect("ro")
+            connection = self._connect("ro", self._busy_secs)
             connection.execute("BEGIN")
             if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
                 return None  # made a moment ago, and not yet filled
@@ -175,13 +179,13 @@ class Database:
         finally:
             self._close()
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _connect(self, mode: str, busy_secs: float) -> sqlite3.Connection:
         from pathlib import Path  # costs as much as it helps, and only here
 
         connection: sqlite3.Connection = self._sqlite.connect(
             f"{Path(self.path).absolute().as_uri()}?mode={mode}",
             uri=True,
-            timeout=self._busy_secs,
+            timeout=busy_secs,
             isolation_level=None,
             check_same_thread=False,
         )

@@ -1,5 +1,5 @@
 """
-Servers that fork by C code, or whose processes end without the interpreter's exit functions.
+Servers that fork by C code, or whose processes end without the interpreter's exit functions; subinterpreters.
 
 Their own hooks are used when their modules are loaded; none is ever imported here. uWSGI forks
 its workers without a word to Python, with whatever lock a thread holds then: in its master no
@@ -8,6 +8,8 @@ thread is started. celery's children end at once.
 
 from __future__ import annotations
 
+import _thread
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -16,13 +18,33 @@ from typing import Any
 from ._exit import the_register as the_exits
 from ._fork import the_register as the_forks
 
-__all__ = ["join_host", "may_start_thread"]
+__all__ = ["is_subinterpreter", "join_host", "may_start_thread"]
 
 _CELERY_UID = "mcptelemetry"
 
 
+@functools.cache
+def is_subinterpreter() -> bool:
+    """Return whether this is not the process's first interpreter, which ends while the process goes on."""
+    ask = getattr(_thread, "_is_main_interpreter", None)
+    if ask is not None:
+        return not ask()
+    try:  # 3.11 and earlier have no other way to ask; PyPy has none, and no subinterpreters
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]  # it has no stubs
+    except (ImportError, OSError):
+        return False
+    return bool(interpreters.get_current() != interpreters.get_main())
+
+
 def may_start_thread() -> bool:
-    """Return False in a process that C code will fork; what is needed there starts in its children."""
+    """
+    Return False where a thread would do harm.
+
+    In a process that C code will fork: what is needed there starts in its children. In a
+    subinterpreter before Python 3.12: it could not be ended, nor could the process without an abort.
+    """
+    if sys.version_info < (3, 12) and is_subinterpreter():
+        return False
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is None:
         return True
@@ -35,6 +57,7 @@ def may_start_thread() -> bool:
 
 def join_host() -> None:
     """Use the hooks of the servers that are loaded; may be called as often as one likes."""
+    is_subinterpreter()  # asked here first, and no record has to
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is not None and hasattr(uwsgi, "worker_id"):
         _join_uwsgi(uwsgi)

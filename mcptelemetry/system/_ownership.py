@@ -14,6 +14,7 @@ import stat
 __all__ = ["ForeignFile", "require_own_file"]
 
 _ROOT = 0
+_READ_ONLY: int = getattr(os, "ST_RDONLY", 1)  # PyPy has the call and not the name
 _LINKS_MAX = 40  # what the system itself follows
 
 
@@ -40,7 +41,7 @@ def require_own_file(descriptor: int, path: str) -> None:
     for directory in _directories_of(path):
         found = os.stat(directory)
         trouble = _trouble_with(found, user, may_be_sticky=True)
-        if trouble is not None and not os.statvfs(directory).f_flag & os.ST_RDONLY:
+        if trouble is not None and not os.statvfs(directory).f_flag & _READ_ONLY:
             msg = f"its directory {directory} {trouble}"
             raise ForeignFile(msg)
 

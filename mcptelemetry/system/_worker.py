@@ -13,14 +13,18 @@ import sys
 import threading
 from collections.abc import Callable
 from time import monotonic as read_monotonic
+from time import sleep
 
+from ._exit import ExitHook
 from ._fork import the_register
-from ._hosts import join_host, may_start_thread
+from ._hosts import is_subinterpreter, join_host, may_start_thread
 from ._wake_event import WakeEvent
 
 __all__ = ["Worker"]
 
 _START_AGAIN_AFTER_SECS = 1.0
+_LOOK_EVERY_SECS = 0.005
+_LAST_STEPS_SECS = 0.02  # of a thread whose Python code has ended
 
 
 class Worker:
@@ -47,6 +51,7 @@ class Worker:
         self._thread_ident = 0
         self._joiners: list[WakeEvent] = []
         self._failed_at: float | None = None
+        self._interpreter_hook: ExitHook | None = None
         self.is_running: bool = False  # true from the moment the thread is asked for
 
     def ensure_running(self) -> bool:
@@ -68,6 +73,8 @@ class Worker:
         join_host()
         if not may_start_thread():
             return False
+        if self._interpreter_hook is None and is_subinterpreter():
+            self._interpreter_hook = ExitHook(self._outwait)
         try:
             self._starting = None
             self.is_running = True
@@ -105,6 +112,17 @@ class Worker:
                     pass
             finally:
                 self._turning.release()
+
+    def _outwait(self) -> None:
+        """
+        Wait for the thread's end, however long its last request takes: this is a subinterpreter's.
+
+        An interpreter that ends while a thread of its own is left aborts the whole process. All
+        clients have been told to stop by now.
+        """
+        while self.is_running and not self.is_current():
+            sleep(_LOOK_EVERY_SECS)
+        sleep(_LAST_STEPS_SECS)
 
     def _was_killed(self) -> bool:
         """Return whether the thread ended without its last steps, and make up for those."""

@@ -20,7 +20,7 @@ class FakeClock:
     Safe from any thread.
     """
 
-    def __init__(self, time: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
+    def __init__(self, time: float = 1_780_000_000.0, monotonic: float = 1_000.0) -> None:
         self._lock = threading.Lock()
         self._time = float(time)  # guarded by _lock, as is the next
         self._monotonic = float(monotonic)

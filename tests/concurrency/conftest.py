@@ -13,6 +13,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"
 HANGS_AFTER_SECS = 100
+PASSED_ON = ("PATH", "PYTHONDEVMODE", "RECORD_UNDER_LOCK")
 
 
 @pytest.fixture
@@ -26,7 +27,11 @@ def run_host(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+            env={
+                **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                "HOME": str(tmp_path),
+                "TMPDIR": str(tmp_path),
+            },
         )
         try:
             out, err = process.communicate(timeout=secs)

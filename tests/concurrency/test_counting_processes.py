@@ -123,7 +123,7 @@ def test_fifty_processes_started_together_send_once(tmp_path):
     assert set(sums) == set(known)
     # The next window, a day later, holds the rest.
     windows = Windows(
-        Memory(str(tmp_path / "telemetry.db")).database, clock=FakeClock(time.time() + DAY), generation=lambda: "now"
+        Memory(str(tmp_path / "telemetry.db")), clock=FakeClock(time.time() + DAY), generation=lambda: "now"
     )
     following = windows.begin()
     first = next(iter(accepted_windows(tmp_path).values()))
@@ -153,7 +153,7 @@ def test_counts_of_eight_threads_add_up_through_500_sends_of_which_half_fail(tmp
     def restart():
         memory = Memory(path)
         flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
-        return flusher, Windows(memory.database, clock=clock, generation=lambda: "now")
+        return flusher, Windows(memory, clock=clock, generation=lambda: "now")
 
     threads = [threading.Thread(target=count, args=(which,)) for which in range(8)]
     for thread in threads:
@@ -222,5 +222,5 @@ def test_counting_is_not_held_up_by_a_process_that_holds_the_database(tmp_path):
     finally:
         holder.communicate(timeout=30)
     worker.shutdown(30)
-    state = Windows(Memory(path).database, clock=time.time, generation=lambda: "now").state()
+    state = Windows(Memory(path), clock=time.time, generation=lambda: "now").state()
     assert state.snapshot.builtin_tool_calls == {"search": 100_001}

@@ -24,7 +24,11 @@ def send(url, scene, number, tmp_path, secs=30):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+        env={
+            **{name: os.environ[name] for name in ("PATH", "PYTHONDEVMODE", "RECORD_UNDER_LOCK") if name in os.environ},
+            "HOME": str(tmp_path),
+            "TMPDIR": str(tmp_path),
+        },
     ) as process:
         try:
             line = process.stdout.readline()

@@ -137,7 +137,7 @@ def test_show_payload_equals_what_the_next_send_posts(tmp_path):
         assert shown == again == server.requests[0].body
         command = [sys.executable, "-m", "mcptelemetry", "--app", "acme-mcp", "--json", "sent"]
         done = subprocess.run(command, env=machine.environ, cwd=ROOT, capture_output=True, timeout=LIMIT_SECS)
-        (entry,) = json.loads(done.stdout)
+        (entry,) = json.loads(done.stdout)["documents"]
         assert entry["document"] == json.loads(server.requests[0].body)
 
 

@@ -65,7 +65,7 @@ def count_stored(data_dir):
         return 0
     connection = sqlite3.connect(path, timeout=20)
     try:
-        return connection.execute("SELECT sum(count) FROM usage_counters WHERE name = 'request'").fetchone()[0] or 0
+        return connection.execute("SELECT sum(count) FROM usage_counters WHERE kind = 'builtin' AND name = 'request'").fetchone()[0] or 0
     finally:
         connection.close()
 

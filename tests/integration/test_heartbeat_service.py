@@ -567,7 +567,7 @@ def test_telemetry_status_says_when_the_next_heartbeat_is_due_and_how_far_activa
     status = telemetry.status()
     assert status["heartbeat"]["accepted_count"] == 1
     assert status["heartbeat"]["given_up_count"] == status["heartbeat"]["failed_attempts"] == 0
-    assert status["heartbeat"]["due_at"] == "2023-11-15T22:18:20Z"
+    assert status["heartbeat"]["due_at"] == "2026-05-29T20:31:40Z"
     assert status["activation"]["mcp_clients_seen_ever"] == ["claude-desktop"]
     json.dumps(status)
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 
 import pytest
 
 from mcptelemetry.application import Application
 from mcptelemetry.cli import main
 from mcptelemetry.cli._command import Console
+from mcptelemetry.client._events_stream import EventsStream
+from mcptelemetry.counters import Counting, Windows, begin_generation
+from mcptelemetry.heartbeat import HeartbeatService, StatsReader
+from mcptelemetry.installation import Installation, Setup
 from mcptelemetry.privacy import Gate, Stream, Switches, Verdict
+from mcptelemetry.state import Memory
 from mcptelemetry.system import BLOCK_BYTES, HttpTransport, SystemClock
-from mcptelemetry.testing import SocketServer
+from mcptelemetry.testing import FakeClock, ScriptedServer, SocketServer
+from mcptelemetry.vocabulary import DAY_SECS
 
 APP = Application("acme-mcp")
 OWN = APP.switch_variable
@@ -29,6 +36,9 @@ class Machine:
     def __init__(self, home):
         self.home = home
         self.environ = {"HOME": str(home)}
+
+    def memory(self, clock=None):
+        return Memory(str(self.home / ".acme-mcp" / "telemetry.db"), clock=clock or (lambda: time.time() - 2 * DAY_SECS))
 
     def set(self, name, value):
         self.environ[name] = value
@@ -82,13 +92,18 @@ def test_no_block_is_written_once_the_no_is_there_to_be_seen(name, stream, momen
         pytest.skip("POSIX modes")
     machine = Machine(tmp_path)
     switches = Switches(APP, environ=machine.environ, version="1.4.0", is_under_test=False)
+    watch_the_way(lambda: switches.refusal(stream), lambda: NOES[name][1](machine), moment)
+
+
+def watch_the_way(ask, say, moment):
+    """Send a body of several blocks, have *say* said at *moment*, and see that nothing is written after it."""
     question, blocks = MOMENTS[moment]
     asked = []
 
     def refusal():
         if len(asked) == question:
-            NOES[name][1](machine)
-        asked.append(switches.refusal(stream))
+            say()
+        asked.append(ask())
         return asked[-1]
 
     received = bytearray()
@@ -132,3 +147,115 @@ def test_body_is_whole_when_nobody_says_no(stream, tmp_path):
         gate.close()
         assert [request.body for request in server.requests] == [BODY]
     assert outcome.verdict is Verdict.DELIVERED
+
+
+# -- a no and a yes again -----------------------------------------------------------------
+
+ENDPOINT = "https://t.acme.dev"
+TURNS = {
+    "off and on": (OURS, lambda machine: (machine.run("off"), machine.run("on"))),
+    "local and on": (OURS, lambda machine: (machine.run("local"), machine.run("on"))),
+    "off and on for the application": (
+        OURS,
+        lambda machine: (machine.run("off", "--app", "acme-mcp"), machine.run("on", "--app", "acme-mcp")),
+    ),
+    "off with everything and on": (ALL, lambda machine: (machine.run("off", "--everything"), machine.run("on"))),
+    "a word in the settings": (OURS, lambda machine: machine.write(SETTINGS, "[telemetry]\nenabled = true\nmode = 'on'\n")),
+    "a generation begun by a command": (OURS, lambda machine: machine.memory().database.change(begin_generation)),
+}
+TURNED = [(name, stream) for name, (streams, _) in sorted(TURNS.items()) for stream in streams]
+
+
+def installation_on(machine, heartbeat_endpoint=ENDPOINT, clock=None):
+    """Return the installation on *machine* after its notice, as if no test runner were there."""
+    machine.memory(clock).mark_notice("terminal", [ENDPOINT, heartbeat_endpoint])
+    found = Installation(
+        APP, Setup("v1.4.0", heartbeat_endpoint=heartbeat_endpoint, events_endpoint=ENDPOINT), environ=machine.environ, clock=clock
+    )
+    found.switches = Switches(APP, environ=machine.environ, version="1.4.0", is_under_test=False)
+    return found
+
+
+def question_of(stream, machine):
+    """Return what the gate asks about what *stream* holds now."""
+    if stream is Stream.OPERATOR_EVENTS:
+        machine.set(APP.events_endpoint_variable, ENDPOINT)
+    installation = installation_on(machine)
+    if stream is not Stream.HEARTBEAT:
+        events = EventsStream(installation)
+        events.start()
+        assert events.stream is stream
+        return events._refusal
+    windows = Windows.of(installation)
+    window = windows.begin()
+    return lambda: installation.switches.refusal(stream) or windows.refusal(window)
+
+
+@pytest.mark.parametrize("moment", sorted(MOMENTS))
+@pytest.mark.parametrize(("name", "stream"), TURNED, ids=lambda value: getattr(value, "value", value))
+def test_no_block_is_written_once_another_generation_has_begun(name, stream, moment, tmp_path):
+    """A yes that follows a no at once lets nothing from before the no go on, however late it is said."""
+    machine = Machine(tmp_path)
+    watch_the_way(question_of(stream, machine), lambda: TURNS[name][1](machine), moment)
+
+
+@pytest.mark.parametrize("stream", list(Stream))
+def test_body_is_whole_while_the_generation_is_the_same(stream, tmp_path):
+    """Saying on when it is on already changes nothing: all blocks arrive."""
+    machine = Machine(tmp_path)
+    machine.run("on")
+    ask = question_of(stream, machine)
+
+    def answer(connection):
+        connection.read_request()
+        connection.answer(202)
+
+    def refusal():
+        machine.run("on")
+        return ask()
+
+    with SocketServer(answer) as server:
+        gate = Gate(HttpTransport(environ={}), refusal=refusal, clock=SystemClock())
+        outcome = gate.post(server.events_url, BODY, {}, 10.0)
+        gate.close()
+        assert [request.body for request in server.requests] == [BODY]
+    assert outcome.verdict is Verdict.DELIVERED
+
+
+# -- between the freezing of a window and the gate ------------------------------------------
+
+
+class TalkingApplication:
+    """An application that is asked about itself while its heartbeat is built, and says something first."""
+
+    def __init__(self, say):
+        self.say, self.was_asked = say, False
+
+    def server_count(self):
+        self.was_asked = True
+        self.say()
+        return 1
+
+
+SAID_WHILE_BUILT = {
+    **{name: say for name, (streams, say) in NOES.items() if Stream.HEARTBEAT in streams},
+    **{f"{name}, a turn": say for name, (streams, say) in TURNS.items() if Stream.HEARTBEAT in streams},
+    "nothing": lambda machine: None,
+}
+
+
+@pytest.mark.parametrize("name", sorted(SAID_WHILE_BUILT))
+def test_frozen_window_does_not_leave_after_what_is_said_while_it_is_built(name, tmp_path):
+    """Between the freezing of the counts and the gate: no connection is even made."""
+    machine, clock = Machine(tmp_path), FakeClock()
+    application = TalkingApplication(lambda: SAID_WHILE_BUILT[name](machine))
+    with ScriptedServer() as server:
+        installation = installation_on(machine, server.url, clock)
+        clock.advance(300)
+        counting = Counting(tools=("search",))
+        counting.keep(installation)
+        counting.registry.record_builtin_tool("search")
+        service = HeartbeatService(installation=installation, counting=counting, stats=StatsReader(application))
+        assert service.send_now() is (name == "nothing")
+        assert application.was_asked
+        assert len(server.requests) == (name == "nothing")

@@ -8,15 +8,18 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcptelemetry import Telemetry, UploadError
+from mcptelemetry import PipelineConfig, Telemetry, TelemetryEvent, TelemetryPipeline, UploadError
 from mcptelemetry.cli import Console, main
+from mcptelemetry.counters import begin_generation
 from mcptelemetry.state import Memory
-from mcptelemetry.testing import ScriptedServer
+from mcptelemetry.testing import FakeClock, ScriptedServer
+from mcptelemetry.vocabulary import DAY_SECS
 
 LIMIT_SECS = 60
 ROOT = Path(__file__).parents[2]
@@ -29,8 +32,14 @@ def say(home: Path, *arguments: str) -> None:
         assert main(list(arguments), console) == 0
 
 
+def be_told(home: Path, *endpoints: str) -> None:
+    """Be shown the notice, on a terminal two days ago: its delay has passed."""
+    path = home / ".acme-mcp" / "telemetry.db"
+    assert Memory(str(path), clock=lambda: time.time() - 2 * DAY_SECS).mark_notice("terminal", endpoints)
+
+
 def telemetry(home: Path, endpoint: str, **changes: Any) -> Telemetry:
-    """Return the author's telemetry, with a notice that a person has seen."""
+    """Return the author's telemetry, with a notice that a person sees."""
     options: dict[str, Any] = {
         "events_endpoint": endpoint,
         "environ": {"HOME": str(home), "ACME_MCP_TELEMETRY": "1"},
@@ -53,7 +62,9 @@ def test_off_while_a_batch_is_on_its_way_is_the_last_of_it(arguments: tuple[str,
         say(tmp_path, *arguments)
         return 503
 
-    with ScriptedServer(person_says_no) as server, telemetry(tmp_path, server.events_url) as own:
+    server = ScriptedServer(person_says_no)
+    be_told(tmp_path, server.events_url)
+    with server, telemetry(tmp_path, server.events_url) as own:
         own.record("before")
         with pytest.raises(UploadError):
             own.flush(LIMIT_SECS)
@@ -66,7 +77,9 @@ def test_off_while_a_batch_is_on_its_way_is_the_last_of_it(arguments: tuple[str,
 
 def test_on_again_sends_nothing_recorded_before(tmp_path: Path) -> None:
     """What waited in a process that ran all along is dropped, and what comes after the yes is sent."""
-    with ScriptedServer() as server, telemetry(tmp_path, server.events_url) as own:
+    server = ScriptedServer()
+    be_told(tmp_path, server.events_url)
+    with server, telemetry(tmp_path, server.events_url) as own:
         own.record("first")
         own.flush(LIMIT_SECS)
         own.record("waiting")
@@ -77,6 +90,89 @@ def test_on_again_sends_nothing_recorded_before(tmp_path: Path) -> None:
         own.flush(LIMIT_SECS)
         assert tools_in(server) == ["first", "last"]
         assert own.status()["events"]["stats"]["dropped"] == 1
+
+
+def test_generation_begun_elsewhere_lets_go_of_the_authors_events(tmp_path: Path) -> None:
+    """What waited in a running process when another had everything forgotten never leaves."""
+    server = ScriptedServer()
+    be_told(tmp_path, server.events_url)
+    with server, telemetry(tmp_path, server.events_url) as own:
+        own.record("waiting")
+        Memory(str(tmp_path / ".acme-mcp" / "telemetry.db")).database.change(begin_generation)
+        assert own.flush(LIMIT_SECS) == 0
+        own.record("last")
+        assert own.flush(LIMIT_SECS) == 1
+        assert tools_in(server) == ["last"]
+
+
+def test_authors_events_are_kept_while_nobody_knows_what_is_remembered(tmp_path: Path) -> None:
+    """A database that cannot be read for a while is no refusal: nothing leaves, and nothing is dropped."""
+    server = ScriptedServer()
+    be_told(tmp_path, server.events_url)
+    path = tmp_path / ".acme-mcp" / "telemetry.db"
+    with server, telemetry(tmp_path, server.events_url) as own:
+        path.rename(path.with_suffix(".away"))
+        path.mkdir()
+        own.record("x")
+        with pytest.raises(UploadError, match="cannot be read"):
+            own.flush(LIMIT_SECS)
+        assert server.requests == []
+        path.rmdir()
+        path.with_suffix(".away").rename(path)
+        own.flush(LIMIT_SECS)
+        assert tools_in(server) == ["x"]
+
+
+def operators(home: Path, endpoint: str) -> Telemetry:
+    """Return a telemetry whose events are an operator's."""
+    return telemetry(home, "https://e.acme.dev", environ={"HOME": str(home), "ACME_MCP_EVENTS_ENDPOINT": endpoint})
+
+
+def by_hand(home: Path, endpoint: str) -> TelemetryPipeline:
+    """Return a pipeline that was built by hand."""
+    pipeline = TelemetryPipeline(PipelineConfig(endpoint=endpoint), environ={"HOME": str(home)})
+    pipeline.start()
+    return pipeline
+
+
+def record_by(held: Any, tool: str) -> None:
+    """Record one call."""
+    held.buffer.record(TelemetryEvent(tool, "local_only")) if isinstance(held, TelemetryPipeline) else held.record(tool)
+
+
+@pytest.mark.parametrize("build", [operators, by_hand])
+def test_refusal_of_all_events_and_a_yes_send_nothing_recorded_before(build: Any, tmp_path: Path) -> None:
+    """The word about events begins a generation for every owner's; a mode does not, for an operator's."""
+    with ScriptedServer() as server:
+        held = build(tmp_path, server.events_url)
+        if isinstance(held, Telemetry):
+            held.start()
+        record_by(held, "under another mode")
+        say(tmp_path, "off")
+        say(tmp_path, "on")
+        assert held.flush(LIMIT_SECS) == 1
+        record_by(held, "waiting")
+        say(tmp_path, "off", "--everything")
+        say(tmp_path, "on")
+        assert held.flush(LIMIT_SECS) == 0
+        record_by(held, "last")
+        assert held.flush(LIMIT_SECS) == 1
+        held.shutdown()
+        assert tools_in(server) == ["under another mode", "last"]
+
+
+def test_damaged_word_of_a_person_lets_an_operators_events_go_as_before(tmp_path: Path) -> None:
+    """What is damaged and says nothing of events neither refuses an operator's events nor begins a generation of them."""
+    person = tmp_path / ".mcptelemetry" / "person.toml"
+    with ScriptedServer() as server:
+        held = operators(tmp_path, server.events_url)
+        held.start()
+        person.parent.mkdir()
+        for content in ("mode", 'mode = "on"'):
+            held.record("x")
+            person.write_text(content)
+            assert held.flush(LIMIT_SECS) == 1
+        held.shutdown()
 
 
 def test_process_that_began_off_stays_silent(tmp_path: Path) -> None:
@@ -113,12 +209,128 @@ def test_authors_events_wait_for_the_notice(tmp_path: Path) -> None:
             silent.flush(LIMIT_SECS)
             assert server.requests == []
             assert "notice" in silent.status()["events"]["stats"]["last_error"]
-            with telemetry(tmp_path, server.events_url) as told:
-                told.record("told")
-                told.flush(LIMIT_SECS)
+            be_told(tmp_path, server.events_url)
             silent.record("told elsewhere")
             silent.flush(LIMIT_SECS)
-        assert tools_in(server) == ["told", "told elsewhere"]
+        assert tools_in(server) == ["told elsewhere"]
+
+
+def test_authors_events_wait_for_the_delay_after_the_notice(tmp_path: Path) -> None:
+    """What is recorded meanwhile is kept, a flush says how long, and it leaves when the delay has passed."""
+    clock = FakeClock()
+    with ScriptedServer() as server, telemetry(tmp_path, server.events_url, clock=clock) as own:
+        own.record("early")
+        for _ in range(2):
+            with pytest.raises(UploadError, match="another 300 s|ends in 300 s") as caught:
+                own.flush(LIMIT_SECS)
+            assert caught.value.retryable
+        events = own.status()["events"]
+        assert events["mode"] == "on"
+        assert events["why_not"] == "the delay after the first-run notice ends in 300 s"
+        assert events["not_before"] == "2026-05-28T20:31:40Z"
+        assert events["stats"]["buffered"] == 1
+        clock.advance(299)
+        with pytest.raises(UploadError):
+            own.flush(LIMIT_SECS)
+        assert server.requests == []
+        clock.advance(1)
+        own.flush(LIMIT_SECS)
+        assert tools_in(server) == ["early"]
+        assert own.status()["events"]["why_not"] is own.status()["events"]["not_before"] is None
+
+
+def test_authors_events_wait_a_day_after_a_notice_that_nobody_may_have_read(tmp_path: Path, capsys: Any) -> None:
+    """A notice in what may be a log file counts, and what was recorded by then leaves a day later."""
+    clock = FakeClock()
+    with ScriptedServer() as server, telemetry(tmp_path, server.events_url, clock=clock, notice=None) as own:
+        assert server.events_url in capsys.readouterr().err
+        for _ in range(24):
+            own.record("x")
+            with pytest.raises(UploadError):
+                own.flush(LIMIT_SECS)
+            clock.advance(3600)
+        assert server.requests == []
+        own.flush(LIMIT_SECS)
+        assert tools_in(server) == ["x"] * 24
+
+
+def test_authors_events_that_wait_for_the_delay_leave_no_line_in_the_log(tmp_path: Path, caplog: Any) -> None:
+    """To wait is no outage: a host's log stays empty."""
+    with ScriptedServer() as server, telemetry(tmp_path, server.events_url) as own:
+        own.record("x")
+        with pytest.raises(UploadError):
+            own.flush(LIMIT_SECS)
+        own.shutdown()
+        assert server.requests == []
+        assert own.status()["events"]["stats"]["dropped"] == 1
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize("set_by", [DAY_SECS * 365 * 50, DAY_SECS, 299.0])
+def test_clock_that_is_set_does_not_end_the_delay_of_the_process_that_told(set_by: float, tmp_path: Path) -> None:
+    """The monotonic clock counts the delay too, for events and for the heartbeat."""
+    clock = FakeClock()
+    with ScriptedServer() as server:
+        own = telemetry(tmp_path, server.events_url, clock=clock, heartbeat_endpoint=server.url)
+        own.start()
+        own.record("x")
+        clock.advance(2)
+        clock.step(set_by)
+        assert own.heartbeat is not None
+        assert not own.heartbeat.send_now()
+        assert "may leave at" in str(own.heartbeat.why_not())
+        assert own.status()["heartbeat"]["why_not"] == "the delay after the first-run notice ends in 298 s"
+        with pytest.raises(UploadError):
+            own.flush(LIMIT_SECS)
+        assert server.requests == []
+        clock.advance(298)
+        own.flush(LIMIT_SECS)
+        own.shutdown()
+        assert any(b'"tool":"x"' in request.body.replace(b" ", b"") for request in server.requests)
+
+
+def test_delay_of_a_clock_that_is_set_back_is_not_shortened_either(tmp_path: Path) -> None:
+    """Set back into the time before the notice, nothing was shown; set back within its delay, it lasts longer."""
+    clock = FakeClock()
+    with ScriptedServer() as server:
+        own = telemetry(tmp_path, server.url, clock=clock, events_endpoint=None, heartbeat_endpoint=server.url)
+        own.start()
+        assert own.heartbeat is not None
+        clock.advance(200)
+        clock.step(-100)
+        clock.advance(199)
+        assert not own.heartbeat.send_now()
+        clock.step(-DAY_SECS)
+        assert "has not been shown" in str(own.heartbeat.why_not())
+        clock.advance(DAY_SECS / 2)
+        assert not own.heartbeat.send_now()
+        own.shutdown()
+
+
+@pytest.mark.parametrize("year", [1970, 2000, 2025, 2040])
+def test_notice_shown_by_a_wrong_clock_was_not_shown(year: int, tmp_path: Path) -> None:
+    """A mark from before the release, or from the future, lets nothing out, and the notice is shown once more."""
+    shown: list[str] = []
+
+    def show(text: str) -> bool:
+        shown.append(text)
+        return True
+
+    wrong, right = FakeClock(time=(year - 1970) * 365.25 * DAY_SECS + DAY_SECS), FakeClock()
+    with ScriptedServer() as server:
+        for clock in (wrong, right):
+            own = telemetry(
+                tmp_path, server.events_url, clock=clock, notice=show, heartbeat_endpoint=server.url
+            )
+            if clock is right:
+                own.record("x")
+                assert own.heartbeat is not None
+                assert not own.heartbeat.send_now()
+                assert "has not been shown" in str(own.status()["heartbeat"]["why_not"])
+            own.start()
+            own.shutdown()
+        assert server.requests == []
+    assert len(shown) == 2
 
 
 def test_authors_events_wait_for_a_notice_that_names_their_endpoint(tmp_path: Path) -> None:
@@ -168,7 +380,7 @@ def test_mark_cut_at_any_byte_lets_nothing_out_unsaid(tmp_path: Path) -> None:
     """Wherever the database ends, an event leaves only when a notice is on record, old or new."""
     home = tmp_path / "home"
     with ScriptedServer() as server:
-        telemetry(home, server.events_url).start()
+        be_told(home, server.events_url)
         path = home / ".acme-mcp" / "telemetry.db"
         content = path.read_bytes()
         for length in [0, 1, 15, 16, 60, 99, 100, 101, *range(500, len(content), 611), len(content) - 1]:
@@ -290,6 +502,9 @@ def test_server_with_a_bare_environment_finds_what_a_shell_wrote(tmp_path: Path)
         first = serve_once(server.events_url)
         assert (first.stdout, first.stderr[-2:]) == ("", "on")
         assert server.events_url in first.stderr
+        assert server.requests == []
+        be_told(tmp_path, server.events_url)
+        assert serve_once(server.events_url).stderr == "on"
         assert tools_in(server) == ["x"]
         in_shell("off", "--app", "acme-mcp")
         second = serve_once(server.events_url)

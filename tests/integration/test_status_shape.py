@@ -58,8 +58,8 @@ def test_the_status_of_a_telemetry_that_has_seen_everything(tmp_path) -> None:
             telemetry.record_startup_outcome("success")
             telemetry.record_milestone("first_search")
             telemetry.activation.record_mcp_client("cursor")
-            telemetry.flush(10)
             clock.advance(301)
+            telemetry.flush(10)
             assert telemetry.heartbeat.send_now()
             status = telemetry.status()
     assert misfits(Status, status) == []

@@ -50,7 +50,7 @@ def database(tmp_path):
 
 def stored(path, generation="|"):
     """Return what the next heartbeat of the installation would carry."""
-    return Windows(Memory(path).database, clock=FakeClock(), generation=lambda: generation).state().snapshot
+    return Windows(Memory(path), clock=FakeClock(), generation=lambda: generation).state().snapshot
 
 
 def test_telemetry_counts_every_recorded_call_as_builtin_or_upstream(make, database):

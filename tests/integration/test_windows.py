@@ -36,7 +36,7 @@ class Installation:
     def windows(self):
         """Return what a process of the installation has of the windows."""
         return Windows(
-            self.memory.database, clock=self.clock, generation=lambda: self.generation, uniform=lambda _least, most: most
+            self.memory, clock=self.clock, generation=lambda: self.generation, uniform=lambda _least, most: most
         )
 
     def process(self):

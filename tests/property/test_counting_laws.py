@@ -182,7 +182,7 @@ def follow(path, steps):
     flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
 
     def process():
-        return Windows(memory.database, clock=clock, generation=lambda: "now")
+        return Windows(memory, clock=clock, generation=lambda: "now")
 
     windows, window = process(), None
     stored, counted, accepted, held = 0, 0, {}, {}
@@ -244,7 +244,7 @@ def use(path):
     store = ActivationStore(path, clock)
     notes = ActivationNotes(store, milestones=["first_search"])
     flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
-    windows = Windows(memory.database, clock=clock, generation=lambda: "now")
+    windows = Windows(memory, clock=clock, generation=lambda: "now")
     seen = windows.state()
     registry.record_call("a")
     next(registry.numbers_of_call("b", is_failed=True)[2])

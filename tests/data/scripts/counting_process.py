@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 
+import locked_build  # noqa: F401
+
 from mcptelemetry.counters import ActivationNotes, ActivationStore, CounterFlusher, CounterRegistry, Windows
 from mcptelemetry.state import Memory
 
@@ -48,7 +50,7 @@ def main(directory: str, tool: str, mode: str, secs: float) -> None:
     registry = CounterRegistry([tool])
     notes = ActivationNotes(ActivationStore(path))
     flusher = CounterFlusher(registry, notes, memory, clock=clock, permission=lambda: "now")
-    windows = Windows(memory.database, clock=clock, generation=lambda: "now")
+    windows = Windows(memory, clock=clock, generation=lambda: "now")
     counted = 0
     ends_at = time.monotonic() + secs
     while time.monotonic() < ends_at:

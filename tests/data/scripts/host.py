@@ -13,6 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, os.environ.get("MCPTELEMETRY_CHECKOUT") or str(Path(__file__).parents[3]))
 
+import locked_build  # noqa: E402, F401
+
 from mcptelemetry.events import PipelineConfig, Recorder, TelemetryPipeline  # noqa: E402
 
 

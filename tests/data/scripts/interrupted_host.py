@@ -86,7 +86,7 @@ is_stored = telemetry._counting.flush(5)
 took_secs = time.monotonic() - began_at
 status = telemetry.status()
 connection = sqlite3.connect(os.path.join(directory, "telemetry.db"))
-counted = connection.execute("SELECT sum(count) FROM usage_counters WHERE name = 'search'").fetchone()[0]
+counted = connection.execute("SELECT sum(count) FROM usage_counters WHERE kind = 'builtin' AND name = 'search'").fetchone()[0]
 host.report(
     surfaced=surfaced,
     handled=handled[0],

@@ -7,11 +7,14 @@ in the end. Nothing may raise on the way.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
+import time
 
 scene = sys.argv[1]
 
@@ -28,17 +31,18 @@ import resource  # noqa: E402
 import host  # noqa: E402
 
 from mcptelemetry import Telemetry  # noqa: E402
+from mcptelemetry.testing import InProcessCollector  # noqa: E402
 
 directory = tempfile.mkdtemp()
 database = os.path.join(directory, "telemetry.db")
 facts = {}
 
 
-def make(**options):
+def make(environ=None, **options):
     telemetry = Telemetry(
         "acme-mcp",
         "1.0.0",
-        environ={},
+        environ=environ or {},
         heartbeat_endpoint="http://127.0.0.1:9",
         tools=("search",),
         notice=lambda text: True,
@@ -62,7 +66,7 @@ def note(word, telemetry):
 def counted():
     connection = sqlite3.connect(database)
     try:
-        found = connection.execute("SELECT sum(count) FROM usage_counters WHERE name = 'search'").fetchone()[0]
+        found = connection.execute("SELECT sum(count) FROM usage_counters WHERE kind = 'builtin' AND name = 'search'").fetchone()[0]
         return found, connection.execute("PRAGMA user_version").fetchone()[0]
     finally:
         connection.close()
@@ -94,11 +98,14 @@ def version(number):
     telemetry = make()
     count(telemetry, 2)
     note("before", telemetry)
+    telemetry.shutdown()
     set_version(number)
-    note("elsewhere", make())
-    facts["identity"] = telemetry.status()["identity"] is not None if "identity" in telemetry.status() else None
-    facts["is_stored"] = count(telemetry, 4)
-    note("after", telemetry)
+    later = Telemetry("acme-mcp", "1.0.0", environ={}, data_dir=directory)
+    note("during", later)  # who has not begun, and changes nothing
+    facts["identity"] = later.status()["identity"] is not None
+    later = make()
+    facts["is_stored"] = count(later, 4)
+    note("after", later)
 
 
 def full():
@@ -111,6 +118,55 @@ def full():
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     count(telemetry, 1)
     note("after", telemetry)
+
+
+def mount(*arguments):
+    """Mount something on the directory, whose files nobody may be writing then; the process has mounts of its own."""
+    for _ in range(100):
+        done = subprocess.run(["mount", *arguments, directory], capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        time.sleep(0.05)  # the worker is in the middle of a transaction
+    raise SystemExit(done.stderr)
+
+
+def on_disk(break_it, mend_it, *, is_broken_at_first=False):
+    """The data lies on a disk of its own, which has trouble; events go to an endpoint meanwhile."""
+    mount("-t", "tmpfs", "-o", "size=256k", "tmpfs")
+    with InProcessCollector() as collector:
+        if is_broken_at_first:
+            break_it()
+        telemetry = make({"ACME_MCP_EVENTS_ENDPOINT": collector.events_url})
+        if not is_broken_at_first:
+            break_it()
+        facts["is_stored"] = count(telemetry, 5)
+        note("during", telemetry)
+        mend_it()
+        count(telemetry, 1)
+        note("after", telemetry)
+        telemetry.flush(20)
+        facts["delivered"] = len({event.id for event in collector.events()})
+        facts["balanced"] = host.account(telemetry.pipeline)["is_balanced"]
+
+
+def full_disk(**options):
+    """There is not one byte left on the disk."""
+    ballast = os.path.join(directory, "ballast")
+
+    def fill():
+        with open(ballast, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+
+    on_disk(fill, lambda: os.unlink(ballast), **options)
+
+
+def read_only_disk():
+    """The disk is mounted read-only: not even root can write."""
+    on_disk(lambda: mount("-o", "remount,ro"), lambda: mount("-o", "remount,rw"))
 
 
 def take_all_descriptors():
@@ -138,26 +194,41 @@ def descriptors():
     note("after", telemetry)
 
 
+class Clock:
+    """The machine's clock, and what passes at a word."""
+
+    passed = 0.0
+
+    def time(self):
+        return time.time() + self.passed
+
+    def monotonic(self):
+        return time.monotonic() + self.passed
+
+
 def descriptors_of_events():
     """Not one descriptor is free when a client with an endpoint for events is made, and started."""
     held = take_all_descriptors()
     events = os.path.join(directory, "events.jsonl")
-    telemetry = make(events_endpoint=f"file://{events}")
+    clock = Clock()
+    telemetry = make(events_endpoint=f"file://{events}", clock=clock)
     telemetry.record("search")
     facts["during"] = telemetry.status()["events"]["reason"]
     for descriptor in held:
         os.close(descriptor)
     telemetry.start()
     telemetry.record("search")
-    facts["delivered"] = telemetry.flush(20)
+    clock.passed += 300  # the delay after the notice
+    telemetry.flush(20)  # or they were sent already: the interval has passed too
     facts["after"] = telemetry.status()["events"]
+    facts["delivered"] = facts["after"]["stats"]["delivered"]
     facts["tools"] = [json.loads(line)["tool"] for line in open(events)]
     facts["is_stored"] = telemetry._counting.flush(5)
 
 
-def clock():
-    """The clock stands in the year 318857."""
-    times = [1e13]
+def clock(now):
+    """The clock stands where no calendar has a date."""
+    times = [now]
     telemetry = make(clock=lambda: times[0])
     facts["is_stored"] = count(telemetry, 5)
     note("during", telemetry)
@@ -174,7 +245,11 @@ def clock():
     "full": full,
     "descriptors": descriptors,
     "descriptors-events": descriptors_of_events,
-    "clock": clock,
+    "full-disk": full_disk,
+    "full-disk-at-first": lambda: full_disk(is_broken_at_first=True),
+    "read-only-disk": read_only_disk,
+    "clock": lambda: clock(1e13),  # the year 318857
+    "clock-before-1970": lambda: clock(-1e9),
 }[scene]()
 facts["counted"], facts["version"] = counted()
 host.report(**facts)

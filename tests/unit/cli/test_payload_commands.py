@@ -115,7 +115,7 @@ def test_show_payload_with_a_malformed_file_names_it(shell):
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["show-payload", "sent", "privacy", "feedback"])
+@pytest.mark.parametrize("command", ["show-payload", "sent", "privacy", "feedback", "forget"])
 def test_commands_ask_which_application_is_meant(shell, command):
     """Without an application there is nothing to show: exit 2 and the mend."""
     more = ["bug", "It does not start."] if command == "feedback" else []
@@ -145,10 +145,14 @@ def test_sent_prints_what_was_sent_word_for_word(shell):
     status, out, _ = shell.run("--app", "acme-mcp", "sent")
     assert status == 0
     first, rest = out.split("\n", 1)
-    assert first.endswith("HTTP 202")
-    assert json.loads(rest) == stored
-    (entry,) = json.loads(shell.run("--app", "acme-mcp", "sent", "--json")[1])
-    assert (entry["status"], entry["document"]) == (202, stored)
+    assert first.endswith(f"heartbeat to {collector.url}/heartbeat: delivered, HTTP 202")
+    document, totals = rest.split("in all  ")
+    assert json.loads(document) == stored
+    assert totals.startswith(f"heartbeats: 1 delivered, 0 lost, 0 rejected to {collector.url}/heartbeat since ")
+    found = json.loads(shell.run("--app", "acme-mcp", "sent", "--json")[1])
+    (entry,) = found["documents"]
+    assert (entry["stream"], entry["status"], entry["document"]) == ("heartbeat", 202, stored)
+    assert [(one["stream"], one["delivered"]) for one in found["totals"]] == [("heartbeat", 1)]
 
 
 def test_sent_that_cannot_be_read_is_an_error_in_one_line(shell):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.cli import main
+from mcptelemetry import Telemetry
+from mcptelemetry.cli import add_telemetry_commands, main
 from mcptelemetry.cli._command import Console
+from mcptelemetry.testing import FakeClock, ScriptedTransport
 
 
 def run(home: Path, *arguments: str, **environ: str) -> tuple[int, str, str]:
@@ -150,7 +153,7 @@ def test_off_says_when_the_operators_events_go_on(tmp_path: Path) -> None:
         assert "still go to the operator's endpoint https://ops.acme.dev/events;" in err
         assert "secret" not in err
     assert "http://b/" in run(tmp_path, "off", "--app", "acme-mcp", ACME_MCP_EVENTS_ENDPOINT="http://b/")[2]
-    assert run(tmp_path, "off", "--app", "acme-mcp", DO_NOT_TRACK="1")[2] == ""
+    assert run(tmp_path, "off", "--app", "acme-mcp", DO_NOT_TRACK="1")[2] != "", "a server does not see this shell's word"
 
 
 def test_local_says_when_nothing_is_counted_either(tmp_path: Path) -> None:
@@ -225,3 +228,66 @@ def test_off_with_everything_is_not_said_of_one_application(more: list[str], tmp
     assert status == 2
     assert "--everything is said for all applications" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_of_the_shell_does_not_hide_what_leaves_elsewhere(tmp_path: Path) -> None:
+    """DO_NOT_TRACK in a shell never reaches the servers that a client starts: what they send is listed all the same."""
+    folder = tmp_path / ".acme-mcp"
+    folder.mkdir(mode=0o700)
+    (folder / "telemetry.toml").write_text('[proxy.telemetry]\nendpoint = "https://ops.acme.dev/events"\n')
+    words = {"DO_NOT_TRACK": "1", "ACME_MCP_TELEMETRY": "off"}
+    for arguments in (("off",), ("--app", "acme-mcp", "off")):
+        assert "https://ops.acme.dev/events" in run(tmp_path, *arguments, **words)[2]
+
+
+def test_off_lists_where_a_process_went_whose_endpoint_no_shell_sees(tmp_path: Path) -> None:
+    """What a client's configuration or `wrap --endpoint` named is known from what became of its events."""
+    environ = {"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1", "ACME_MCP_EVENTS_ENDPOINT": "https://ops.acme.dev/events"}
+    with Telemetry("acme-mcp", "1.4.0", environ=environ, transport=ScriptedTransport()) as telemetry:
+        telemetry.record("get_issues")
+    for arguments in (("off",), ("--app", "acme-mcp", "off")):
+        err = run(tmp_path, *arguments)[2]
+        assert (
+            "events of acme-mcp still go to the operator's endpoint https://ops.acme.dev/events; to stop them, "
+            'run "mcptelemetry off --everything", or take ACME_MCP_EVENTS_ENDPOINT or --endpoint away'
+        ) in err
+    err = run(tmp_path, "off", ACME_MCP_EVENTS_ENDPOINT="https://ops.acme.dev/events")[2]
+    assert err.count("https://ops.acme.dev/events") == 1
+    assert "https://ops.acme.dev" not in run(tmp_path, "off", "--everything")[2]
+
+
+def test_an_application_names_what_stops_its_operators_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under an application's own name too the variable that set the endpoint is named, and not a file that did not."""
+    environ = {"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1", "ACME_MCP_EVENTS_ENDPOINT": "https://ops.acme.dev/events"}
+    telemetry = Telemetry("acme-mcp", "1.4.0", environ=environ, events_endpoint="https://a.acme.dev/events")
+    parser = argparse.ArgumentParser(prog="acme-mcp")
+    add_telemetry_commands(parser.add_subparsers(), telemetry)
+    args = parser.parse_args(["telemetry", "off"])
+    assert args.func(args) == 0
+    assert "unset ACME_MCP_EVENTS_ENDPOINT" in capsys.readouterr().err
+
+
+def test_after_off_an_authors_events_and_the_heartbeat_do_not_leave(tmp_path: Path) -> None:
+    """What is not listed does not leave: every row binds what goes to an author or a maintainer."""
+    environ = {"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "1"}
+    transport, clock = ScriptedTransport(), FakeClock()
+    sent = []
+    for _ in range(2):
+        telemetry = Telemetry(
+            "acme-mcp",
+            "1.4.0",
+            environ=environ,
+            clock=clock,
+            events_endpoint="https://a.acme.dev/events",
+            heartbeat_endpoint="https://t.acme.dev",
+            transport=transport,
+            notice=lambda _text: True,
+        )
+        with telemetry:
+            clock.advance(301)
+            telemetry.record("get_issues")
+            telemetry.flush()
+        sent.append(len(transport.requests))
+        assert "still go" not in run(tmp_path, "off")[2]
+    assert sent[0] >= 1
+    assert sent[1] == sent[0]

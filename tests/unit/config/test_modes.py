@@ -210,3 +210,44 @@ def test_damage_beside_a_word_about_events_stays_a_no(content: str, tmp_path: Pa
     assert not write_mode(str(path), "off", clock=clock).has_events
     path.write_text(content)
     assert write_mode(str(path), "on", clock=clock).has_events
+
+
+def test_word_about_events_has_a_moment_of_its_own(tmp_path: Path) -> None:
+    """A mode that changes leaves it alone; a refusal of all events, and the yes that ends it, each begin another time."""
+    path = str(tmp_path / "person.toml")
+    found = [
+        write_mode(path, mode, clock=clock, refuse_events=refuse)
+        for mode, refuse in [("off", False), ("on", False), ("off", True), ("local", False), ("on", False), ("off", False), ("on", False)]
+    ]
+    assert found == [*found[:-1], read_mode(path)]
+    assert [record.events for record in found] == ["on", "on", "off", "off", "on", "on", "on"]
+    refused, allowed = found[2].since, found[4].since
+    assert [record.events_since for record in found] == ["", "", refused, refused, allowed, allowed, allowed]
+    names = [record.events_generation for record in found]
+    assert names == ["", "", f"{refused} off", f"{refused} off", allowed, allowed, allowed]
+
+
+@pytest.mark.parametrize("written", ["5", "[1]", '"' + "2" * 65 + '"'])
+def test_moment_of_the_word_about_events_that_is_none_is_an_error(written: str, tmp_path: Path) -> None:
+    """What is no moment may have been a refusal, like any other damage."""
+    path = tmp_path / "person.toml"
+    path.write_text(f'mode = "on"\neverything_since = {written}\n')
+    with pytest.raises(ConfigError, match="everything_since"):
+        read_mode(str(path))
+
+
+def test_damaged_word_about_events_that_is_replaced_begins_another_time(tmp_path: Path) -> None:
+    """Nobody knows whether events were refused there: what was recorded before does not leave after the yes."""
+    path = tmp_path / "person.toml"
+    path.write_text('mode = "off"\nevents = ')
+    record = write_mode(str(path), "on", clock=clock)
+    assert record.events_since == record.since != ""
+
+
+def test_moment_by_hand_that_is_none_is_not_written_again(tmp_path: Path) -> None:
+    """What would need an escape is replaced by the moment of the command."""
+    path = tmp_path / "person.toml"
+    path.write_text("mode = 'on'\nevents = 'off'\neverything_since = 'a\"b'\n")
+    record = write_mode(str(path), "off", clock=clock)
+    assert (record.events, record.events_since) == ("off", record.since)
+    assert read_mode(str(path)) == record

@@ -236,10 +236,20 @@ def test_settings_that_are_empty_are_taken_for_cut_off(content: bytes, tmp_path:
     assert "is empty" in trouble(tmp_path, content)
 
 
-@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "9" * 10_000, "a." * 50_000 + "a = 1\n" + "# x" * 400_000])
+@pytest.mark.parametrize(
+    "text",
+    ["x = " + "[" * 100_000, "x = " + "9" * 10_000, "x = " + "9" * 1_001, "a." * 50_000 + "a = 1\n" + "# x" * 400_000],
+    ids=["lists", "digits", "one digit too many", "length"],
+)
 def test_settings_made_to_exhaust_the_reader_are_refused(text: str, tmp_path: Path) -> None:
     """Depth, digits and length have limits, and each is a ConfigError like any other."""
     trouble(tmp_path, text)
+
+
+def test_settings_may_have_long_digits_where_no_number_is(tmp_path: Path) -> None:
+    """What stands in a string or in a comment is no number, and 1000 digits are not too many."""
+    digits = "9" * 2000
+    load_config(write(tmp_path, f"# {digits}\n[other]\nx = '{digits}'\ny = {digits[:1000]}\n"))
 
 
 DEEP_KEYS = [

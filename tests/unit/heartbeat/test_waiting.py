@@ -17,7 +17,7 @@ def service(home, *, url=URL, transport=None, **environ):
         Application("acme-mcp"),
         Setup("v1.4.0", heartbeat_endpoint=url),
         environ={"HOME": str(home), "ACME_MCP_TELEMETRY": "1", **environ},
-        clock=FakeClock(time=1_700_000_000.0),
+        clock=FakeClock(),
         transport=transport or ScriptedTransport(),
     )
     counting = Counting()
@@ -31,12 +31,12 @@ def test_why_not_goes_through_all_that_is_waited_for(tmp_path):
     assert one.why_not() == f"the first-run notice that names {URL} has not been shown"
     assert not one.send_now()
     assert found.open_memory().mark_notice("terminal", [URL])
-    assert one.why_not() == "the notice was shown, and the first heartbeat may leave at 2023-11-14T22:18:20Z"
+    assert one.why_not() == "the notice was shown, and the first heartbeat may leave at 2026-05-28T20:31:40Z"
     assert not one.send_now()
     found.clock.advance(300)
     assert one.why_not() is None
     assert one.send_now()
-    assert one.why_not() == "the next heartbeat is due at 2023-11-15T22:18:20Z"
+    assert one.why_not() == "the next heartbeat is due at 2026-05-29T20:31:40Z"
     assert not one.send_now()
     found.clock.advance(86_400)
     assert one.why_not() is None

@@ -98,8 +98,8 @@ def test_installation_opens_one_memory_and_makes_no_file(tmp_path):
     """However often it is asked for, the memory is the same, and looking leaves no trace."""
     found = installation(tmp_path)
     assert found.open_memory() is found.open_memory()
-    assert found.first_heartbeat_at() is None
-    assert not found.has_shown_notice_of("https://t.acme.dev")
+    assert found.notice_wait_secs("https://t.acme.dev") is None
+    assert "has not been shown" in found.why_not_yet("https://t.acme.dev")
     assert SurroundingsReader(found).read().autostart_enabled is None
     assert list(tmp_path.iterdir()) == []
 

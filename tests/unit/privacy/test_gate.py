@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
-from mcptelemetry.privacy import Gate, SendResult, Verdict
+from mcptelemetry.privacy import Gate, NotYet, SendResult, Verdict
 from mcptelemetry.system import Answer, MissingPackage, NoAnswer
 from mcptelemetry.testing import FakeClock, ScriptedTransport
 
@@ -193,6 +193,48 @@ def test_gate_lets_the_end_of_the_process_through_unsent(ending):
         with pytest.raises(type(ending)):
             way.post()
         assert way.sent == []
+
+
+def test_gate_keeps_what_may_not_leave_yet_for_later():
+    """To wait is no no: nothing is sent, the same body may be, and the outcome says when."""
+    way = Way(refusal=NotYet("the notice is fresh", 17.0))
+    assert way.post() == SendResult(Verdict.NOT_YET, None, 17.0, "nothing was sent: the notice is fresh")
+    assert way.sent == []
+    way, outcome = on_the_way(NotYet("the notice is fresh", 17.0))
+    assert outcome == SendResult(Verdict.NOT_YET, None, 17.0, "the sending was stopped: the notice is fresh")
+    assert way.sent == []
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_this_body", "message"),
+    [
+        ("DO_NOT_TRACK", "it is old", "nothing was sent: DO_NOT_TRACK"),
+        ("", "it is old", "nothing was sent: "),
+        (None, "it is old", "nothing was sent: it is old"),
+        (None, "", "nothing was sent: "),
+        (None, ValueError("value 17"), "nothing was sent: the switches could not be read (ValueError)"),
+    ],
+)
+def test_gate_asks_about_this_very_body_too(of_all, of_this_body, message):
+    """A body may have a question of its own, asked whenever that about all of them is answered with a yes."""
+    way, asked = Way(refusal=of_all), []
+
+    def refusal():
+        asked.append(len(way.sent))
+        return way.say(of_this_body)
+
+    assert way.post(refusal=refusal) == SendResult(Verdict.REFUSED, None, None, message)
+    assert way.sent == []
+    assert len(asked) == (of_all is None)
+
+
+def test_gate_asks_about_this_very_body_again_when_the_way_stands():
+    """Each block asks both questions, and the next body has none of this one's."""
+    way, answers = Way(), iter([None, "it is old"])
+    outcome = way.post(refusal=lambda: next(answers))
+    assert outcome == SendResult(Verdict.REFUSED, None, None, "the sending was stopped: it is old")
+    assert way.sent == []
+    assert way.post().verdict is Verdict.DELIVERED
 
 
 # -- while it is on its way -------------------------------------------------------------
@@ -403,6 +445,7 @@ def test_only_a_failure_that_passes_is_retryable():
     assert {verdict: verdict.is_retryable for verdict in Verdict} == {
         Verdict.DELIVERED: False,
         Verdict.LATER: True,
+        Verdict.NOT_YET: True,
         Verdict.UNAUTHORIZED: True,
         Verdict.MISPLACED: True,
         Verdict.TOO_LARGE: False,

@@ -940,3 +940,32 @@ def test_switches_load_nothing_heavy_when_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, timeout=60, check=False)
     assert done.stderr.strip() in (b"", b"\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "version", "expected"),
+    [
+        ({}, "1.0", True),
+        ({}, "dev", True),
+        ({}, "", True),
+        ({"DO_NOT_TRACK": "1"}, "1.0", False),
+        ({"CI": "true"}, "1.0", False),
+        ({"ACME_MCP_TELEMETRY": "off"}, "1.0", False),
+        ({"ACME_MCP_TELEMETRY": "print"}, "1.0", False),
+        ({"PYTEST_VERSION": "8"}, "1.0", False),
+        ({"PYTEST_VERSION": "8"}, "dev", False),
+    ],
+)
+def test_outcomes_are_remembered_after_no_no(tmp_path, environ, version, expected):
+    """What became of what was sent is stored after no refusal; a version that is none is no refusal of anybody's."""
+    application = Application("acme-mcp")
+    given = {"HOME": str(tmp_path), **environ}
+    switches = Switches(application, environ=given, version=version, is_under_test=False)
+    assert switches.may_remember() is expected
+    for words in ('[telemetry]\nenabled = false\n', '[telemetry]\nmode = "local"\n'):
+        folder = tmp_path / ".acme-mcp"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        (folder / "telemetry.toml").write_text(words)
+        # What a person wrote comes before the look for a test runner.
+        assert switches.may_remember() is ("local" in words and (expected or "PYTEST_VERSION" in environ))
+    assert not Switches(application, environ=environ, version=version, is_under_test=False, default="off").may_remember()

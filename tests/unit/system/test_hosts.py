@@ -26,7 +26,7 @@ def test_host_none_is_imported():
     before = set(sys.modules)
     join_host()
     assert may_start_thread()
-    assert set(sys.modules) == before
+    assert set(sys.modules) - before <= {"_xxsubinterpreters"}  # the interpreter's own
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_each_field_is_typed_as_its_shape_says(field):
 
 def test_the_document_has_the_order_of_the_table():
     """The body is made by the table, in its order, whatever the order of the arguments."""
-    payload = HeartbeatPayload(**dict(reversed(FULL.items())))
+    payload = HeartbeatPayload(**dict(reversed(list(FULL.items()))))
     assert list(payload.to_dict()) == [field.name for field in FIELDS]
 
 
@@ -90,7 +90,7 @@ def test_equal_payloads_have_one_hash_whatever_the_order_of_their_maps():
     """The order in which a map was filled makes no difference."""
     calls = {"get_issues": 3, "search": 1}
     one = HeartbeatPayload(**{**FULL, "builtin_tool_calls": calls})
-    another = HeartbeatPayload(**{**FULL, "builtin_tool_calls": dict(reversed(calls.items()))})
+    another = HeartbeatPayload(**{**FULL, "builtin_tool_calls": dict(reversed(list(calls.items())))})
     assert one == another
     assert len({one, another}) == 1
 
