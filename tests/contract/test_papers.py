@@ -60,6 +60,19 @@ def test_a_path_that_leads_nowhere_is_seen() -> None:
     ]
 
 
+@pytest.mark.parametrize("paper", sorted({*PAPERS, *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))}))
+def test_each_link_within_the_tree_leads_somewhere(paper: str) -> None:
+    """A reader who follows a link finds the page."""
+    links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (ROOT / paper).read_text(encoding="utf-8"))
+    assert [link for link in links if not ((ROOT / paper).parent / link).exists()] == []
+
+
+def test_readme_leads_to_every_page() -> None:
+    """No page of docs/ is left for a reader to stumble on."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if f"](docs/{path.name})" not in text] == []
+
+
 def floors_drawn() -> dict[int, set[str]]:
     """Return what stands on each numbered floor of the picture; a wide gap parts rooms from remarks."""
     paper = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")

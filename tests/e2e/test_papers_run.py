@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -36,6 +37,7 @@ ENVIRONMENT = dict(os.environ)
 LEFT_OUT = (".git", ".venv*", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", ".hypothesis", ".coverage*")
 LIMIT_SECS = 60
 LOCAL = "127.0.0.1:8080"
+GUIDE = runpy.run_path(str(ROOT / "tests" / "integration" / "test_deployment_guide.py"))
 DEMO_SERVER = ROOT / "tests" / "data" / "servers" / "demo_server.py"
 
 
@@ -60,7 +62,34 @@ def blocks_in(paper: str) -> list[Block]:
     return [Block(paper, text.count("\n", 0, one.start()) + 1, one[1], one[2]) for one in found]
 
 
-BLOCKS = [block for paper in PAPERS for block in blocks_in(paper)]
+def commands_in(paper: str) -> list[Block]:
+    """Return the commands that stand between backticks in the sentences of *paper*, each once."""
+    text = re.sub(r"^```.*?^```$", lambda one: "\n" * one[0].count("\n"), (ROOT / paper).read_text("utf-8"), flags=re.M | re.S)
+    found = {" ".join(one[1].split()): one.start() for one in reversed(list(re.finditer(r"`([^`]+)`", text)))}
+    programs = r"(\w+=\S+ )?(mcptelemetry \S|(pip|uvx|command|python) \S|tools/\w)"
+    return [
+        Block(paper, text.count("\n", 0, start) + 1, "inline", command)
+        for command, start in found.items()
+        if re.match(programs, command) and (paper, command) not in MENTIONED
+    ]
+
+
+# What is named between backticks and not meant to be typed as it stands, and where it is run.
+MENTIONED = {
+    ("README.md", "mcptelemetry report"): "with its options in the blocks",
+    ("README.md", "mcptelemetry wrap"): "with its options in the blocks",
+    ("README.md", "tools/demo"): "run for the table",
+    ("README.md", "tools/test"): "it runs this very suite",
+    ("README.md", "pip install"): "the text says not to",
+    ("README.md", "python -m acme_server"): "stands for the reader's own server, and is what the blocks before it run",
+    ("docs/TELEMETRY.md", "tools/generate"): "tests/contract/test_generated_files.py",
+    ("docs/conduct.md", "tools/bench.py"): "takes minutes, and its figures are for reading",
+    ("docs/conduct.md", "tools/floors.py"): "tests/contract/test_import_law.py",
+    ("docs/deployment.md", "python -m mcptelemetry"): "the text says that there is none in a frozen application",
+    ("docs/design.md", "tools/floors.py"): "tests/contract/test_import_law.py",
+    ("docs/packaging.md", "python -m"): "half of a command that the notice names in whole",
+}
+BLOCKS = [block for paper in PAPERS for block in (*blocks_in(paper), *commands_in(paper))]
 
 
 def readme(first_line: str) -> str:
@@ -281,7 +310,8 @@ def the_table_is_the_demos(desk: Desk, block: Block) -> None:
 
     def without_durations(table: str) -> list[list[str]]:
         rows = [line.split() for line in table.strip().split("\n")]
-        return [row[:5] + row[8:] if row[0] in ("add", "boom", "slow", "all") else row for row in rows]
+        before = {"add": 5, "boom": 5, "slow": 5, "all": 4}  # how many cells stand before the three of milliseconds
+        return [row[: before[row[0]]] + row[before[row[0]] + 3 :] if row[0] in before else row for row in rows]
 
     done = subprocess.run(
         ["tools/demo"],
@@ -374,10 +404,11 @@ def a_proxys_call_carries_its_decision(desk: Desk, block: Block) -> None:
     assert (row["tool"], row["routing_decision"], row["calls"]) == ("get_issues", "strategy_local_first", 1)
 
 
-@runs("README.md", "# acme.py")
-def a_command_line_tool_shows_and_ends_it(desk: Desk, block: Block) -> None:
+@runs("README.md", "# acme.py", "python acme.py telemetry status")
+def a_command_line_tool_shows_and_ends_it(desk: Desk, _block: Block) -> None:
     """`status` says that it is on; after `off` it says that it is not."""
-    desk.write("# acme_telemetry.py", block.first_line)
+    desk.write("# acme_telemetry.py", "# acme.py")
+    assert re.search("^mode +on", desk.type("python acme.py telemetry status"), flags=re.MULTILINE)
     assert json.loads(desk.type("python acme.py telemetry status --json"))["mode"] == "on"
     desk.type("python acme.py telemetry off")
     assert json.loads(desk.type("python acme.py telemetry status --json"))["mode"] == "off"
@@ -584,7 +615,7 @@ def uvx_runs_the_collector(desk: Desk, block: Block) -> None:
         assert desk.calls() == {"get_issues": 1}
 
 
-@runs("README.md", "# built in your clone")
+@runs("README.md", "# built in your clone, run with -e ACME_TOKEN -p 8080:8080 -v events:/data")
 def the_steps_of_the_dockerfile_work(desk: Desk, block: Block) -> None:
     """
     No daemon is needed: its steps are taken by hand in an environment of their own.
@@ -646,13 +677,54 @@ def a_person_sees_and_says_no(desk: Desk, block: Block) -> None:
     desk.write("# acme_telemetry.py", "# hello.py")
     desk.type("\n".join(commands[:-1]))
     desk.type("python hello.py")
-    status, payload, sent, privacy, off = commands
+    status, payload, sent, privacy, forget, off = commands
     assert str(desk.home / ".acme-mcp") in desk.type(status)
     assert json.loads(desk.type(payload))["builtin_tool_calls"] == {"get_issues": 1}
     desk.type(sent)
     assert "https://t.acme.dev" in desk.type(privacy)
+    before = desk.heartbeat()
+    desk.type(forget)
+    assert desk.heartbeat()["anonymous_id"] != before["anonymous_id"]
+    assert "builtin_tool_calls" not in desk.heartbeat()
     desk.type(off)
     assert json.loads(desk.type("mcptelemetry --app acme-mcp --json status"))["mode"] == "off"
+
+
+@runs("README.md", "command -v mcptelemetry")
+def the_shell_tells_the_programs_path(desk: Desk, block: Block) -> None:
+    """What it prints is a path that runs without any PATH."""
+    path = desk.type(block.text).strip()
+    assert os.path.isabs(path)
+    subprocess.run([path, "--version"], env={}, check=True, capture_output=True, timeout=LIMIT_SECS)
+
+
+@runs("README.md", "mcptelemetry match LOCAL.json cloud=UPSTREAM.json")
+def two_catalogues_are_matched(desk: Desk, block: Block) -> None:
+    """Files of these names, with the same tool in both."""
+    tools = [{"name": "get_issues", "inputSchema": {"type": "object", "properties": {}}}]
+    for name in ("LOCAL.json", "UPSTREAM.json"):
+        (desk.folder / name).write_text(json.dumps(tools), encoding="utf-8")
+    printed = desk.type(block.text)
+    assert "get_issues" in printed
+    assert "cloud" in printed
+
+
+@runs("docs/packaging.md", "mcptelemetry --print-completion SHELL")
+def completion_is_printed(desk: Desk, block: Block) -> None:
+    """With the extra's package; bash in the place of SHELL, and bash can read it."""
+    desk.use("shtab>=1.6")
+    desk.type(f"{block.text.replace('SHELL', 'bash')} >complete.bash && bash -n complete.bash")
+
+
+@runs("docs/deployment.md", "mcptelemetry status --app acme-mcp")
+@runs("docs/testing.md", "mcptelemetry --app acme-mcp sent")
+def a_process_is_seen_from_a_shell(desk: Desk, block: Block) -> None:
+    """The command ends well, and speaks of the application that ran, or of nothing sent yet."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    desk.type("python hello.py")
+    done = desk.try_to_type(block.text)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).strip()
 
 
 @runs("docs/packaging.md", "from mcptelemetry import Telemetry")
@@ -688,68 +760,16 @@ def a_hostile_server_serves(desk: Desk, block: Block) -> None:
     desk.type("python program.py")
 
 
-def check_module(desk: Desk, block: Block, script: str, expected: dict[str, int], *, status: int = 0) -> None:
-    """The block, as the module that its first line names, is used by *script*; its events arrive."""
-    (desk.folder / block.first_line[2:]).write_text(block.text, encoding="utf-8")
-    (desk.folder / "use.py").write_text(script, encoding="utf-8")
+@runs("docs/deployment.md", *(f"# {name}" for name in GUIDE["HOSTS"]))
+def a_host_as_the_guide_says_it_delivers(desk: Desk, block: Block) -> None:
+    """The host that the guide's own test has for the block, here on the package as it is installed."""
+    name = block.first_line[2:]
+    deed, delivered = GUIDE["HOSTS"][name]
+    (desk.folder / name).write_text(f"block = {block.text!r}\n{block.text}\n{deed}\n", encoding="utf-8")
     with desk.collector() as url:
-        done = desk.try_to_type("exec python use.py", ACME_MCP_EVENTS_ENDPOINT=url)
-        assert done.returncode == status, done.stderr
-        assert desk.calls() == expected
-
-
-@runs("docs/deployment.md", "# rq_job.py")
-def a_job_in_a_child_that_ends_at_once_is_delivered(desk: Desk, block: Block) -> None:
-    """As RQ runs one: a fork, the job, and `os._exit`."""
-    script = "import os, rq_job\npid = os.fork()\nif pid == 0:\n    rq_job.job('x')\n    os._exit(0)\nos.waitpid(pid, 0)\n"
-    check_module(desk, block, script, {"search": 1})
-
-
-@runs("docs/deployment.md", "# asgi_app.py")
-def a_lifespan_delivers_before_the_signal(desk: Desk, block: Block) -> None:
-    """What comes after the lifespan is a signal's death, in which no exit function runs."""
-    script = (
-        "import asyncio, os, signal, asgi_app\n"
-        "async def main():\n    async with asgi_app.lifespan(None):\n        asgi_app.telemetry.record('search')\n"
-        "asyncio.run(main())\nos.kill(os.getpid(), signal.SIGTERM)\n"
-    )
-    check_module(desk, block, script, {"search": 1}, status=-signal.SIGTERM)
-
-
-@runs("docs/deployment.md", "# plain_program.py")
-def a_plain_program_that_is_stopped_delivers(desk: Desk, block: Block) -> None:
-    """It dies of the signal, as it would have."""
-    script = (
-        "import os, signal, time, plain_program\nplain_program.telemetry.record('search')\n"
-        "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)\n"
-    )
-    check_module(desk, block, script, {"search": 1}, status=-signal.SIGTERM)
-
-
-@runs("docs/deployment.md", "# pool.py")
-def a_pools_children_deliver(desk: Desk, block: Block) -> None:
-    """Four calls in two children."""
-    check_module(desk, block, "import pool\nassert pool.main() == [0, 1, 2, 3]\n", {"search": 4})
-
-
-@runs("docs/deployment.md", "# cell.py")
-def a_cell_that_is_run_again_loses_nothing(desk: Desk, block: Block) -> None:
-    """The events of the client that was replaced arrive too."""
-    script = (
-        "names = {}\ncell = compile(open('cell.py').read(), 'cell.py', 'exec')\n"
-        "for _ in range(2):\n    exec(cell, names)\n    names['telemetry'].record('search')\n"
-    )
-    check_module(desk, block, script, {"search": 2})
-
-
-@runs("docs/deployment.md", "# function.py")
-def a_function_delivers_in_each_call(desk: Desk, block: Block) -> None:
-    """Also after a restore; the process is killed, so nothing is left to its end."""
-    script = (
-        "import os, signal, function\nfunction.handler({}, None)\nfunction.after_restore()\nfunction.handler({}, None)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    check_module(desk, block, script, {"search": 2}, status=-signal.SIGKILL)
+        done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
+        assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
+        assert sum(desk.calls().values()) == delivered
 
 
 @runs("docs/design.md", " 9  __main__                                                              `python -m mcptelemetry`")
