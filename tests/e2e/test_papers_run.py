@@ -18,6 +18,7 @@ import runpy
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -402,6 +403,8 @@ def a_proxys_call_carries_its_decision(desk: Desk, block: Block) -> None:
         desk.type("python proxy.py", ACME_MCP_EVENTS_ENDPOINT=url)
         (row,) = json.loads(desk.type("mcptelemetry report --db events.db --json"))["rows"]
     assert (row["tool"], row["routing_decision"], row["calls"]) == ("get_issues", "strategy_local_first", 1)
+    with contextlib.closing(sqlite3.connect(desk.folder / "events.db")) as store:
+        assert store.execute("SELECT was_fallback FROM events").fetchall() == [(1,)]
 
 
 @runs("README.md", "# acme.py", "python acme.py telemetry status")
@@ -435,7 +438,7 @@ def a_web_applications_requests_are_counted(desk: Desk, block: Block) -> None:
 def write_settings(desk: Desk, block: Block, url: str) -> None:
     """Write the operator's settings, with the collector's address in the place of the example's."""
     assert "https://t.acme.dev" in block.text
-    (desk.home / ".acme-mcp").mkdir(mode=0o700)
+    (desk.home / ".acme-mcp").mkdir(mode=0o700, exist_ok=True)
     (desk.home / ".acme-mcp" / "telemetry.toml").write_text(block.text.replace("https://t.acme.dev", url), encoding="utf-8")
 
 
@@ -458,25 +461,30 @@ def an_operators_events_arrive_with_a_token(desk: Desk, block: Block) -> None:
 
 @runs("docs/conduct.md", "[proxy.telemetry]")
 def an_operator_says_how_much_waits(desk: Desk, block: Block) -> None:
-    """The product loads the settings, and its pipeline has them."""
+    """The product loads the settings, and its pipeline has them: each by one more, for these are what it has without any."""
+    more = re.sub(r"= (\d+)", lambda one: f"= {int(one[1]) + 1}", block.text)
     desk.write("# acme_telemetry.py", "# hello.py")
+    look = (
+        "from acme_telemetry import telemetry\nconfig = telemetry.pipeline.config\n"
+        "print(config.batch_size, config.batch_interval_secs, config.offline_queue_max)"
+    )
+    (desk.folder / "look.py").write_text(look, encoding="utf-8")
     with desk.collector() as url:
         write_settings(desk, block, url)
-        shown = desk.type(
-            "python -c 'from acme_telemetry import telemetry\n"
-            "config = telemetry.pipeline.config\n"
-            "print(config.batch_size, config.batch_interval_secs, config.offline_queue_max)'"
-        )
-        assert shown.split() == re.findall(r"= (\d+)", block.text)
+        assert desk.type("python look.py").split() == re.findall(r"= (\d+)", block.text)
         desk.type("python hello.py")
         assert desk.calls() == {"get_issues": 1}
+        write_settings(desk, block._replace(text=more), url)
+        assert desk.type("python look.py").split() == re.findall(r"= (\d+)", more)
 
 
 RECEIVERS = "gunicorn --workers 2 --bind 127.0.0.1:8080 receive:app"
 
 
 def check_receiver(desk: Desk, url: str, **environ: str) -> None:
-    """What is sent with the token to *url* is stored, and the report is shown to its own token only."""
+    """What is sent to *url* with the token is stored, and nothing is taken without."""
+    without = desk.try_to_type("mcptelemetry --app acme-mcp check", ACME_MCP_EVENTS_ENDPOINT=url, **environ)
+    assert (without.returncode, "401" in without.stdout) == (1, True), without.stdout
     desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url, ACME_MCP_EVENTS_TOKEN=desk.environ["ACME_TOKEN"], **environ)
     assert desk.calls() == {"get_issues": 1}
 
