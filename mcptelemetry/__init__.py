@@ -34,7 +34,6 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .counters import ActivationState as ActivationState
     from .counters import ActivationStore as ActivationStore
     from .counters import Also as Also
-    from .counters import Chore as Chore
     from .counters import CounterKey as CounterKey
     from .counters import CounterRegistry as CounterRegistry
     from .counters import Counting as Counting
@@ -42,6 +41,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .counters import DoctorCounts as DoctorCounts
     from .counters import FrozenWindow as FrozenWindow
     from .counters import RegistrySnapshot as RegistrySnapshot
+    from .counters import Task as Task
     from .counters import Windows as Windows
     from .counters import WindowState as WindowState
     from .counters import bucket_tokens as bucket_tokens
@@ -147,6 +147,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .status import NoticeWord as NoticeWord
     from .status import Status as Status
     from .status import StorageStatus as StorageStatus
+    from .status import TroubleStatus as TroubleStatus
     from .system import Answer as Answer
     from .system import AtomicCounter as AtomicCounter
     from .system import Clock as Clock

@@ -31,7 +31,7 @@ ROOM_OF_NAME = {
             "ActivationState",
             "ActivationStore",
             "Also",
-            "Chore",
+            "Task",
             "CounterKey",
             "CounterRegistry",
             "Counting",
@@ -154,6 +154,7 @@ ROOM_OF_NAME = {
             "NoticeWord",
             "Status",
             "StorageStatus",
+            "TroubleStatus",
         ),
         "system": (
             "Answer",

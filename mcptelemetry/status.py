@@ -29,6 +29,7 @@ __all__ = [
     "Status",
     "StorageStatus",
     "SurroundingsStatus",
+    "TroubleStatus",
     "WindowsStatus",
 ]
 
@@ -139,6 +140,21 @@ class StorageStatus(TypedDict):
     set_aside: Optional[str]
 
 
+class TroubleStatus(TypedDict):
+    """
+    What each stage of this process has to complain of, in one line; None when all is well, or well again.
+
+    *delivery*: events did not leave when that was last tried. *counting*: what was counted could
+    not be stored, and is kept in memory. *windows*: a heartbeat could not be begun or settled.
+    *storage*: nothing could be stored on this machine.
+    """
+
+    delivery: Optional[str]
+    counting: Optional[str]
+    windows: Optional[str]
+    storage: Optional[str]
+
+
 class IdentityStatus(TypedDict):
     """The random id of this installation, and since when it has it."""
 
@@ -203,7 +219,8 @@ class Status(MemoryStatus, SurroundingsStatus):
     What is on and why, for `Telemetry.status()` and the command ``status --json``.
 
     *mode*, *reason* and *row* (of the table of switches) are those of what the author set up;
-    *heartbeat* and *events* say the same of their streams; *deliveries* is what was sent, also by other processes.
+    *heartbeat* and *events* say the same of their streams; *deliveries* is what was sent, also by other processes;
+    *trouble* is what fails now.
     """
 
     app: str
@@ -216,4 +233,5 @@ class Status(MemoryStatus, SurroundingsStatus):
     events: EventsStatus
     deliveries: list[DeliveryStatus]
     storage: StorageStatus
+    trouble: TroubleStatus
     activation: Optional[ActivationStatus]

@@ -137,6 +137,10 @@ class EventsStream:
         endpoint = None if self.target is None else self.target.settings.endpoint
         return None if endpoint is None else url_without_secrets(endpoint)
 
+    def trouble(self) -> str | None:
+        """Return why events could not be delivered when that was last tried, None when they could."""
+        return self._trouble if self.pipeline is None else self.pipeline.trouble()
+
     def describe(self) -> EventsStatus:
         """Return mode, reason, endpoint, owner and account, for a person."""
         problem = self._installation.problem

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, cast
 
-from ..counters import ActivationStore, Windows, WindowState
+from ..counters import ActivationStore, Counting, Windows, WindowState
 from ..errors import StorageError
 from ..installation import Installation, read_journal, why_not_yet
 from ..privacy import Decision, Stream, first_heartbeat_at
@@ -20,6 +20,7 @@ from ._events_stream import EventsStream
 from ._moment import moment_text
 
 if TYPE_CHECKING:
+    from ..heartbeat import HeartbeatService
     from ..state import SentDocument, SentStreamWord
     from ..status import (
         ActivationStatus,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         Status,
         StorageStatus,
         SurroundingsStatus,
+        TroubleStatus,
         WindowsStatus,
     )
 
@@ -47,12 +49,16 @@ def read_sent_documents(installation: Installation) -> list[SentDocument]:
     return found
 
 
-def describe_status(installation: Installation, events: EventsStream) -> Status:
-    """Return the mapping of `Telemetry.status()`."""
+def describe_status(
+    installation: Installation, events: EventsStream, counting: Counting, heartbeat: HeartbeatService | None
+) -> Status:
+    """Return the mapping of `Telemetry.status()`; *heartbeat* is None where none was built."""
     switches = installation.switches
     decision = switches.decide(Stream.HEARTBEAT)
     memory = installation.open_memory()
     picture = memory.look()
+    windows = Windows.of(installation)
+    storage = _storage(memory)
     return {
         "app": installation.application.name,
         "version": installation.setup.version or None,
@@ -66,23 +72,26 @@ def describe_status(installation: Installation, events: EventsStream) -> Status:
             "memory": memory.path,
             "autostart": installation.autostart_path,
         },
-        "heartbeat": _heartbeat(installation, decision, picture),
+        "heartbeat": _heartbeat(installation, decision, picture, windows),
         "events": events.describe(),
         "deliveries": _deliveries(installation),
-        "storage": _storage(memory),
+        "storage": storage,
+        "trouble": _trouble(events, counting, heartbeat, windows, storage),
         **_memory(picture),
         **_surroundings(installation),
         "activation": _activation(installation),
     }
 
 
-def _heartbeat(installation: Installation, decision: Decision, picture: Picture) -> HeartbeatStatus:
+def _heartbeat(
+    installation: Installation, decision: Decision, picture: Picture, windows: Windows
+) -> HeartbeatStatus:
     endpoint = installation.heartbeat_endpoint
     is_built = endpoint is not None and installation.problem is None
     reason = decision.reason if is_built else str(installation.problem or "no endpoint is configured")
     wait_secs = None if endpoint is None else installation.notice_wait_secs(endpoint, picture)
     first_at = installation.clock.time() + wait_secs if wait_secs else first_heartbeat_at(picture.notice)
-    state = Windows.of(installation).state()
+    state = windows.state()
     return {
         "mode": decision.mode.value if is_built else "off",
         "reason": reason,
@@ -138,6 +147,23 @@ def _storage(memory: Memory) -> StorageStatus:
         "degraded": failure is not None,
         "failure": None if failure is None else failure.text,
         "set_aside": aside if memory.path and os.path.lexists(aside) else None,
+    }
+
+
+def _trouble(
+    events: EventsStream,
+    counting: Counting,
+    heartbeat: HeartbeatService | None,
+    windows: Windows,
+    storage: StorageStatus,
+) -> TroubleStatus:
+    """Return what each stage of this process has to complain of now; *windows* have been looked at."""
+    held_up = (None if heartbeat is None else heartbeat.failure) or windows.failure
+    return {
+        "delivery": events.trouble(),
+        "counting": None if counting.failure is None else counting.failure.text,
+        "windows": None if held_up is None else held_up.text,
+        "storage": storage["failure"],
     }
 
 

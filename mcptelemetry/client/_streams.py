@@ -37,7 +37,6 @@ __all__ = ["Streams"]
 
 _logger = logging.getLogger(__name__)
 _FLUSH_ON_SIGNAL_SECS = 1.0
-_LOOK_AGAIN_SECS = 300.0  # nothing of the heartbeat was built: its notice could not be shown
 
 
 class Streams:
@@ -74,7 +73,7 @@ class Streams:
         installation = self._installation
         is_told = installation.heartbeat_endpoint is not None and installation.problem is None
         if is_told and installation.counting_generation() is not None:
-            self._counting.keep(installation, chores=(self._take_heartbeat_turn,))
+            self._counting.keep(installation)
         return self._counting.is_kept or (is_told and installation.is_printing)
 
     # -- the life of it ---------------------------------------------------------------
@@ -86,18 +85,21 @@ class Streams:
         Shows the first-run notice when it is due. Off, it does nothing at all.
         """
         self._events.try_again()  # before the notice, which names where events go
+        heartbeat: HeartbeatService | None = None
         notice = self.first_run_notice()
         if notice is not None and self._remember_setup():
             maybe_print_first_run_notice(notice)
             if notice.heartbeat_endpoint is not None:
                 with contextlib.suppress(OSError):  # not one descriptor is free: the next start finds one
-                    self.heartbeat_service()  # here, and not in the worker: what is imported must not be forked over
+                    heartbeat = self.heartbeat_service()
         elif self._installation.is_printing:
-            self.heartbeat_service().start()
-        self._events.start()
+            heartbeat = self.heartbeat_service()
         with contextlib.suppress(OSError):
             self._note_installer()
-        self._counting.start()
+        self._counting.start()  # before events: who started last is ended first, and what that loses is counted
+        self._events.start()
+        if heartbeat is not None:
+            heartbeat.start()  # last: what is imported must not be forked over
 
     def _note_installer(self) -> None:
         from ..environment import detect_launch_source
@@ -117,7 +119,7 @@ class Streams:
     def shutdown(self, timeout: float = 1.0) -> None:
         """Stop after one last attempt, in at most *timeout* seconds; may be called again."""
         if self._heartbeat is not None:
-            self._heartbeat.stop(0)  # its turns are the worker's, which is ended below
+            self._heartbeat.stop(0)
         ends_at = SystemClock.monotonic() + timeout
         self._counting.stop_soon(timeout)
         if self.pipeline is not None:
@@ -214,10 +216,6 @@ class Streams:
             self._heartbeat = build_heartbeat_service(self._installation, self._counting, stats, self._notices)
         return self._heartbeat
 
-    def _take_heartbeat_turn(self) -> float:
-        """Do what is due of the heartbeat, in the worker of counting; return the seconds until something is again."""
-        return _LOOK_AGAIN_SECS if self._heartbeat is None else self._heartbeat.turn()
-
     def sent_documents(self) -> list[SentDocument]:
         """
         Return the last documents that were sent, oldest first, word for word.
@@ -296,4 +294,4 @@ class Streams:
     def status(self) -> Status:
         """Return what is on and why, as a mapping that is also JSON, with the keys of `Status`; changes nothing."""
         notice_fork()
-        return describe_status(self._installation, self._events)
+        return describe_status(self._installation, self._events, self._counting, self._heartbeat)

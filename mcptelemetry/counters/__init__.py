@@ -24,7 +24,7 @@ from ._registry import CounterRegistry
 from ._stored_window import begin_generation, forget_counts
 from ._window import Also, Windows
 from ._window_values import FrozenWindow, WindowState
-from ._worker import Chore, CountingWorker
+from ._worker import CountingWorker, Task
 
 if TYPE_CHECKING:
     from ._snapshot import DoctorCounts, RegistrySnapshot
@@ -37,7 +37,6 @@ __all__ = [
     "ActivationState",
     "ActivationStore",
     "Also",
-    "Chore",
     "CounterFlusher",
     "CounterKey",
     "CounterRegistry",
@@ -47,6 +46,7 @@ __all__ = [
     "DoctorCounts",
     "FrozenWindow",
     "RegistrySnapshot",
+    "Task",
     "WindowState",
     "Windows",
     "begin_generation",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CounterFlusher"]
 
+_DISK_SECS_MIN = 0.05  # when an endpoint has used up all the time there was
 # A call of this tool is a milestone of activation too; whoever records the call need not say it
 # twice. The gauge beside it is the application's own count: it moves by its method only.
 _RETRIEVE_TOOLS = CounterKey(Kind.BUILTIN, "retrieve_tools")
@@ -60,7 +61,7 @@ class CounterFlusher:
         self._as_of = AsOf(permission)
         self._windows = windows
         self.failure: StorageFailure | None = None
-        """Why the last flush failed, None when it did not."""
+        """Why what was counted could not be stored, None when nothing is left."""
         self._turns = Turns(fork_wait_secs=0)  # a fork waits for the transaction in it, and that is enough
         around_fork(in_child=self._turns.after_fork)
 
@@ -68,18 +69,18 @@ class CounterFlusher:
         """
         Store what has been counted; return whether nothing is left to store.
 
-        Waits at most *timeout* seconds for another thread's flush, and as long for the disk
-        as the database allows. What could not be stored is kept for the next time.
+        Waits at most *timeout* seconds for another thread's flush, and as long for another
+        process. What could not be stored is kept for the next time.
         """
         turn = self._turns.take(max(0.0, timeout))
         if turn is None:
             return False  # another thread's, or the very one that a signal handler interrupted
         try:
-            return self._flush()
+            return self._flush(timeout)
         finally:
             self._turns.give_back(turn)
 
-    def _flush(self) -> bool:
+    def _flush(self, timeout: float) -> bool:
         begun = self._memory.generations_begun()
         said = self._as_of.enter(begun)
         if said is None:
@@ -87,10 +88,12 @@ class CounterFlusher:
             self._notes.take()
             if self._windows is not None and not self._as_of.may_hold:
                 self._windows.let_go()
+            self.failure = None
             return True
         counts = self._registry.counts()
         noted = self._notes.take()
         if not counts and noted is None:
+            self.failure = None
             return True
 
         def store(connection: sqlite3.Connection) -> bool:
@@ -108,7 +111,7 @@ class CounterFlusher:
 
         is_stored = False
         try:
-            found = self._database.change(store)
+            found = self._database.change(store, busy_secs=max(_DISK_SECS_MIN, timeout))
             is_stored = found is True
             self.failure = found if isinstance(found, StorageFailure) else None
         finally:

@@ -8,13 +8,13 @@ set back and a count made meanwhile cannot be lost.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..privacy import find_token
-from ..system import AtomicCounter, around_fork
+from ..system import AtomicCounter, Turns, around_fork
 from ..vocabulary import OTHER, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
+from ._first_names import FirstNames
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
 from ._own_calls import OwnCalls, one_for_all
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CounterRegistry"]
 
 _DOCTOR_CHECKS_MAX = 200
+_SETTLE_SECS = 1.0
 
 _Numbers = Iterator[int]
 
@@ -63,21 +64,21 @@ class CounterRegistry:
         self._summon: Callable[[], object] | None = None
         self.is_unattended: bool = False
         """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
+        self._settling = Turns(fork_wait_secs=0)  # not for counting, nor for looking
         self._begin()
         around_fork(in_child=self.after_fork)
 
     def after_fork(self) -> None:
         """Begin anew with nothing counted: this is a forked child."""
+        self._settling.after_fork()
         self._begin()
 
     def _begin(self) -> None:
-        # Re-entrant: a signal handler or a destructor may count in the middle of a count.
-        self._lock = threading.RLock()
         self._counters: dict[CounterKey, AtomicCounter] = {}
-        self._settled: Counts = {}  # guarded by _lock: how much of each was acknowledged
+        self._settled: Counts = {}  # how much of each was acknowledged; never changed, but replaced
         self._violations = AtomicCounter()
-        self._templates = KnownTemplates(self._routes)  # guarded by _lock
-        self._doctor_checks: dict[str, None] = {}
+        self._templates = KnownTemplates(self._routes)
+        self._doctor_checks = FirstNames(_DOCTOR_CHECKS_MAX)
         self._own_calls = OwnCalls()
         # From what a caller passes to the numbers that it takes one of: the fast way.
         self._upstream = self._numbers(UPSTREAM_KEY)
@@ -236,9 +237,9 @@ class CounterRegistry:
 
     def counts(self) -> Counts:
         """Return the same in the flat form, without zeros."""
-        with self._lock:
-            left = ((key, count - self._settled.get(key, 0)) for key, count in self._counted().items())
-            return {key: count for key, count in left if count > 0}
+        settled = self._settled  # first: what is settled after this look is still in it
+        left = ((key, count - settled.get(key, 0)) for key, count in self._counted().items())
+        return {key: count for key, count in left if count > 0}
 
     def _counted(self) -> Counts:
         """Return all that was ever counted, acknowledged or not."""
@@ -253,10 +254,12 @@ class CounterRegistry:
 
     def settle_counts(self, counts: Counts) -> None:
         """Subtract *counts* in the flat form; see `settle()`."""
-        with self._lock:
-            counted = self._counted()
-            for key in counts.keys() & counted.keys():
-                self._settled[key] = min(counted[key], self._settled.get(key, 0) + counts[key])
+        turn = self._settling.take(_SETTLE_SECS)  # None: it interrupted somebody who settles
+        settled, counted = self._settled, self._counted()
+        more = {key: min(counted[key], settled.get(key, 0) + counts[key]) for key in counts.keys() & counted.keys()}
+        self._settled = {**settled, **more}  # all of it, or, interrupted, nothing
+        if turn is not None:
+            self._settling.give_back(turn)
 
     def reset(self) -> None:
         """Forget everything counted so far, acknowledged or not."""
@@ -275,8 +278,7 @@ class CounterRegistry:
         if status_class not in STATUS_CLASSES:
             return None
         verb = known_method(method)
-        with self._lock:
-            known = self._templates.known(template)
+        known = self._templates.known(template)
         numbers = self._numbers(CounterKey(Kind.REST, f"{verb} {known}", str(status_class)))
         # Only what is bounded is remembered: the unmatched have no end.
         if known != UNMATCHED and verb == method:
@@ -290,10 +292,8 @@ class CounterRegistry:
                 return
         except Exception:  # one broken result costs itself, not the others
             return
-        with self._lock:
-            if name not in self._doctor_checks and len(self._doctor_checks) >= _DOCTOR_CHECKS_MAX:
-                return
-            self._doctor_checks[str(name)] = None
+        if not self._doctor_checks.admit(name):
+            return
         next(self._numbers(CounterKey(Kind.DOCTOR, str(name), PASSED if passed else FAILED)))
         if self.is_unattended:
             self.wake()

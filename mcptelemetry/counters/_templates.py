@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from ..privacy import refuse_token
 from ..vocabulary import HTTP_METHODS, OTHER_METHOD, TEMPLATE_PATTERN, UNMATCHED
+from ._first_names import FirstNames
 
 __all__ = ["KnownTemplates", "check_routes", "known_method", "looks_like_template"]
 
@@ -32,12 +33,12 @@ class KnownTemplates:
     """
     The templates that may be counted: *routes*, or without them (None) what looked like one first.
 
-    Of the latter at most 200 are believed. Used by one thread at a time.
+    Of the latter at most 200 are believed. Safe from any thread.
     """
 
     def __init__(self, routes: frozenset[str] | None) -> None:
         self._routes = routes
-        self._learned: dict[str, None] = {}
+        self._learned = FirstNames(_TEMPLATES_MAX)
 
     def known(self, template: str) -> str:
         """Return *template*, or `UNMATCHED`."""
@@ -45,11 +46,8 @@ class KnownTemplates:
             return UNMATCHED
         if self._routes is not None:
             return str(template) if template in self._routes else UNMATCHED
-        if template not in self._learned:
-            if len(self._learned) >= _TEMPLATES_MAX or not looks_like_template(template):
-                return UNMATCHED
-            self._learned[str(template)] = None
-        return str(template)
+        is_known = template in self._learned or (looks_like_template(template) and self._learned.admit(template))
+        return str(template) if is_known else UNMATCHED
 
 
 def looks_like_template(template: str) -> bool:

@@ -54,7 +54,8 @@ class Windows:
     ) -> None:
         self._memory = memory
         self._database: Database = memory.database
-        self.failure: StorageFailure | None = None
+        self._change_failure: StorageFailure | None = None
+        self._look_failure: StorageFailure | None = None
         self._clock = clock
         self._generation = generation
         self._uniform = uniform
@@ -66,12 +67,18 @@ class Windows:
         memory, switches = installation.open_memory(), installation.switches
         return cls(memory, clock=installation.clock.time, generation=switches.generation)
 
+    @property
+    def failure(self) -> StorageFailure | None:
+        """Why the last change, or look, could not be made; None when both could."""
+        return self._change_failure or self._look_failure
+
     def state(self) -> WindowState:
         """Return how the windows stand; changes nothing."""
         generation = self._generation()
         now = self._clock()
         found = self._database.read(lambda connection: self._state(connection, generation, now))
-        return WindowState() if found is None else self._without_failure(found, WindowState())
+        self._look_failure = found if isinstance(found, StorageFailure) else None
+        return WindowState() if found is None or isinstance(found, StorageFailure) else found
 
     def prepare(self) -> bool:
         """Draw the name of the next heartbeat if there is none, so that a preview can show it; return whether there is one."""
@@ -125,7 +132,7 @@ class Windows:
             return "the mode files cannot be read"
         found = self._database.read(lambda connection: stored.why_not(connection, said, window))
         if isinstance(found, StorageFailure):
-            self.failure = found
+            self._look_failure = found
             return f"what this installation remembers cannot be read ({found.text})"
         return stored.ANOTHER_GENERATION if found is None else found or None
 
@@ -158,14 +165,9 @@ class Windows:
         return self._change(lambda connection: self._postpone(connection, window, retry_after_secs), 0.0)
 
     def _change(self, work: Callable[[sqlite3.Connection], _Result], failed: _Result) -> _Result:
-        return self._without_failure(self._database.change(work), failed)
-
-    def _without_failure(self, found: _Result | StorageFailure, failed: _Result) -> _Result:
-        if isinstance(found, StorageFailure):
-            self.failure = found
-            return failed
-        self.failure = None
-        return found
+        found = self._database.change(work)
+        self._change_failure = found if isinstance(found, StorageFailure) else None
+        return failed if isinstance(found, StorageFailure) else found
 
     # -- inside a transaction ---------------------------------------------------------
 

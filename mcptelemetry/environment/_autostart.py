@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable
 
@@ -39,8 +38,7 @@ class AutostartReader:
         self._path = os.fspath(path)
         self._clock = clock
         self._os_name = current_os_name() if os_name is None else os_name
-        self._lock = threading.Lock()
-        self._kept: tuple[float, bool | None] | None = None  # (read at, answer), guarded by _lock
+        self._kept: tuple[float, bool | None] | None = None  # (read at, answer)
 
     def read(self) -> bool | None:
         """
@@ -52,8 +50,7 @@ class AutostartReader:
         if self._os_name == "linux":
             return None
         now = self._clock()
-        with self._lock:
-            kept = self._kept
+        kept = self._kept
         # A clock that was set back must not prolong an answer's life.
         if kept is not None and 0 <= now - kept[0] < _KEPT_SECS:
             return kept[1]
@@ -62,8 +59,7 @@ class AutostartReader:
         except (OSError, ValueError):  # ValueError: a path that no file system can hold
             return None
         answer = _parse(content)
-        with self._lock:
-            self._kept = (now, answer)
+        self._kept = (now, answer)
         return answer
 
 

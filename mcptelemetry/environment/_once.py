@@ -8,12 +8,11 @@ started it cannot change while it lives, and a terminal that closes must not cha
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ..application import Application
-from ..system import around_fork
+from ..system import Turns, around_fork
 from ..vocabulary import EnvKind, LaunchSource
 from ._env_kind import detect_env_kind
 from ._facts import EnvMarkers, HandshakeChecker
@@ -24,32 +23,34 @@ __all__ = ["Once", "detect_env_kind_once", "detect_launch_source_once"]
 
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
+_FIND_SECS = 5.0
 
 
 class Once(Generic[_Key, _Answer]):
     """
     Answers that are found once a key, however many threads ask at the same moment.
 
-    The lock is held while an answer is found, against the rule of the house, because
-    "once" means exactly that; what is found this way takes microseconds and cannot block.
+    The others wait while one finds it, against the rule of the house, because "once" means
+    exactly that; what is found this way takes microseconds and cannot block. A signal handler
+    that asks while its own thread is being answered finds it for itself.
     """
 
     def __init__(self) -> None:
-        # Re-entrant: a signal handler may ask while its own thread is being answered.
-        self._lock = threading.RLock()
-        self._answers: dict[_Key, _Answer] = {}  # guarded by _lock
-        around_fork(in_child=self._after_fork)
+        self._turns = Turns(fork_wait_secs=0)
+        self._answers: dict[_Key, _Answer] = {}
+        around_fork(in_child=self._turns.after_fork)
 
     def get(self, key: _Key, find: Callable[[], _Answer]) -> _Answer:
         """Return the answer to *key*, from *find* the first time and from memory ever after."""
-        with self._lock:
-            if key not in self._answers:
-                self._answers[key] = find()
-            return self._answers[key]
-
-    def _after_fork(self) -> None:
-        """Begin a forked child with a free lock: the thread that held it is not in the child."""
-        self._lock = threading.RLock()
+        if key not in self._answers:
+            turn = self._turns.take(_FIND_SECS)
+            try:
+                if key not in self._answers:
+                    self._answers.setdefault(key, find())
+            finally:
+                if turn is not None:
+                    self._turns.give_back(turn)
+        return self._answers[key]
 
 
 _env_kinds: Once[None, tuple[EnvKind, EnvMarkers]] = Once()

@@ -7,7 +7,6 @@ others. Nothing is added up twice, so nothing can disagree.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 from ..system import AtomicCounter
@@ -40,15 +39,12 @@ class PipelineStats:
 
 
 class Account:
-    """The account of the events in *buffer*; safe from any thread."""
+    """The account of the events in *buffer*; written by one thread at a time, and looked at by any."""
 
     def __init__(self, buffer: TelemetryBuffer) -> None:
+        # No lock: the host's thread looks, and an exception of a signal handler could leave it held.
         self._buffer = buffer
-        # Re-entrant: a signal handler may look while this thread is in here. A plain lock,
-        # which is taken in one step: an interruption in a Python method of its own, as a
-        # condition has it, could leave it held for ever.
-        self._lock = threading.RLock()
-        self._delivered = AtomicCounter()  # guarded by _lock, as is all that stats() shows
+        self._delivered = AtomicCounter()
         self._rejected = AtomicCounter()
         self._requeued = 0
         self._last_error: str | None = None
@@ -59,48 +55,47 @@ class Account:
         """How many events were delivered so far."""
         return self._delivered.value
 
+    @property
+    def rejected(self) -> int:
+        """How many events were given up for good so far."""
+        return self._rejected.value
+
     def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None:
         """Settle the first *count* checked out events as delivered *at* (Unix seconds), *doubt* says to what."""
-        with self._lock:
-            self._last_error = doubt or self._last_error
-            self._buffer.acknowledge(count, self._delivered)
-            self._last_success_at = at
+        self._last_error = doubt or self._last_error
+        self._buffer.acknowledge(count, self._delivered)
+        self._last_success_at = at
 
     def reject(self, count: int, error: str) -> None:
         """Settle the first *count* checked out events as given up for good."""
-        with self._lock:
-            self._buffer.acknowledge(count, self._rejected)
-            self._last_error = error
+        self._buffer.acknowledge(count, self._rejected)
+        self._last_error = error
 
     def requeue(self, error: str | None = None) -> None:
         """Put what is checked out back, in order."""
-        with self._lock:
-            if self._buffer.requeue():
-                self._requeued += 1
-            self._last_error = error or self._last_error
+        if self._buffer.requeue():
+            self._requeued += 1
+        self._last_error = error or self._last_error
 
     def drop_all(self, error: str) -> None:
         """Drop what is checked out and what waits."""
-        with self._lock:
-            self._buffer.requeue()
-            self._buffer.discard()
-            self._last_error = error
+        self._buffer.requeue()
+        self._buffer.discard()
+        self._last_error = error
 
     def stats(self) -> PipelineStats:
         """Return one consistent picture."""
-        with self._lock:
-            counts = self._buffer.counts()
-            delivered, rejected = self._delivered.value, self._rejected.value
-            return PipelineStats(
-                recorded=counts.recorded,
-                delivered=delivered,
-                dropped=counts.recorded - delivered - rejected - counts.waiting - counts.checked_out,
-                rejected=rejected,
-                spooled=0,
-                buffered=counts.waiting,
-                in_flight=counts.checked_out,
-                requeued=self._requeued,
-                invalid=self._buffer.invalid,
-                last_error=self._last_error,
-                last_success_at=self._last_success_at,
-            )
+        counts, (delivered, rejected) = self._buffer.picture(self._delivered, self._rejected)
+        return PipelineStats(
+            recorded=counts.recorded,
+            delivered=delivered,
+            dropped=counts.recorded - delivered - rejected - counts.waiting - counts.checked_out,
+            rejected=rejected,
+            spooled=0,
+            buffered=counts.waiting,
+            in_flight=counts.checked_out,
+            requeued=self._requeued,
+            invalid=self._buffer.invalid,
+            last_error=self._last_error,
+            last_success_at=self._last_success_at,
+        )

@@ -13,12 +13,20 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from ..system import AtomicCounter, WakeEvent, around_fork, has_interpreter_lock, notice_fork
+from ..system import AtomicCounter, WakeEvent, WeakKey, around_fork, has_interpreter_lock, notice_fork
 from ..wire import EventShape, TelemetryEvent
 from ._own_traffic import OwnTraffic
 from ._row_queue import SLACK, BufferCounts, RowQueue
 
 __all__ = ["BufferCounts", "TelemetryBuffer"]
+
+
+class _Waiter:
+    """Somebody in `wait()` until so many events wait as *threshold* says then."""
+
+    def __init__(self, threshold: Callable[[], int]) -> None:
+        self.threshold = threshold
+        self.wake_event = WakeEvent()
 
 
 class TelemetryBuffer(RowQueue):
@@ -55,8 +63,8 @@ class TelemetryBuffer(RowQueue):
         self._invalid = AtomicCounter(is_locked=self._is_locked)
         self._complaint: str | None = None
         self._is_complaint_taken = False
-        # Guarded by _moving: the threshold of each who waits, and whom to wake.
-        self._waiters: list[tuple[Callable[[], int], WakeEvent]] = []
+        # Who waits; weakly, since an exception may overtake one before it could take itself out.
+        self._waiters: dict[WeakKey, None] = {}
         self._is_woken = False
         self._is_left = self._summon is not None  # nobody attends, and somebody could be summoned
         self._look_up_from_now_on()
@@ -220,28 +228,45 @@ class TelemetryBuffer(RowQueue):
         return self._capacity
 
     def _wait(self, timeout: float | None, threshold: Callable[[], int]) -> bool:
-        waiter = (threshold, WakeEvent())
+        waiter = _Waiter(threshold)
+        entry = WeakKey(waiter)
         # In this order: a record either sees the waiter, or is seen by its first look.
         with self._moving:
-            self._waiters.append(waiter)
+            self._waiters[entry] = None
             self._look_up_from_now_on()
         try:
-            waiter[1].wait_for(lambda: self._is_woken or len(self) >= threshold(), timeout)
+            waiter.wake_event.wait_for(lambda: self._is_woken or len(self) >= threshold(), timeout)
         finally:
             with self._moving:
-                if waiter in self._waiters:  # not in a child that was forked meanwhile
-                    self._waiters.remove(waiter)
+                self._waiters.pop(entry, None)
                 self._look_up_from_now_on()
         self._is_woken = False
         return len(self) >= threshold()
 
     def _look_up_from_now_on(self) -> None:
         """Have record() look up from its work when somebody is to be summoned or woken, or too many wait."""
+        wakes_at = None
+        # Another thread may say something else meanwhile, and be overtaken here: look again.
+        while wakes_at != self._first_wake():
+            self._wakes_at = wakes_at = self._first_wake()
+            self._looks_up_at = min(wakes_at, self._room + SLACK + 1)
+
+    def _first_wake(self) -> int:
+        """Return at how many waiting events somebody is to be summoned or woken."""
         if self._is_left:
-            self._wakes_at = 1
-        else:
-            self._wakes_at = min((threshold() for threshold, _ in self._waiters), default=sys.maxsize)
-        self._looks_up_at = min(self._wakes_at, self._room + SLACK + 1)
+            return 1
+        return min((waiter.threshold() for waiter in self._present()), default=sys.maxsize)
+
+    def _present(self) -> list[_Waiter]:
+        """Return who waits now."""
+        present = []
+        for entry in tuple(self._waiters):
+            waiter = entry()
+            if waiter is None:
+                self._waiters.pop(entry, None)
+            else:
+                present.append(waiter)
+        return present
 
     def _look_up(self) -> None:
         if len(self._waiting) > self._room + SLACK:
@@ -255,8 +280,8 @@ class TelemetryBuffer(RowQueue):
         summon = self._summon
         if self._is_left and summon is not None:
             summon()
-        for _, wake_event in tuple(self._waiters):
-            wake_event.set()
+        for waiter in self._present():
+            waiter.wake_event.set()
 
     def _keep_the_newest(self) -> None:
         """

@@ -4,7 +4,9 @@ The rows of a buffer, and where each of them is: waiting, checked_out, gone on o
 A row comes in by one step of the interpreter: an append to the queue. Every step that takes
 rows out counts them while it does, so how many came in is not counted but follows. No signal,
 destructor, thread or fork can fall into a step; whatever is killed between two of them, every
-row is in exactly one place, and the totals are exact.
+row is in exactly one place, and the totals are exact. So no lock is needed, and none is there
+that an exception of a signal handler could leave held, but on builds of Python whose threads
+truly run at once.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import repeat, starmap
 from operator import itemgetter, lt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..system import AtomicCounter
+from ..system import AtomicCounter, look_at_once
 from ..wire import EventRow
 
 __all__ = ["SLACK", "BufferCounts", "RowQueue"]
@@ -55,28 +58,30 @@ class RowQueue:
 
     def _begin(self) -> None:
         """Begin anew, empty."""
-        # Not for record(), which takes no lock (but see _is_locked). Re-entrant: a collection of
-        # garbage may run a host's destructor, and that may look at the counts, while this
-        # thread holds it.
-        self._moving = threading.RLock()
+        # Where each step is one for all threads there is nothing to guard. Where it is not, that
+        # Python is one (3.13 and later) on which `with` lets go whatever interrupts it.
+        # Re-entrant: a collection of garbage may run a host's destructor, and that may look at
+        # the counts, while this thread holds it.
+        self._moving: AbstractContextManager[Any] = threading.RLock() if self._is_locked else nullcontext()
         self._room = self._capacity  # how many of the last rows of the queue wait: 0 when closed
         self._waiting: deque[EventRow] = deque()
         self._append = self._waiting.append
         # For ids only: a number whose record was interrupted before it came into the queue is
         # missed by nobody.
         self._numbers = AtomicCounter(is_locked=False).numbers
-        # Plain ones: what counts in them either is one step for all, or holds _moving.
+        # Plain ones: what counts in them is one step for all, or holds _moving.
         self._dropped = AtomicCounter(is_locked=False)  # let go one by one
         self._sweeps = AtomicCounter(is_locked=False)  # let go by the slack
-        self._drained = AtomicCounter(is_locked=False)  # guarded by _moving: taken with drain()
-        self._returned = AtomicCounter(is_locked=False)  # guarded by _moving: given back after that
-        self._settled = AtomicCounter(is_locked=False)  # guarded by _moving: checked out, and gone on
-        self._checked_out: deque[EventRow] = deque()  # guarded by _moving: with the flusher, fate unknown
+        self._drained = AtomicCounter(is_locked=False)  # taken with drain()
+        self._returned = AtomicCounter(is_locked=False)  # given back after that
+        self._settled = AtomicCounter(is_locked=False)  # checked out, and gone on
+        self._checked_out: deque[EventRow] = deque()  # with the flusher, fate unknown
 
     def check_out(self, max: int) -> list[EventRow]:  # `max` as in `drain()`
         """Hand up to *max* rows to the flusher; they stay accounted for until it settles."""
         with self._moving:
-            self._checked_out.extend(self._pop(max))
+            self._drop_oldest_beyond(self._room)
+            _move(self._pop(max), self._checked_out)
             return list(self._checked_out)
 
     def acknowledge(self, count: int, into: AtomicCounter) -> None:
@@ -101,18 +106,25 @@ class RowQueue:
 
     def counts(self) -> BufferCounts:
         """Return one consistent picture of the account."""
+        return self.picture()[0]
+
+    def picture(self, *counters: AtomicCounter) -> tuple[BufferCounts, list[int]]:
+        """Return the account and what *counters* stand at, as of one moment: see `acknowledge()`."""
+        sweeps = self._sweeps
+        looked_at = (sweeps, self._dropped, self._drained, self._returned, self._settled, *counters, sweeps)
         with self._moving:
             while True:
-                sweeps = self._sweeps.value
-                held = len(self._waiting)
-                # Records take no lock, and may sweep: look again until none did so meanwhile.
-                if sweeps == self._sweeps.value:
+                held, checked_out, *values = look_at_once((self._waiting, self._checked_out), looked_at)
+                # A collection of garbage may fall into that step all the same, and a destructor's
+                # record sweep: look again until none did so meanwhile.
+                if values[0] == values[-1]:
                     break
-            checked_out = len(self._checked_out)
-            taken = self._drained.value - self._returned.value + self._settled.value
-            waiting = min(held, self._room)
-            dropped = self._dropped.value + sweeps * SLACK + held - waiting
-        return BufferCounts(dropped + taken + checked_out + waiting, dropped, taken, checked_out, waiting)
+        swept, dropped_singly, drained, returned, settled = values[:5]
+        taken = drained - returned + settled
+        waiting = min(held, self._room)
+        dropped = dropped_singly + swept * SLACK + held - waiting
+        recorded = dropped + taken + checked_out + waiting
+        return BufferCounts(recorded, dropped, taken, checked_out, waiting), values[5:-1]
 
     def is_empty(self) -> bool:
         """Return whether no event waits."""
@@ -123,7 +135,10 @@ class RowQueue:
 
     def _take(self, count: int) -> list[EventRow]:
         """Take up to *count* rows for good; holds _moving."""
-        return list(map(itemgetter(0), zip(self._pop(count), self._drained.numbers)))
+        self._drop_oldest_beyond(self._room)
+        taken: deque[EventRow] = deque()
+        _move(map(itemgetter(0), zip(self._pop(count), self._drained.numbers)), taken)
+        return list(taken)
 
     def _give_back(self, rows: Sequence[EventRow]) -> None:
         """Put *rows*, which were taken, before all others, as far as there is room; holds _moving."""
@@ -133,7 +148,6 @@ class RowQueue:
         self._waiting.extendleft(map(itemgetter(0), zip(reversed(kept), self._returned.numbers)))
 
     def _pop(self, count: int) -> Iterable[EventRow]:
-        self._drop_oldest_beyond(self._room)
         # Never more than there is room for: so many a record that sweeps meanwhile leaves.
         return starmap(self._waiting.popleft, repeat((), max(0, min(count, len(self)))))
 
@@ -159,13 +173,19 @@ class RowQueue:
         _do(zip(is_beyond, starmap(self._waiting.popleft, repeat(())), self._dropped.numbers))
 
     def _drop_newest(self, rows: deque[EventRow], count: int) -> None:
-        _do(zip(starmap(rows.pop, repeat((), max(0, count))), self._dropped.numbers))
+        _move(zip(starmap(rows.pop, repeat((), max(0, count))), self._dropped.numbers), deque(maxlen=0))
 
     def _make_room(self, count: int) -> None:
         """Let the newest that wait go, so that *count* more have room in front of them."""
         self._drop_oldest_beyond(self._room)
         waiting = len(self)
         self._drop_newest(self._waiting, min(waiting, waiting + count - self._room))
+
+
+def _move(rows: Iterable[Any], into: deque[Any]) -> None:
+    """Add *rows*, each of which is taken from somewhere as it comes, in one step of the interpreter."""
+    with suppress(IndexError):  # another thread took some before this step; what was taken here has come over
+        into.extend(rows)
 
 
 def _do(steps: Iterable[object]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 __all__ = ["RateLimiter"]
@@ -25,16 +23,18 @@ class RateLimiter:
             raise ValueError(msg)
         self._max = max_per_hour
         self._clock = clock
-        self._lock = threading.Lock()
-        self._allowed_at: deque[float] = deque()  # guarded by _lock
+        self._allowed_at: dict[object, float] = {}  # in order; each change is one step of the interpreter
 
     def allow(self) -> bool:
         """Return whether one more fits into the hour that ends now, and count it if so."""
         now = self._clock()
-        with self._lock:
-            while self._allowed_at and now - self._allowed_at[0] >= _HOUR_SECS:
-                self._allowed_at.popleft()
-            if len(self._allowed_at) >= self._max:
-                return False
-            self._allowed_at.append(now)
-            return True
+        for earlier, at in tuple(self._allowed_at.items()):
+            if now - at >= _HOUR_SECS:
+                self._allowed_at.pop(earlier, None)
+        # Counted first, and looked at then: of two who come at once only one is in time.
+        mine = object()
+        self._allowed_at[mine] = now
+        is_in_time = tuple(self._allowed_at).index(mine) < self._max
+        if not is_in_time:
+            self._allowed_at.pop(mine, None)
+        return is_in_time

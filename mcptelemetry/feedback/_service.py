@@ -8,7 +8,6 @@ for what they would not want to send, and they are told.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any, Protocol, Union
@@ -25,7 +24,7 @@ from ..privacy import (
     scan_text_for_pii,
 )
 from ..state import DeliveryNews
-from ..system import Clock, Transport, as_clock
+from ..system import Clock, Transport, Turns, around_fork, as_clock
 from ..vocabulary import FEEDBACK_PATH
 from ..wire import HeartbeatPayload, check_feedback, encode_feedback
 from ._answer import ANSWER_BYTES_MAX, read_answer
@@ -67,7 +66,8 @@ class FeedbackService:
         # No switch: see the module's first words.
         self._gate = Gate(transport, refusal=lambda: None, clock=clock, scan=self._scan)
         self._journal = journal
-        self._sending = threading.Lock()
+        self._sending = Turns(fork_wait_secs=0)
+        around_fork(in_child=self._after_fork, place="loop")
 
     @property
     def url(self) -> str:
@@ -108,23 +108,31 @@ class FeedbackService:
         if not self._limiter.allow():
             msg = f"{_PER_HOUR} were sent within the last hour; try again later"
             raise FeedbackError(msg)
-        with self._sending:
-            try:
-                outcome = self._gate.post(
-                    self._url,
-                    body,
-                    {"Content-Type": "application/json"},
-                    _TIMEOUT_SECS,
-                    answer_max_bytes=ANSWER_BYTES_MAX,
-                    is_repeatable=False,  # nobody at the other end tells two of the same apart
-                )
-            finally:
-                self._gate.close()
+        turn = self._sending.take(_TIMEOUT_SECS)
+        if turn is None:
+            msg = "another one is still being sent; try again"
+            raise FeedbackError(msg)
+        try:
+            outcome = self._gate.post(
+                self._url,
+                body,
+                {"Content-Type": "application/json"},
+                _TIMEOUT_SECS,
+                answer_max_bytes=ANSWER_BYTES_MAX,
+                is_repeatable=False,  # nobody at the other end tells two of the same apart
+            )
+        finally:
+            self._gate.close()
+            self._sending.give_back(turn)
         self._keep(body, outcome)
         if outcome.verdict is not Verdict.DELIVERED:
             msg = f"the feedback was not accepted: {outcome.message}"
             raise FeedbackError(msg, status=outcome.status)
         return read_answer(outcome.body)
+
+    def _after_fork(self) -> None:
+        self._sending.after_fork()
+        self._gate.after_fork()
 
     def _keep(self, body: bytes, outcome: SendResult) -> None:
         """Keep *body*, which left, for the person to read again."""

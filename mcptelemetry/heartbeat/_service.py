@@ -22,7 +22,7 @@ from ..privacy import (
     scan_for_pii,
 )
 from ..state import DeliveryNews, FateWord, write_value
-from ..system import StorageFailure, Turns, WakeEvent, Worker, around_fork, printable, url_without_secrets
+from ..system import StorageFailure, Turns, around_fork, printable, url_without_secrets
 from ..vocabulary import DAY_SECS, HEARTBEAT_PATH, LaunchSource
 from ..wire import EMPTY_BATCH, HEARTBEAT_BYTES_MAX, HeartbeatPayload
 from ._builder import HeartbeatBuilder, Preview
@@ -81,13 +81,11 @@ class HeartbeatService:
         self._gate = Gate(
             installation.open_transport(), refusal=self._waiting.refusal, clock=self._clock, scan=self._search
         )
-        self._worker = Worker(self._turn_and_wait, name="mcptelemetry-heartbeat", on_end=lambda: None)
         self._begin()
         around_fork(in_child=self._after_fork, place="loop")
 
     def _begin(self) -> None:
         """Set what a process has for itself; a forked child begins here too."""
-        self._wake_event = WakeEvent()
         self._sending = Turns(fork_wait_secs=0)  # one thread at a time is at the gate
         self._is_stopped = False
         self._has_told_failure = False
@@ -105,6 +103,11 @@ class HeartbeatService:
         return self._url
 
     @property
+    def failure(self) -> StorageFailure | None:
+        """Why a window could not be frozen, settled or looked at, None when it could."""
+        return self._windows.failure
+
+    @property
     def _shown_url(self) -> str:
         return url_without_secrets(self._url or "")
 
@@ -115,17 +118,20 @@ class HeartbeatService:
     # -- the life of it ---------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to look, from a thread, whether a heartbeat is due; does nothing without an endpoint."""
+        """
+        Begin to look, from the thread of counting, whether a heartbeat is due.
+
+        Does nothing without an endpoint.
+        """
         if self._url is not None:
             self._is_stopped = False
-            self._worker.ensure_running()
+            self._counting.add(self)
 
     def stop(self, timeout: float = 1.0) -> None:
-        """End the thread, in at most *timeout* seconds; nothing is sent for it. May be called again."""
+        """Look no more, in at most *timeout* seconds; nothing is sent for it. May be called again."""
         self._is_stopped = True
-        self._wake_event.set()
-        if self._worker.is_running:
-            self._worker.join(timeout)
+        if self._counting.remove(self, timeout):
+            self._gate.close()
 
     def send_now(self) -> bool:
         """
@@ -170,9 +176,11 @@ class HeartbeatService:
 
     def turn(self) -> float:
         """Send what is due, unless this was stopped; return the seconds after which to look again."""
+        if not self._is_stopped:
+            self.send_now()
         if self._is_stopped:
+            self._gate.close()
             return _LOOK_MAX_SECS
-        self.send_now()
         return min(max(self._waiting.secs(), _LOOK_MIN_SECS), _LOOK_MAX_SECS)
 
     # -- looking ----------------------------------------------------------------------
@@ -278,15 +286,6 @@ class HeartbeatService:
 
     # -- the life of a process --------------------------------------------------------
 
-    def _turn_and_wait(self) -> bool:
-        if not self._is_stopped:
-            self._wake_event.wait(self.turn())
-        if self._is_stopped:
-            self._gate.close()
-            return False
-        return True
-
     def _after_fork(self) -> None:
-        self._worker.after_fork()
         self._gate.after_fork()
         self._begin()

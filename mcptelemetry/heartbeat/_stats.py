@@ -8,12 +8,11 @@ for no longer than a second; one that hangs is not asked again while it hangs.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Protocol, Union
 
-from ..system import Worker, around_fork
+from ..system import WakeEvent, Worker, around_fork
 from ..vocabulary import COUNT_MAX, OTHER
 from ..wire import OPEN_MAP_ENTRIES_MAX, PROTOCOLS, ROUTING_MODES
 from ._features import FeatureFlagSnapshot
@@ -93,8 +92,8 @@ class StatsReader:
 
     def after_fork(self) -> None:
         """Forget what hangs: in a forked child nothing does."""
-        self._lock = threading.Lock()
-        self._hanging: set[str] = set()  # guarded by _lock
+        # What is being asked, or hangs: entered and left by the thread that asks, in single steps.
+        self._hanging: dict[str, _Question] = {}
 
     def read(self) -> dict[str, Any]:
         """Return what is answered within a second, checked and in plain values; never raises."""
@@ -111,29 +110,14 @@ class StatsReader:
         return self._answers_to(questions)
 
     def _answers_to(self, questions: list[_Question]) -> dict[str, Any]:
-        asked = []
-        with self._lock:
-            for question in questions:
-                if question.name not in self._hanging:
-                    self._hanging.add(question.name)
-                    asked.append(question)
-        if not asked:
-            return {}
         # One thread asks them in turn; behind one that hangs, another goes on.
-        waiting = list(asked)
+        waiting = [question for question in questions if question.name not in self._hanging]
         answers: dict[str, Any] = {}
         while waiting:
-            round_ = _Round(waiting, self._let_go)
-            round_.wait(self._answer_secs)
-            for question in round_.answered:
-                if question.is_answered:
-                    answers[question.name] = question.answer
-            waiting = waiting[len(round_.answered) + 1 :]
+            answered = _Round(waiting, self._hanging).wait(self._answer_secs)
+            answers.update({question.name: question.answer for question in answered if question.is_answered})
+            waiting = waiting[len(answered) + 1 :]
         return answers
-
-    def _let_go(self, name: str) -> None:
-        with self._lock:
-            self._hanging.discard(name)
 
 
 class _Question:
@@ -158,42 +142,35 @@ class _Question:
 class _Round:
     """Questions put one after the other by a thread, until one hangs."""
 
-    def __init__(self, questions: list[_Question], let_go: Callable[[str], None]) -> None:
-        self._left = list(questions)
-        self._let_go = let_go
-        self._changed = threading.Condition()
-        self._answered: list[_Question] = []  # guarded by _changed, as is the next
+    def __init__(self, questions: list[_Question], hanging: dict[str, _Question]) -> None:
+        self._left = tuple(questions)
+        self._hanging = hanging
+        self._wake_event = WakeEvent()
+        # Each change is one step of the interpreter.
+        self._came_back: list[_Question] = []
         self._is_given_up = False
         self._worker = Worker(self._turn, name="mcptelemetry-stats", on_end=lambda: None)
         self._is_asking = self._worker.ensure_running()
 
-    @property
-    def answered(self) -> list[_Question]:
-        """The questions that came back, in order."""
-        with self._changed:
-            return list(self._answered)
-
-    def wait(self, secs_each: float) -> None:
-        """Wait until all came back, or one has taken longer than *secs_each*."""
-        with self._changed:
-            while self._is_asking and len(self._answered) < len(self._left):
-                before = len(self._answered)
-                if not self._changed.wait_for(lambda before=before: len(self._answered) > before, secs_each):  # type: ignore[misc]
-                    break
-            self._is_given_up = True
+    def wait(self, secs_each: float) -> list[_Question]:
+        """Wait until all came back, or one has taken longer than *secs_each*; return those that came back."""
+        count = -1
+        while self._is_asking and count < len(self._came_back) < len(self._left):
+            count = len(self._came_back)
+            self._wake_event.wait_for(lambda count=count: len(self._came_back) > count, secs_each)  # type: ignore[misc]
+        self._is_given_up = True
+        return list(self._came_back)
 
     def _turn(self) -> bool:
-        with self._changed:
-            number = len(self._answered)
-            if self._is_given_up or number >= len(self._left):
-                return False
+        number = len(self._came_back)
+        if self._is_given_up or number >= len(self._left):
+            return False
         question = self._left[number]
-        question.put()
-        self._let_go(question.name)
-        with self._changed:
-            if not self._is_given_up:
-                self._answered.append(question)
-            self._changed.notify_all()
+        if self._hanging.setdefault(question.name, question) is question:
+            question.put()
+            self._hanging.pop(question.name, None)
+        self._came_back.append(question)
+        self._wake_event.set()
         return True
 
 

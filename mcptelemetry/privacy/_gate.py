@@ -23,6 +23,7 @@ __all__ = ["Gate", "NotYet", "Refusal", "SendResult", "Verdict"]
 
 _EXCERPT_MAX_CHARACTERS = 200
 _ANSWER_MAX_BYTES = 4096
+_LOOK_AGAIN_AFTER_SECS = 1.0
 # Whose values are no secret, or are handed over as the secret beside them.
 _PLAIN_HEADERS = frozenset({"authorization", "content-encoding", "content-type"})
 _QUERY_SECRET_CHARACTERS_MIN = 4  # fewer keep no secret, and are found in every second message
@@ -123,8 +124,8 @@ class Gate:
     *scan* is given every body, or what stands for it, and returns what must not leave in it, in
     words without the thing itself, or None. *refusal* is asked immediately before every
     transmission, again when the way stands, and before each further block of the body; it
-    returns why nothing may leave, a `NotYet`, or None. When either raises, nothing leaves. Used by one
-    thread at a time.
+    returns why nothing may leave, a `NotYet`, or None. When either raises, nothing leaves now. Used by
+    one thread at a time.
     """
 
     def __init__(
@@ -201,7 +202,8 @@ class Gate:
             found = self._refusal()
             return of_this_body() if found is None and of_this_body is not None else found
         except Exception as error:  # noqa: BLE001  in doubt it is not sent, whatever the doubt
-            return f"the switches could not be read ({type(error).__name__})"
+            # Nobody said no, so nothing is given up for it: an interrupted look is over at the next.
+            return NotYet(f"the switches could not be read ({type(error).__name__})", _LOOK_AGAIN_AFTER_SECS)
 
     def _search(self, body: object) -> str | None:
         if self._scan is None:

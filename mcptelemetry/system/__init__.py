@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
-from ._atomic_counter import AtomicCounter, has_interpreter_lock
+from ._atomic_counter import AtomicCounter, has_interpreter_lock, look_at_once
 from ._backoff import Backoff, draw_backoff_secs, draw_uniform
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, StorageFailure
 from ._exit import ExitHook
 from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
-from ._fork import around_fork, begin_anew, notice_fork
+from ._fork import WeakKey, around_fork, begin_anew, notice_fork
 from ._hosts import join_host
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
 from ._interpreter import install_hint, module_command, quoted
+from ._lifecycle import Asked, Lifecycle, Loop
 from ._logs import package_logger
 from ._ownership import ForeignFile
 from ._printable import printable, utf16_units
@@ -35,6 +36,7 @@ __all__ = [
     "CORRUPT_SUFFIX",
     "Answer",
     "AppendTransport",
+    "Asked",
     "AtomicCounter",
     "Backoff",
     "Clock",
@@ -43,6 +45,8 @@ __all__ = [
     "FileStamp",
     "ForeignFile",
     "HttpTransport",
+    "Lifecycle",
+    "Loop",
     "MissingPackage",
     "NetworkSettings",
     "NoAnswer",
@@ -55,6 +59,7 @@ __all__ = [
     "Turn",
     "Turns",
     "WakeEvent",
+    "WeakKey",
     "Withheld",
     "Worker",
     "around_fork",
@@ -68,6 +73,7 @@ __all__ = [
     "is_loopback_host",
     "is_uuid",
     "join_host",
+    "look_at_once",
     "make_private_directory",
     "module_command",
     "notice_fork",

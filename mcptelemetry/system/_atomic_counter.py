@@ -11,9 +11,11 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sized
+from itertools import chain
+from typing import Union
 
-__all__ = ["AtomicCounter", "has_interpreter_lock"]
+__all__ = ["AtomicCounter", "has_interpreter_lock", "look_at_once"]
 
 
 def has_interpreter_lock() -> bool:
@@ -48,8 +50,18 @@ class AtomicCounter:
     @property
     def value(self) -> int:
         """How many were counted."""
-        # Its text is the one view of a count's next number that does not take it.
-        return int(repr(self._count)[6:-1])
+        return _number_in(repr(self._count))
+
+
+def look_at_once(sized: Iterable[Sized], counters: Iterable[AtomicCounter]) -> list[int]:
+    """Return the lengths of *sized* and what *counters* stand at, in this order and all of one moment."""
+    step: Iterable[Union[int, str]] = chain(map(len, sized), map(repr, [counter._count for counter in counters]))
+    return [_number_in(seen) if isinstance(seen, str) else seen for seen in tuple(step)]
+
+
+def _number_in(text: str) -> int:
+    """Return the next number of a count by its text, which is the one view that does not take it."""
+    return int(text[6:-1])
 
 
 class _LockedNumbers:

@@ -199,9 +199,11 @@ class Database:
 
     def _close(self) -> None:
         """Close what is open: of this turn, or of one that an exception overtook before it could."""
-        connection, self._connection = self._connection, None
+        connection = self._connection
         if connection is not None:
+            # In this order: interrupted between the two, whoever comes next closes it once more.
             connection.close()
+            self._connection = None
 
     def _require_own(self, connection: sqlite3.Connection) -> None:
         # A signal handler may have forked in the middle of the transaction, and come back in

@@ -85,8 +85,9 @@ class Turns:
         """
         Wait at most *secs* for the caller's turn; return it, or None.
 
-        It is given back with `give_back()`, and otherwise ends with the function that called,
-        which has one turn at a time.
+        None at once when it is the turn of what this very call has interrupted: that goes no
+        further before this returns. A turn is given back with `give_back()`, and otherwise ends
+        with the function that called, which has one turn at a time.
         """
         frame = sys._getframe(1)
         for earlier in tuple(self._queue):
@@ -97,16 +98,18 @@ class Turns:
         ends_at, forks_end_at = now + secs, now + _FORK_MAX_SECS
         pause_secs, looks_at = _PAUSE_MIN_SECS, now
         self._queue[turn] = None
-        while not self._is_let_in(turn, may_wait_for_forks=read_monotonic() < forks_end_at):
-            if read_monotonic() >= ends_at:
+        while not self._is_let_in(turn, may_wait_for_forks=now < forks_end_at):
+            is_next = self._place_of(turn) <= 1
+            if is_next or now >= looks_at:
+                if self._remove_stale_before(turn):
+                    continue
+                looks_at = now + _LOOK_EVERY_SECS
+            if now >= ends_at or self._is_in_vain(frame):
                 self.give_back(turn)
                 return None
-            is_next = self._place_of(turn) <= 1
-            if is_next or read_monotonic() >= looks_at:
-                self._remove_stale_before(turn)
-                looks_at = read_monotonic() + _LOOK_EVERY_SECS
             sleep(_PAUSE_MIN_SECS if is_next else pause_secs)
             pause_secs = min(pause_secs * 2, _PAUSE_MAX_SECS)
+            now = read_monotonic()
         return turn
 
     def give_back(self, turn: Turn) -> None:
@@ -138,12 +141,23 @@ class Turns:
         queue = tuple(self._queue)
         return queue.index(turn) if turn in queue else 0
 
-    def _remove_stale_before(self, turn: Turn) -> None:
-        """Take out the one just before *turn* when it is stale: each who waits looks after one of them."""
+    def _is_in_vain(self, frame: FrameType) -> bool:
+        """Return whether whose turn it is is on the stack that ends in *frame*."""
+        first = next(iter(tuple(self._queue)), None)
+        return first is not None and first.is_on(frame.f_back)
+
+    def _remove_stale_before(self, turn: Turn) -> bool:
+        """
+        Take out the one just before *turn* when it is stale, and return whether it was.
+
+        Each who waits looks after one of them.
+        """
         place = self._place_of(turn)
-        before = tuple(self._queue)[place - 1 : place]
-        if before and before[0].is_stale():
-            self.give_back(before[0])
+        before = tuple(self._queue)[max(0, place - 1) : place]
+        if not before or not before[0].is_stale():
+            return False
+        self.give_back(before[0])
+        return True
 
     def _remove_stale(self) -> None:
         for turn in tuple(self._queue):

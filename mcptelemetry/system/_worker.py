@@ -18,6 +18,7 @@ from time import sleep
 from ._exit import ExitHook
 from ._fork import the_register
 from ._hosts import is_subinterpreter, join_host, may_start_thread
+from ._turns import Turn
 from ._wake_event import WakeEvent
 
 __all__ = ["Worker"]
@@ -45,11 +46,12 @@ class Worker:
 
     def after_fork(self) -> None:
         """Forget the thread: in a forked child it does not exist, and its locks may be held."""
-        self._turning = threading.Lock()  # held by the thread: there is one at most
+        # Who is at it, one at most: an entry that is stale when its frame has ended, however it did.
+        self._at_it: dict[Turn, None] = {}
         self._starting: threading.Thread | None = None
         self._thread: threading.Thread | None = None
         self._thread_ident = 0
-        self._joiners: list[WakeEvent] = []
+        self._joiners: dict[WakeEvent, None] = {}
         self._failed_at: float | None = None
         self._interpreter_hook: ExitHook | None = None
         self.is_running: bool = False  # true from the moment the thread is asked for
@@ -98,20 +100,21 @@ class Worker:
         if self.is_current():
             return False
         wake_event = WakeEvent()
-        self._joiners.append(wake_event)
         try:
+            self._joiners[wake_event] = None
             return wake_event.wait_for(lambda: not self.is_running, timeout)
         finally:
-            self._joiners = [other for other in self._joiners if other is not wake_event]
+            self._joiners.pop(wake_event, None)
 
     def run_here(self) -> None:
         """Take turns in the caller's thread until the last, unless the thread is at it."""
-        if self._turning.acquire(blocking=False):
+        at_it, turn = self._at_it, Turn(sys._getframe())
+        if _is_first(at_it, turn):
             try:
                 while self._turn():
                     pass
             finally:
-                self._turning.release()
+                _leave(at_it, turn)
 
     def _outwait(self) -> None:
         """
@@ -129,8 +132,6 @@ class Worker:
         thread = self._thread or self._starting
         if thread is None or thread.ident is None or thread.is_alive() or not self.is_running:
             return False
-        if thread is self._thread:
-            self._turning = threading.Lock()
         self._thread = self._starting = None
         self.is_running = False
         return True
@@ -145,8 +146,8 @@ class Worker:
             self._run(None)
 
     def _run(self, thread: threading.Thread | None) -> None:
-        turning = self._turning
-        if not turning.acquire(blocking=False):
+        at_it, turn = self._at_it, Turn(sys._getframe())
+        if not _is_first(at_it, turn):
             self.is_running = True  # two were started at once, and the other one is at it
             return
         self._thread = thread
@@ -155,16 +156,33 @@ class Worker:
             self._thread_ident = threading.get_ident()
             # Not when it was forgotten meanwhile: a process that was told that it is another one
             # (`after_fork`) has its threads all the same.
-            while self._turning is turning and self._turn():
+            while self._at_it is at_it and self._turn():
                 pass
         except BaseException:  # noqa: BLE001, S110  printed by nobody: stderr is the host's
             pass
         finally:
-            turning.release()
-            if self._turning is turning:
+            _leave(at_it, turn)
+            if self._at_it is at_it:
                 self._thread_ident = 0
                 self._thread = None
                 self._on_end()
                 self.is_running = False
                 for wake_event in tuple(self._joiners):
                     wake_event.set()
+
+
+def _is_first(at_it: dict[Turn, None], turn: Turn) -> bool:
+    """Return whether *turn* is the one now, nobody else being at it; every change is one step."""
+    at_it[turn] = None
+    holder = next(iter(tuple(at_it)))
+    while holder is not turn and holder.is_stale():
+        at_it.pop(holder, None)
+        holder = next(iter(tuple(at_it)))
+    if holder is not turn:
+        _leave(at_it, turn)
+    return holder is turn
+
+
+def _leave(at_it: dict[Turn, None], turn: Turn) -> None:
+    at_it.pop(turn, None)
+    turn.end()

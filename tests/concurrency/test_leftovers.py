@@ -21,6 +21,6 @@ def test_leftovers_of_a_thousand_are_none(run_host, scene):
         result = run_host("leftover_host.py", scene, COUNT_OF_SCENE[scene], collector.url)
     before, after = result.facts["before"], result.facts["after"]
     assert before["fork"] == 3
-    assert before["exit"] == 1
+    assert before["exit"] == 0  # who has not started, or has ended, has nothing to do at the exit
     assert before["objects"] > 0
     assert after == before

@@ -43,16 +43,17 @@ print(json.dumps({"searches": searches.count("requests"), "reason": telemetry.st
 DAILY = """
 import logging, sys
 from acme.vendored.mcptelemetry import Telemetry
+from acme.vendored.mcptelemetry.testing import FakeClock
 
 logging.basicConfig(level="WARNING")
-now = [1_800_000_000.0]
+clock = FakeClock()
 telemetry = Telemetry(
-    "acme-mcp", "1.0", tools=["get_issues"], heartbeat_endpoint=sys.argv[1], notice=lambda text: True, clock=lambda: now[0]
+    "acme-mcp", "1.0", tools=["get_issues"], heartbeat_endpoint=sys.argv[1], notice=lambda text: True, clock=clock
 )
 with telemetry:
     telemetry.registry.record_builtin_tool("get_issues")
     for day in range(3):
-        now[0] += 100_000
+        clock.advance(100_000)
         assert not telemetry.heartbeat.send_now()
     print(telemetry.status()["last_error"])
 """

@@ -60,7 +60,8 @@ def test_the_status_of_a_telemetry_that_has_seen_everything(tmp_path) -> None:
             telemetry.activation.record_mcp_client("cursor")
             clock.advance(301)
             telemetry.flush(10)
-            assert telemetry.heartbeat.send_now()
+            telemetry.heartbeat.send_now()  # or the thread was faster
+            assert len(collector.heartbeats()) == 1
             status = telemetry.status()
     assert misfits(Status, status) == []
     known = ("identity", "notice", "last_startup_outcome", "last_success_at", "last_reported_version", "activation")

@@ -406,6 +406,8 @@ def test_worker_turn_stores_after_a_second_and_then_every_thirty(installation):
     """The first count is stored one second after it, later ones every 30 s."""
     process = installation.process()
     worker = CountingWorker(process.registry, process.notes, process.flusher, monotonic=installation.clock.monotonic)
+    worker.start()
+    process.registry.stay()  # no thread: the test takes the turns itself
     process.registry.record_call("search")
     assert worker.turn() == 1.0
     assert calls(installation.windows().state()) == 0
@@ -422,22 +424,29 @@ def test_worker_turn_stores_after_a_second_and_then_every_thirty(installation):
     worker.shutdown()
 
 
-def test_worker_chores_are_done_when_they_are_due(installation):
-    """Something else that is to be done has its turn at once, and again when it said."""
-    done_at = []
+class RegularTask:
+    """Something to be done every ten seconds, which remembers when it was."""
 
-    def chore():
-        done_at.append(installation.clock.monotonic() - began_at)
+    def __init__(self, clock):
+        self.clock, self.done_at = clock, []
+
+    def turn(self):
+        self.done_at.append(self.clock.monotonic())
         return 10.0
 
+
+def test_worker_tasks_are_done_when_they_are_due(installation):
+    """Something else that is to be done has its turn at once, and again when it said."""
+    task = RegularTask(installation.clock)
     process = installation.process()
-    worker = CountingWorker(
-        process.registry, process.notes, process.flusher, chores=[chore], monotonic=installation.clock.monotonic
-    )
+    worker = CountingWorker(process.registry, process.notes, process.flusher, monotonic=installation.clock.monotonic)
+    worker.add(task)
     began_at = installation.clock.monotonic()
-    for _ in range(4):
+    for _ in range(3):
         installation.clock.advance(worker.turn())
-    assert done_at == [0.0, 10.0, 20.0]
+    assert [at - began_at for at in task.done_at] == [0.0, 10.0, 20.0]
+    worker.remove(task, 0)
+    assert worker.turn() is None
     worker.shutdown()
 
 

@@ -18,7 +18,7 @@ telemetry = host.make_telemetry(url)
 if scene == "waiting":
     telemetry.pipeline.buffer.attend(lambda: None)  # nobody comes, as in a server's master
     telemetry.record("parent")
-    telemetry.pipeline.buffer.attend(telemetry.pipeline._summon)
+    telemetry.pipeline.buffer.attend(telemetry.pipeline._loop.life.summon)
 
 fork = ctypes.PyDLL(None).fork  # holds the interpreter, and calls no hook
 statuses = []

@@ -79,6 +79,22 @@ def test_turns_given_back_twice_or_late_hurt_nobody(turns):
     assert not can_take(turns)
 
 
+def test_turns_of_what_a_call_interrupted_are_not_waited_for(turns):
+    """A signal handler that asks in the middle of its own thread's turn is told at once that there is none."""
+    turn = turns.take(1)
+    assert turn is not None
+    assert (lambda: turns.take(3600))() is None
+    turns.give_back(turn)
+    assert (lambda: turns.take(0))() is not None
+
+
+def test_turns_left_by_an_ended_function_need_no_waiting(turns):
+    """Somebody who has no time at all is let in where nobody is any more."""
+    with pytest.raises(KeyboardInterrupt):
+        take_and_leave(turns)
+    assert turns.take(0) is not None
+
+
 def test_turns_busy_only_for_other_threads(turns):
     """What this very thread was interrupted in will not go on while it waits, so it is not waited for."""
     is_in, may_go = threading.Event(), threading.Event()
