@@ -12,10 +12,11 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..application import SOME_RELEASE
+from ..application import SOME_RELEASE, Application
 from ..config import load_config, read_mode
 from ..privacy import Stream, Switches
 from ..system import printable
+from ._applications import find_applications
 from ._command import Command, Console
 from ._deliveries import describe_delivery
 from ._subject import is_person_wide, telemetry_for
@@ -46,16 +47,25 @@ def _run_status(args: argparse.Namespace, console: Console) -> int:
 
 
 def _status_of_person(console: Console) -> dict[str, Any]:
-    switches = Switches(None, environ=console.environ, version=SOME_RELEASE, is_under_test=False)
+    switches = _switches_of(None, console)
     decision = switches.decide(Stream.HEARTBEAT)
     is_said = decision.row < _DEFAULT_ROW
+    of_each = {
+        application.name: _switches_of(application, console).decide(Stream.HEARTBEAT)
+        for application in find_applications(console.environ)
+    }
     return {
         "app": None,
         "mode": str(decision.mode),
         "reason": decision.reason if is_said else "nothing is said for all applications; each says for itself",
         "row": decision.row,
         "files": {"person": switches.person_path},
+        "applications": {name: {"mode": str(found.mode), "reason": found.reason} for name, found in of_each.items()},
     }
+
+
+def _switches_of(application: Application | None, console: Console) -> Switches:
+    return Switches(application, environ=console.environ, version=SOME_RELEASE, is_under_test=False)
 
 
 def _lines(status: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

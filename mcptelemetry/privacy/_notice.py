@@ -161,13 +161,17 @@ def notice_text(
     the only way.
     """
     name = application.name
-    lines = [f"{name} reports how it is used. It never reports arguments, results, error texts or file names."]
+    lines = [f"{name} reports how it is used. There is no place in it for arguments, results, error texts or file names."]
     if heartbeat_endpoint:
-        lines.append(
-            f"- Once a day: counters, versions, the kind of system and a random id, to {heartbeat_endpoint}"
-        )
+        lines += [
+            "- Once a day: counters, versions, the kind of system, the names of its own tools and the like,",
+            f"  and a random id, to {heartbeat_endpoint}",
+        ]
     if events_endpoint:
-        lines.append(f"- For each tool call: the tool's name, outcome, duration and time, to {events_endpoint}")
+        lines += [
+            "- For each tool call: the tool's name, where it went, how it ended, its duration and time, and",
+            f"  the client's name, to {events_endpoint}",
+        ]
     variables = f"set {application.switch_variable}=off or DO_NOT_TRACK=1 in its environment."
     if command is not None:
         lines += [f"To switch it off: {command}", f"or {variables}"]

@@ -8,7 +8,7 @@ import pytest
 
 from mcptelemetry.testing import HostileServer, InProcessCollector, refusing_url
 
-# What the README states: how much a host's memory may grow by a full queue of the default
+# What docs/conduct.md states: how much a host's memory may grow by a full queue of the default
 # length, the HTTP library included; with ordinary names, and with the longest there can be.
 MEMORY_CAP_KIB = {"million": 32 * 1024, "million-longest": 64 * 1024}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPERS = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/design.md", "docs/packaging.md")
+PAPERS = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/conduct.md", "docs/design.md", "docs/packaging.md")
 # Paths on a reader's machine, not in this tree.
-READERS_OWN = ("~", "yourpackage/")
+READERS_OWN = ("~", "yourpackage/", "claude_desktop_config.json", ".mcp.json", ".cursor/", ".vscode/")
 ENDS_OF_FILES = (".json", ".md", ".py", ".toml", ".txt")
 FLOORS = runpy.run_path(str(ROOT / "tools" / "floors.py"))["FLOORS"]
 
@@ -60,9 +60,23 @@ def test_a_path_that_leads_nowhere_is_seen() -> None:
     ]
 
 
-def floors_drawn(paper: str) -> dict[int, set[str]]:
-    """Return what stands on each numbered floor of the picture in *paper*; a wide gap parts rooms from remarks."""
-    picture = re.search(r"```\n( +9 .*?)(\n\n|```)", (ROOT / paper).read_text(encoding="utf-8"), flags=re.DOTALL)
+@pytest.mark.parametrize("paper", sorted({*PAPERS, *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))}))
+def test_each_link_within_the_tree_leads_somewhere(paper: str) -> None:
+    """A reader who follows a link finds the page."""
+    links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (ROOT / paper).read_text(encoding="utf-8"))
+    assert [link for link in links if not ((ROOT / paper).parent / link).exists()] == []
+
+
+def test_readme_leads_to_every_page() -> None:
+    """No page of docs/ is left for a reader to stumble on."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if f"](docs/{path.name})" not in text] == []
+
+
+def floors_drawn() -> dict[int, set[str]]:
+    """Return what stands on each numbered floor of the picture; a wide gap parts rooms from remarks."""
+    paper = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    picture = re.search(r"```text\n( +9 .*?)```", paper, flags=re.DOTALL)
     assert picture is not None
     drawn = {}
     for line in picture[1].strip().split("\n"):
@@ -71,11 +85,16 @@ def floors_drawn(paper: str) -> dict[int, set[str]]:
     return drawn
 
 
-@pytest.mark.parametrize("paper", ["docs/design.md", "README.md"])
-def test_floors_drawn_are_those_of_the_law(paper: str) -> None:
+def test_floors_drawn_are_those_of_the_law() -> None:
     """Every room stands in the picture on the floor on which the import law has it, and no other does."""
     law = {number: {room for room in rooms if not re.match(r"_[a-z]", room)} for number, rooms in enumerate(FLOORS)}
-    assert floors_drawn(paper) == law
+    assert floors_drawn() == law
+
+
+def test_floors_are_drawn_once() -> None:
+    """No second picture can begin to differ from the first."""
+    drawings = [paper for paper in PAPERS if re.search(r"^ +9 +__main__", (ROOT / paper).read_text("utf-8"), re.MULTILINE)]
+    assert drawings == ["docs/design.md"]
 
 
 def test_exceptions_from_the_linters_rules_name_modules_that_exist() -> None:

@@ -50,6 +50,7 @@ def said() -> dict[str, list[str]]:
     without_command = notice_text(application, **both, command=None, settings_path="~/.acme-mcp/telemetry.toml")
     return {
         "README.md": sentences((ROOT / "README.md").read_text("utf-8")),
+        "docs/conduct.md": sentences((ROOT / "docs" / "conduct.md").read_text("utf-8")),
         "docs/TELEMETRY.md": [line for line in sentences(fields) if " | " not in line] + vows(fields),
         "the notice": sentences(notice),
         "the notice where no command works": [line for line in sentences(without_command) if line not in sentences(notice)],
@@ -79,7 +80,7 @@ def test_every_sentence_of_a_paper_has_its_tests(paper: str) -> None:
 
 
 def test_every_paper_is_looked_at() -> None:
-    """What a person is told by four voices is all looked at, and each says something that has to be shown."""
+    """What a person is told by these voices is all looked at, and each says something that has to be shown."""
     assert set(PROMISES) == set(said())
     assert all(any(paper.values()) for paper in PROMISES.values())
 

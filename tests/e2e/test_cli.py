@@ -119,6 +119,17 @@ def test_status_of_a_person_speaks_for_all_applications(tmp_path: Path) -> None:
     assert (of_app["mode"], of_app["row"]) == ("off", 4)
 
 
+def test_status_of_a_person_names_the_applications_of_this_machine(tmp_path: Path) -> None:
+    """Each that has files here, with its mode and what decides it; none where nothing ran."""
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["applications"] == {}
+    assert run(tmp_path, "--app", "acme-mcp", "local").returncode == 0
+    assert run(tmp_path, "--app", "other-mcp", "off").returncode == 0
+    applications = json.loads(run(tmp_path, "status", "--json").stdout)["applications"]
+    assert {name: one["mode"] for name, one in applications.items()} == {"acme-mcp": "local", "other-mcp": "off"}
+    assert "telemetry-state.toml" in applications["other-mcp"]["reason"]
+    assert "applications.acme-mcp.mode   local" in run(tmp_path, "status").stdout
+
+
 def test_status_is_the_mapping_of_telemetry(tmp_path: Path) -> None:
     """What a program gets from `Telemetry.status()` is what --json prints, name for name."""
     from mcptelemetry import Telemetry
