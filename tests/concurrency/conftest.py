@@ -42,6 +42,11 @@ def run_host(tmp_path):
         if expect is not None:
             assert process.returncode == expect, f"{script} {arguments} ended with {process.returncode}: {err}"
         facts = json.loads(out.splitlines()[-1]) if out.startswith("{") else {}
-        return types.SimpleNamespace(status=process.returncode, out=out, err=err, facts=facts)
+        # What an exception overtook before it could be closed is closed by the collection of garbage,
+        # about which the development mode says a word or two.
+        complaints = [line for line in err.splitlines() if "ResourceWarning: " not in line]
+        return types.SimpleNamespace(
+            status=process.returncode, out=out, err=err, complaints=complaints, facts=facts
+        )
 
     return run

@@ -29,7 +29,7 @@ def test_worker_killed_over_and_over_loses_and_doubles_nothing(run_host):
         check_stored(collector, account)
         assert result.facts["workers"] <= 1
         # What kills it may look like trouble with the endpoint, which is a line an outage.
-        lines = result.err.splitlines()
+        lines = result.complaints
         assert [line for line in lines if not line.startswith("mcptelemetry: events ")] == []
 
 
