@@ -132,8 +132,15 @@ def test_outage_is_one_line_of_a_host_without_logging(kind: str, tmp_path: Path)
     """However often it is tried, a host that configured no logging sees one line, and ends as it would."""
     with endpoint(kind, tmp_path) as (url, more):
         done = run(tmp_path, ["-c", HOST], ACME_MCP_EVENTS_ENDPOINT=url, **more)
+        asked = run(tmp_path, ["-m", "mcptelemetry", "--app", "acme-mcp", "status", "--json"])
     assert (done.stdout, done.returncode) == (b"", 0)
     the_line(kind, url, done.stderr, "mcptelemetry: ")
+    # Another process tells the same, and what became of the three events.
+    (sums,) = json.loads(asked.stdout)["deliveries"]
+    assert sums["endpoint"] == url
+    assert sums["delivered"] + sums["lost"] + sums["rejected"] == 3
+    assert sums["delivered"] == (3 if kind == "page" else 0)  # a page says yes: it cannot be known
+    assert all(part in sums["last_error"] for part in TROUBLES[kind])
 
 
 @pytest.mark.parametrize("kind", TROUBLES)
