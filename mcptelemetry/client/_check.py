@@ -80,7 +80,7 @@ def _check_heartbeat(installation: Installation, heartbeat: HeartbeatService | N
 
 
 def _verdict(outcome: SendResult) -> tuple[str, str, str]:
-    if outcome.verdict is Verdict.REFUSED:
+    if outcome.verdict in (Verdict.REFUSED, Verdict.NOT_YET):
         return "not asked", outcome.message, ""
     is_taken = outcome.verdict is Verdict.DELIVERED and not outcome.is_doubtful
     return "taken" if is_taken else "lost", outcome.message, outcome.mend

@@ -229,7 +229,7 @@ class Streams:
         """
         Draw a new anonymous id, erase counts, milestones and sent documents; the mode stays.
 
-        Running processes drop what they hold. Raises `ConfigError` or `StorageError` when it cannot be done.
+        Running processes drop what they hold. Raises `StorageError` when it cannot be done.
         """
         from ._forgetting import forget_installation
 

@@ -225,6 +225,9 @@ class HeartbeatService:
             self._windows.settle(window, also=lambda connection: self._note_accepted(connection, payload, news))
             if outcome.is_doubtful:
                 self._tell(logging.WARNING, f"a heartbeat to {self._shown_url} seems to be lost: {outcome.advice}")
+        elif outcome.verdict in (Verdict.REFUSED, Verdict.NOT_YET):
+            # Nothing left, so there is nothing to keep; the window's lease will run out.
+            _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))
         elif outcome.verdict.is_retryable:
             self._windows.postpone(window, retry_after_secs=outcome.retry_after_secs)
             # A wrong key or place is somebody's to mend; what passes by itself is worth no warning.
@@ -237,8 +240,6 @@ class HeartbeatService:
             self._memory.note_error(outcome.message)
             self._counting.registry.record_anonymity_violation()
             _logger.error("mcptelemetry: the heartbeat was not sent: %s", printable(outcome.message))
-        elif outcome.verdict is Verdict.REFUSED:
-            _logger.debug("the heartbeat was not sent: %s", printable(outcome.message))  # its lease will run out
         else:
             news = self._news(window, body, outcome, "rejected")
             self._windows.give_up(window, also=lambda connection: self._journal.add_in(connection, news))

@@ -23,8 +23,8 @@ DAY = 86_400
 class Installation:
     """One process of an installation, with a clock that is told what time it is."""
 
-    def __init__(self, home, url, *, clock=None, version="v1.4.0", environ=(), flags=None, stats=None, builtin=("get_issues",), errors=()):
-        self.environ = {"HOME": str(home), "ACME_MCP_TELEMETRY": "1", **dict(environ)}
+    def __init__(self, home, url, *, clock=None, version="v1.4.0", environ=(), flags=None, stats=None, builtin=("get_issues",), errors=(), wrap_environ=dict):
+        self.environ = wrap_environ({"HOME": str(home), "ACME_MCP_TELEMETRY": "1", **dict(environ)})
         self.clock = clock or FakeClock()
         found = OneInstallation(APP, Setup(version, heartbeat_endpoint=url), environ=self.environ, clock=self.clock)
         self.data_dir = found.data_dir
@@ -151,6 +151,35 @@ def test_heartbeat_does_not_leave_after_a_no(installation, collector, mode):
     installation.say(mode)
     assert not installation.service.send_now()
     assert collector.request_count == 0
+
+
+class Unreadable(dict):
+    """An environment in which the first switch cannot be read for a while."""
+
+    is_broken = False
+
+    def get(self, name, default=None):
+        if self.is_broken and name == "DO_NOT_TRACK":
+            raise RuntimeError(name)
+        return super().get(name, default)
+
+
+def test_heartbeat_in_doubt_is_neither_sent_nor_told_as_tried(tmp_path, collector, caplog):
+    """When the switches cannot be read at the gate nothing leaves, nothing is listed as sent, and it leaves later."""
+
+    class Breaking:
+        def server_count(self):
+            installation.environ.is_broken = True  # while the document is being built
+            return 1
+
+    installation = Installation(tmp_path, collector.url, stats=Breaking(), wrap_environ=Unreadable).noticed()
+    with caplog.at_level(logging.INFO):
+        assert not installation.service.send_now()
+    installation.environ.is_broken = False
+    assert (collector.request_count, installation.memory.sent_documents(), caplog.records) == (0, [], [])
+    installation.clock.advance(121)  # the lease of the window
+    del Breaking.server_count
+    assert installation.service.send_now()
 
 
 @pytest.mark.parametrize("variable", [{"DO_NOT_TRACK": "1"}, {"CI": "true"}, {"ACME_MCP_TELEMETRY": "off"}])
