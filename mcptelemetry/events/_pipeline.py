@@ -25,6 +25,7 @@ from ._standing import StandingRefusal
 from ._uploader import TelemetryAuth, TelemetryUploader
 
 if TYPE_CHECKING:
+    from ._spool_sender import SpoolDelivery
     from ._spool_terms import SpoolPlace
 
 __all__ = ["TelemetryPipeline"]
@@ -80,7 +81,9 @@ class TelemetryPipeline:
             raise TypeError(msg)
         self.config: PipelineConfig = config
         self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, CAPACITY_MIN))
-        clock = as_clock(clock)
+        self._clock = clock = as_clock(clock)
+        self._outcomes = outcomes
+        self._body_of = partial(BODY_OF_FORMAT[config.format], app=app, version=version)
         surroundings = os.environ if environ is None else environ
         build_loop: Callable[..., EventsLoop] = EventsLoop
         if config.spool and config.endpoint is not None:
@@ -92,7 +95,7 @@ class TelemetryPipeline:
             config,
             clock=clock,
             uniform=uniform,
-            body_of=partial(BODY_OF_FORMAT[config.format], app=app, version=version),
+            body_of=self._body_of,
             outcomes=outcomes,
         )
         self._build_uploader = partial(
@@ -153,6 +156,21 @@ class TelemetryPipeline:
     def trouble(self) -> str | None:
         """Return why the last attempt to send did not deliver everything, None when it did."""
         return self._loop.trouble
+
+    def deliver_spooled(
+        self, auth: TelemetryAuth | None, place: SpoolPlace, timeout: float | None = None
+    ) -> SpoolDelivery:
+        """Send what is kept at *place* for this endpoint, in the caller's thread and with *auth*; starts nothing."""
+        from ._spool_sender import send_spooled
+        from ._spool_terms import build_spooling
+
+        return send_spooled(
+            build_spooling(place, self.config, self._clock, None),
+            lambda refusal: self._build_uploader(self.config.endpoint or "", auth, refusal=refusal),
+            self._body_of,
+            self._outcomes,
+            timeout,
+        )
 
     def storage_trouble(self) -> str | None:
         """Return why events are not kept on the disk although they should be, None when they are or need not be."""
