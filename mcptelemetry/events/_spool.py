@@ -194,7 +194,14 @@ class Spool:
 
     def waiting(self, stream: SpoolStream) -> int | StorageFailure:
         """Return how many events of *stream* nobody has claimed."""
-        found = self._read(lambda connection: waiting_events(connection, stream, self._clock.time(), self.lease_secs))
+
+        def count(connection: sqlite3.Connection) -> int:
+            return waiting_events(connection, stream, self._clock.time(), self.lease_secs)
+
+        found = self._read(count)
+        if isinstance(found, StorageFailure) and self.exists:
+            # Who was killed in the middle of a transaction left it to be undone, and no reader may do that.
+            found = self._change(count)
         return 0 if found is None else found
 
     def look(self) -> SpoolPicture | StorageFailure:

@@ -21,7 +21,7 @@ from ._spool_terms import Spooling
 __all__ = ["SpoolKeeper"]
 
 _GATHER_SECS = 0.5
-_TRY_AGAIN_SECS = 2.0
+_TRY_AGAIN_SECS = 1.0
 _REST_SECS = 3600.0  # nothing waits, and the first record ends it
 _BUSY_SECS = 0.5  # for another thread that is at it
 _UNKNOWN = StorageFailure("unknown", "what a person said cannot be read now, so nothing is kept under it")
@@ -137,17 +137,21 @@ class SpoolKeeper:
     def turn(self) -> float | None:
         """Keep what is due; return the seconds until something is again, None at the last turn."""
         is_last = self.life.secs_left() is not None
-        if not is_last and len(self._buffer) < self._crowd and not self._buffer.is_empty():
-            now = self._spooling.clock.monotonic()
-            if self._gathers_until is None:
-                self._gathers_until = now + (_GATHER_SECS if self.failure is None else _TRY_AGAIN_SECS)
-            if now < self._gathers_until:
-                return self._gathers_until - now
-        self._gathers_until = None
-        self.keep()
-        if is_last:
-            return None
-        return _REST_SECS if self._buffer.is_empty() else _TRY_AGAIN_SECS
+        if is_last or self._due_in_secs() <= 0:
+            self._gathers_until = None
+            self.keep()
+        return None if is_last else self._due_in_secs()
+
+    def _due_in_secs(self) -> float:
+        """Return the seconds until what waits is to be kept: the first of it has waited half a second by then."""
+        if self._buffer.is_empty():
+            return _REST_SECS
+        if self.failure is None and len(self._buffer) >= self._crowd:
+            return 0.0
+        now = self._spooling.clock.monotonic()
+        if self._gathers_until is None:
+            self._gathers_until = now + (_GATHER_SECS if self.failure is None else _TRY_AGAIN_SECS)
+        return max(0.0, self._gathers_until - now)
 
     def arrive(self) -> None:
         """Know that somebody attends from now on."""
