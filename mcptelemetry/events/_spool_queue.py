@@ -109,7 +109,10 @@ class SpoolQueue:
             self.requeue()
             self.put_down()  # it took too long, or the process was stopped
         if not self._rows and not self._out:
-            self._claim(max)
+            if self._waiting:
+                self._claim(max)
+            else:
+                self.put_down()
         while self._rows and len(self._out) < max:
             held = self._rows[0][1]
             if self._out and held.of != self._out[0][1].of:
@@ -149,7 +152,7 @@ class SpoolQueue:
         self._take(found)
 
     def _take(self, claim: Claim) -> None:
-        self._token = claim.token
+        self._token = claim.token if claim.chunks else ""
         self._claimed_at = self._spooling.clock.monotonic()
         self._waiting = claim.waiting
         self._held = deque(_Held(chunk, self._reader) for chunk in claim.chunks)
