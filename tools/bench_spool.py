@@ -33,7 +33,7 @@ from mcptelemetry.wire import EventEncoder, check_shape  # noqa: E402
 
 BATCH = 100
 COMMIT_EVERY_SECS = 0.5
-SHAPES = [check_shape(f"tool_{number}", "local_only", None, None, "success", None, "cursor", False) for number in range(20)]  # noqa: FBT003  a field
+SHAPES = [check_shape(f"tool_{number}", "local_only", None, None, "success", None, "cursor", False) for number in range(20)]
 
 
 def main() -> int:
