@@ -1,7 +1,7 @@
 """
 Processes that keep their events on the disk are killed, and the next process delivers what they left.
 
-    tools/soak spool [--rounds N] [--writers N] [--rate EVENTS_PER_SECOND] [--seed N]
+    tools/soak spool [--rounds N] [--writers N] [--rate EVENTS_PER_SECOND] [--at-once N] [--seed N]
 
 In each round several processes of one installation record until `kill -9`, at a random moment, while the collector
 fails some requests and loses some answers. Then another process delivers. Every event that was recorded more than
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,7 @@ from mcptelemetry.testing import InProcessCollector  # noqa: E402
 
 HOST = ROOT / "tests" / "data" / "scripts" / "spool_host.py"
 KEPT_AFTER_SECS = 1.5
+KILLED_AFTER_SECS = (2.5, 4.0)
 ENDS_WITHIN_SECS = 90.0
 # How the collector fails: every so many requests are refused, and of every so many the answer is lost.
 FAULTS = ((0, 0), (3, 0), (0, 4), (1, 0))
@@ -39,29 +41,34 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--writers", type=int, default=3)
     parser.add_argument("--rate", type=int, default=1_000, help="events a second and process")
+    parser.add_argument("--at-once", type=int, default=1, help="rounds that are played at the same time")
     parser.add_argument("--seed", type=int, default=None, help="repeat the same moments")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     print(f"{options.rounds} rounds of {options.writers} writers at {options.rate} events a second, seed {seed}", flush=True)
     rng = random.Random(seed)
     recorded = lost = doubled = left = 0
-    for number in range(options.rounds):
-        came = play(rng, options.writers, options.rate, FAULTS[number % len(FAULTS)], is_script=number % 2 == 1)
-        recorded, lost, doubled, left = recorded + came[0], lost + came[1], doubled + came[2], left + came[3]
-        if any(came[1:]):
-            print(f"round {number}: {came[1]} lost, {came[2]} twice, {came[3]} left", flush=True)
+    with ThreadPoolExecutor(options.at_once) as pool:
+        rounds = [
+            pool.submit(play, rng.uniform(*KILLED_AFTER_SECS), options.writers, options.rate, FAULTS[number % len(FAULTS)], is_script=number % 2 == 1)
+            for number in range(options.rounds)
+        ]
+        for number, came in enumerate(one.result() for one in rounds):
+            recorded, lost, doubled, left = recorded + came[0], lost + came[1], doubled + came[2], left + came[3]
+            if any(came[1:]):
+                print(f"round {number}: {came[1]} lost, {came[2]} twice, {came[3]} left", flush=True)
     print(f"{recorded} events recorded early enough: {lost} lost, {doubled} accepted twice, {left} left in the spool")
     return 1 if lost or doubled or left or not recorded else 0
 
 
-def play(rng: random.Random, writers: int, rate: int, faults: tuple[int, int], *, is_script: bool) -> tuple[int, int, int, int]:
+def play(killed_after_secs: float, writers: int, rate: int, faults: tuple[int, int], *, is_script: bool) -> tuple[int, int, int, int]:
     """Return how many events of one round were recorded early enough, lost, accepted twice, and left."""
     fail_every, lose_answer_every = faults
     with tempfile.TemporaryDirectory() as home, InProcessCollector(
         fail_every=fail_every, lose_answer_every=lose_answer_every
     ) as collector:
         processes = [start("record", home, collector.events_url, f"writer_{number}", rate) for number in range(writers)]
-        time.sleep(rng.uniform(2.5, 4.0))
+        time.sleep(killed_after_secs)
         said = []
         for process in processes:
             killed_at = time.monotonic()

@@ -52,6 +52,11 @@ class Account:
         self._last_success_at: float | None = None
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether what goes back outlives this process: it does not."""
+        return False
+
+    @property
     def delivered(self) -> int:
         """How many events were delivered so far."""
         return self._delivered.value

@@ -41,6 +41,11 @@ class EventQueue(Protocol):
 class EventAccount(Protocol):
     """Where checked out events are settled: an `Account`, or that of a spool; see there."""
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what goes back outlives this process."""
+        ...
+
     def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None: ...
 
     def reject(self, count: int, error: str) -> None: ...
@@ -167,5 +172,6 @@ class Delivery:
         self._schedule.postpone(outcome.retry_after_secs)
         if outcome.verdict is Verdict.NOT_YET:
             return  # that is no outage, and status says it
-        fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"
+        is_kept = self._account.is_lasting or self._secs_left() is None
+        fate = "kept and sent later" if is_kept else "lost, because this is the end"
         self._outages.tell(outcome.verdict.value, f"events to {self._where} are {fate}: {outcome.advice}")

@@ -49,6 +49,7 @@ class SpoolQueue:
     """
 
     process = ""  # what was put has ids
+    is_lasting = True
 
     def __init__(self, spooling: Spooling) -> None:
         self._spooling = spooling

@@ -3,12 +3,17 @@ A host that keeps its events on the disk: ``spool_host.py DEED HOME URL [NAME RA
 
 *record* records RATE events a second called NAME until it is killed, and says after each handful how many there were
 and when; *next* is a process that comes a lease later: it records one event and flushes until nothing waits; *deliver* is
-a script that does so without a thread of ours.
+a script that does so without a thread of ours. *share* records RATE events and delivers for a while; with STOPS it stops
+itself in the middle of its first request. *fork* forks while both record, *interrupt* is interrupted by a signal handler at random
+instants, *end* ends in order, and *quiet* records between two look-ups of files that are not there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
+import signal
 import sys
 import threading
 import time
@@ -16,7 +21,9 @@ from pathlib import Path
 
 import host
 
-from mcptelemetry import Telemetry, UploadError
+from mcptelemetry import PipelineConfig, SpoolPlace, Telemetry, TelemetryEvent, TelemetryPipeline, UploadError
+from mcptelemetry.events._spool_terms import StandingTerms
+from mcptelemetry.system import HttpTransport
 
 TRIES_MAX = 60
 HANDFUL_SECS = 0.01
@@ -80,5 +87,118 @@ def deliver(home, url, *_):
     host.report(delivered=delivered, left=result.left, why=result.why, threads=threads)
 
 
+class StoppingTransport(HttpTransport):
+    """Stops its own process before the first body leaves; what continues it is a signal."""
+
+    has_stopped = False
+
+    def post(self, request):
+        """Send, having stopped once."""
+        if not self.has_stopped:
+            self.has_stopped = True
+            print("stopped", flush=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().post(request)
+
+
+def share(home, url, name, count, lease_secs, stops=""):
+    """Record *count* events in a spool whose claims hold for *lease_secs*, and flush until nothing waits."""
+    environ = {"HOME": home}
+    place = SpoolPlace(os.path.join(home, "spool.db"), StandingTerms(environ, None), float(lease_secs))
+    pipeline = TelemetryPipeline(
+        PipelineConfig(endpoint=url, spool=True, batch_size=10),
+        environ=environ,
+        transport=StoppingTransport(environ=environ) if stops else None,
+        spool=place,
+    )
+    pipeline.start()
+    for number in range(int(count)):
+        pipeline.buffer.record(TelemetryEvent(name, "local_only", latency_ms=number))
+    for _ in range(3):
+        with contextlib.suppress(UploadError):
+            pipeline.flush(30)
+    pipeline.shutdown()
+    host.report(account=host.account(pipeline))
+
+
+def fork(home, url, *_):
+    """Fork while a thread of ours keeps and another sends; both record before and after."""
+    telemetry = make(home, url)
+    telemetry.start()
+    for number in range(300):
+        telemetry.record("parent", latency_ms=number)
+        time.sleep(0.003)
+        if number == 150:
+            pid = os.fork()
+            if pid == 0:
+                for of_child in range(200):
+                    telemetry.record("child", latency_ms=of_child)
+                telemetry.shutdown()
+                os._exit(0)
+    os.waitpid(pid, 0)
+    telemetry.shutdown()
+    host.report(account=host.account(telemetry.pipeline), spool=telemetry.status()["spool"])
+
+
+class Interrupted(BaseException):
+    """What the signal handler raises."""
+
+
+def interrupt(home, url, seed, *_):
+    """Record, flush and deliver while a signal handler raises at random instants."""
+    rng = random.Random(int(seed))
+    telemetry = make(home, url)
+    telemetry.start()
+
+    def raise_interrupted(_signal, _frame):
+        raise Interrupted
+
+    signal.signal(signal.SIGALRM, raise_interrupted)
+    recorded = interrupts = 0
+    for round_number in range(60):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.03))
+            for _ in range(5):
+                telemetry.record("interrupted", latency_ms=recorded)
+                recorded += 1
+            if round_number % 3 == 0:
+                telemetry.deliver()
+            else:
+                telemetry.flush(5)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Interrupted:
+            interrupts += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    telemetry.shutdown()
+    host.report(account=host.account(telemetry.pipeline), recorded=recorded, interrupts=interrupts)
+
+
+def end(home, url, *_):
+    """Record a hundred events and end in order, saying when that began."""
+    telemetry = make(home, url)
+    telemetry.start()
+    for number in range(100):
+        telemetry.record("ended", latency_ms=number)
+    host.report(ends_at=time.time())
+
+
+def quiet(home, url, *_):
+    """Record ten thousand events between two look-ups of files that are not there."""
+    telemetry = make(home, url)
+    telemetry.start()
+    telemetry.record("warm_up", latency_ms=3)
+    telemetry.flush(30)
+    telemetry.record("warm_up", latency_ms=3)
+    os.path.exists("/mark-begin")
+    for number in range(10_000):
+        telemetry.record("tool", latency_ms=number)
+    os.path.exists("/mark-end")
+    telemetry.flush(30)
+    host.report(account=host.account(telemetry.pipeline))
+
+
 if __name__ == "__main__":
-    {"record": record, "next": next_process, "deliver": deliver}[sys.argv[1]](*sys.argv[2:])
+    deeds = {"record": record, "next": next_process, "deliver": deliver, "share": share, "fork": fork}
+    deeds.update(interrupt=interrupt, end=end, quiet=quiet)
+    deeds[sys.argv[1]](*sys.argv[2:])
