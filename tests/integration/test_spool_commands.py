@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,11 @@ class Machine:
         telemetry.pipeline._loop.keeper.keep()  # as its thread does, half a second later
         telemetry.pipeline._loop.keeper.life.end(1)
         telemetry.shutdown(0)
+        ends_at = time.monotonic() + 10
+        # A thread that is still at it would let go of what it has claimed later.
+        while any(thread.name == "mcptelemetry-events" for thread in threading.enumerate()):
+            assert time.monotonic() < ends_at
+            time.sleep(0.005)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
@@ -96,8 +102,6 @@ def test_deliver_says_what_another_process_has_claimed(tmp_path):
         machine = Machine(tmp_path, operators=collector.events_url)
         machine.leave_events("a")
         connection = sqlite3.connect(machine.place / "telemetry-spool.db")
-        import time
-
         connection.execute("UPDATE chunks SET claim = 'x', claimed_until = ?", (time.time() + 50,))
         connection.commit()
         connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcptelemetry.vocabulary import COUNT_MAX
@@ -22,6 +22,7 @@ SHAPES = st.builds(
 COUNTS = st.integers(0, COUNT_MAX)
 
 
+@settings(deadline=None, max_examples=30)
 @given(SHAPES, COUNTS, COUNTS, st.integers(0, 10**9))
 def test_what_the_encoder_wrote_comes_back(shape, latency_ms, timestamp_secs, number):
     """Reading is the inverse of writing, whatever the names hold; names come back as they leave, cut."""
