@@ -30,6 +30,8 @@ _PLAIN_HEAD = re.compile(
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)*)"
     rb"\r\n"
 )
+# Without a body, whatever their headers say.
+_BODILESS = (b"204", b"304")
 # Whoever says one of these may mean more than the bytes that are there.
 _NOT_PLAIN = frozenset({"transfer-encoding", "upgrade", "trailer"})
 
@@ -50,7 +52,7 @@ def read_at_sight(seen: bytes, body_max_bytes: int) -> Answer | None:
     None is for whatever is not as plain as can be, or has a body of more than *body_max_bytes*.
     """
     found = _PLAIN_HEAD.match(seen)
-    if found is None:
+    if found is None or found[1] in _BODILESS:
         return None
     lines = found[2].decode("ascii").split("\r\n")[:-1]
     headers = {name.lower(): value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)}

@@ -5,7 +5,7 @@ Tracing libraries add headers that name the host's release by patching `requests
 and `http.client`. So the head is not taken from what came down through them: it is written
 here from the `Letter`, which travels down as the body. Before the first byte, and before
 each further block, the letter's question is asked once more. Importing this module imports
-`urllib3`'s parts.
+`http.client`.
 """
 
 from __future__ import annotations

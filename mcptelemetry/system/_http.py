@@ -26,7 +26,8 @@ from ._urls import is_loopback_host, url_without_secrets
 
 if TYPE_CHECKING:
     from ._connection import Letter
-    from ._session import Adapter, Way
+    from ._session import Adapter
+    from ._way import Way
 
 __all__ = ["HttpTransport", "NetworkSettings"]
 
@@ -187,7 +188,7 @@ class HttpTransport:
 
 
 def _errors_of_libraries() -> tuple[type[Exception], ...]:
-    from ._session import ERRORS  # loaded by now
+    from ._way import ERRORS  # loaded by now
 
     return ERRORS
 
