@@ -165,17 +165,17 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
 
         def _receive(self, letter: Letter, answer_max_bytes: int) -> Answer | DeadlineResponse:
             stream = AnswerStream(self.sock, letter.timeout_secs, letter.note_answer)
-            response = None
+            left_open: AnswerStream | DeadlineResponse | None = stream
             try:
                 answer = read_at_sight(stream.peek(), answer_max_bytes)
                 if answer is not None:
                     return answer
-                begun = DeadlineResponse(stream, method="POST")
-                begun.begin()
-                response = begun
+                response = left_open = DeadlineResponse(stream, method="POST")
+                response.begin()
+                left_open = None
             finally:
-                if response is None:
-                    stream.close()
+                if left_open is not None:
+                    left_open.close()
             if response.will_close:
                 self.close()
             return response
