@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mcptelemetry.testing import InProcessCollector
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "data" / "scripts" / "spool_host.py"
+OWN_MOUNTS = runpy.run_path(str(ROOT / "tests" / "concurrency" / "test_storage_trouble.py"))["own_mounts"]
 LIMIT_SECS = 60
 LEASE_SECS = 2.0
 
@@ -126,3 +128,16 @@ def test_record_with_a_spool_makes_no_system_call_of_its_own(run_host, strace, t
     recording = lines[begin][0]
     calls = [call for thread, call in lines[begin + 1 : end] if thread == recording]
     assert [call for call in calls if not re.match(r"<\.\.\. \w+ resumed>|---|\+\+\+", call)] == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is arranged with what Linux has")
+@pytest.mark.parametrize(("scene", "words"), [("full", "full"), ("read-only", "Read-only file system")])
+def test_disk_that_takes_nothing_costs_no_event(run_host, tmp_path, scene, words):
+    """On a disk that is truly full, or read-only, events leave from memory and `status` says why; with room they are kept again."""
+    with InProcessCollector() as collector:
+        facts = run_host("spool_host.py", "disk", tmp_path, collector.events_url, scene, prefix=OWN_MOUNTS()).facts
+        came = names_and_numbers(collector)
+    assert words in facts["during"]
+    assert (facts["delivered"], facts["after"]) == (1, None)
+    assert facts["account"]["is_balanced"]
+    assert came == {("during", 0): 1, ("after", 0): 1}

@@ -5,7 +5,8 @@ A host that keeps its events on the disk: ``spool_host.py DEED HOME URL [NAME RA
 and when; *next* is a process that comes a lease later: it records one event and flushes until nothing waits; *deliver* is
 a script that does so without a thread of ours. *share* records RATE events and delivers for a while; with STOPS it stops
 itself in the middle of its first request. *fork* forks while both record, *interrupt* is interrupted by a signal handler at random
-instants, *end* ends in order, and *quiet* records between two look-ups of files that are not there.
+instants, *end* ends in order, *quiet* records between two look-ups of files
+that are not there, and *disk* lives on one that is full or read-only for a while.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -198,7 +200,44 @@ def quiet(home, url, *_):
     host.report(account=host.account(telemetry.pipeline))
 
 
+def disk(home, url, scene, *_):
+    """Record and deliver on a disk of its own that takes nothing, and once more when it does."""
+    place = Path(home, ".acme-mcp")
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], check=True)
+    telemetry = make(home, url)
+    telemetry.start()
+    filler = place / "filler"
+    if scene == "full":
+        with contextlib.suppress(OSError):
+            filler.write_bytes(b"x" * 1_000_000)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+    telemetry.record("during")
+    wait_until(lambda: telemetry.status()["trouble"]["spool"] is not None)
+    during = telemetry.status()["trouble"]["spool"]
+    telemetry.flush(30)
+    stats_during = telemetry.pipeline.stats()
+    if scene == "full":
+        filler.unlink()
+    else:
+        subprocess.run(["mount", "-o", "remount,rw", str(place)], check=True)
+    telemetry.record("after")
+    wait_until(lambda: telemetry.pipeline.stats().spooled == 1)
+    telemetry.flush(30)
+    after = telemetry.status()["trouble"]["spool"]
+    telemetry.shutdown()
+    host.report(during=during, delivered=stats_during.delivered, after=after, account=host.account(telemetry.pipeline))
+
+
+def wait_until(is_so):
+    """Wait until *is_so()*, for half a minute at most."""
+    ends_at = time.monotonic() + 30
+    while not is_so() and time.monotonic() < ends_at:
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
     deeds = {"record": record, "next": next_process, "deliver": deliver, "share": share, "fork": fork}
-    deeds.update(interrupt=interrupt, end=end, quiet=quiet)
+    deeds.update(interrupt=interrupt, end=end, quiet=quiet, disk=disk)
     deeds[sys.argv[1]](*sys.argv[2:])
