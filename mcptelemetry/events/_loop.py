@@ -116,6 +116,11 @@ class EventsLoop:
         """How many events this process delivered."""
         return self.account.delivered
 
+    @property
+    def rejected(self) -> int:
+        """How many events this process gave up for good."""
+        return self.account.rejected
+
     def stats(self) -> PipelineStats:
         """Return one consistent picture of what was recorded here."""
         return self.account.stats()
@@ -185,13 +190,12 @@ class EventsLoop:
         self.account.requeue()  # a worker before this one may have been killed while it was sending
 
     def _send_waiting(self, delivery: Delivery) -> SendResult | None:
-        rejected_before = self.doings().rejected
+        rejected_before = self.rejected
         outcome = self._send_all(delivery)
         if outcome is not None:
             self.trouble = outcome.message
         else:
-            doings = self.doings()
-            self.trouble = doings.last_error if doings.rejected > rejected_before else None
+            self.trouble = self.stats().last_error if self.rejected > rejected_before else None
         return outcome
 
     def _send_all(self, delivery: Delivery) -> SendResult | None:

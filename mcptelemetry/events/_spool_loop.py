@@ -89,6 +89,11 @@ class SpoolLoop(EventsLoop):
         """How many events this process delivered, from memory and from the spool."""
         return self.account.delivered + self.queue.delivered
 
+    @property
+    def rejected(self) -> int:
+        """How many events this process gave up for good, from memory and from the spool."""
+        return self.account.rejected + self.queue.rejected
+
     def stats(self) -> PipelineStats:
         """Return one consistent picture of what was recorded here; what was spooled has its own account."""
         stats, queue = self.account.stats(), self.queue
