@@ -231,46 +231,51 @@ class Inspected(NamedTuple):
     err: str
 
 
-def inspect(command: list[str], pair: Pair, which: str, call: Call) -> subprocess.Popen[str]:
-    """Start the Inspector on one call of the server, as a person's configuration names it."""
-    program, *arguments = pair.commands[which]
-    name, values = call
+def write_configuration(pair: Pair, which: str) -> Path:
+    """Write the file in which a person names the server, and return it."""
     pair.place.mkdir(exist_ok=True)
-    configuration = pair.place / f"{which}.json"
+    program, *arguments = pair.commands[which]
     entry = {"type": "stdio", "command": program, "args": arguments, "env": pair.environ(which)}
-    configuration.write_text(json.dumps({"mcpServers": {"it": entry}}))
-    pairs = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items()]
+    configuration = pair.place / f"{which}.json"
+    configuration.write_text(json.dumps({"mcpServers": {"it": entry}}, indent=2))
+    return configuration
+
+
+def start_inspector(npm: Any, configuration: Path, environ: dict[str, str], call: Call) -> subprocess.Popen[str]:
+    """Start the Inspector on one call of the server in *configuration*."""
+    name, values = call
     words = ["--cli", "--config", str(configuration), "--server", "it", "--method", "tools/call", "--tool-name", name]
-    for word in pairs:
-        words += ["--tool-arg", word]
+    for key, value in values.items():
+        words += ["--tool-arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     return subprocess.Popen(
-        [*command, *words],
+        [*npm.command("mcp-inspector"), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=pair.place,
-        env=pair.environ(which),
+        cwd=configuration.parent,
+        env=environ,
     )
+
+
+def end_of(process: subprocess.Popen[str], which: str) -> Inspected:
+    """Return how the Inspector ended, but for what is told apart by time and place."""
+    out, err = process.communicate(timeout=INSPECTOR_MAY_TAKE_SECS)
+    return Inspected(process.returncode, out, without_time(err).replace(f"/{which}", "/home"))
 
 
 @pytest.mark.parametrize("server", SERVERS, indirect=True)
 def test_the_inspector_sees_the_same_behind_the_wrapper(tmp_path: Path, server: Server, npm: Any) -> None:
     """One call that succeeds and one that fails, each in a process of its own: the same output and status."""
-    inspector = npm.command("mcp-inspector")
     with InProcessCollector() as one, InProcessCollector() as other:
         collectors = (one, other)
         pairs = [Pair(tmp_path / str(index), server, collector.url) for index, collector in enumerate(collectors)]
-        started = [
-            (index, which, inspect(inspector, pair, which, server.calls[index]))
+        started = {
+            (index, which): start_inspector(npm, write_configuration(pair, which), pair.environ(which), server.calls[index])
             for index, pair in enumerate(pairs)
             for which in pair.commands
-        ]
-        ended: dict[tuple[int, str], Inspected] = {}
-        for index, which, process in started:
-            out, err = process.communicate(timeout=INSPECTOR_MAY_TAKE_SECS)
-            said = without_time(err).replace(f"/{which}", "/home")
-            ended[index, which] = Inspected(process.returncode, out, said)
+        }
+        ended = {(index, which): end_of(process, which) for (index, which), process in started.items()}
         for index, (pair, collector) in enumerate(zip(pairs, collectors)):
             plain = ended[index, "plain"]
             assert pair.left_behind() == []
@@ -279,3 +284,23 @@ def test_the_inspector_sees_the_same_behind_the_wrapper(tmp_path: Path, server: 
             outcome = ("error", "tool_error") if is_error else ("success", None)
             assert is_error == (index == 1)
             assert events_of(collector) == [(server.calls[index][0], *outcome, "inspector-cli")]
+
+
+@pytest.mark.parametrize("server", ["python-1", "server-memory"], indirect=True)
+def test_a_client_starts_the_server_through_what_wrap_config_wrote(tmp_path: Path, server: Server, npm: Any) -> None:
+    """The Inspector reads the file as clients do: the same output with `wrap` in it, an event, and none without."""
+    with InProcessCollector() as collector:
+        pair = Pair(tmp_path, server, collector.url)
+        configuration, environ = write_configuration(pair, "plain"), pair.environ("plain")
+        before, outcomes = configuration.read_bytes(), []
+        for words in (None, ["--endpoint", collector.url], ["--undo"]):
+            if words is not None:
+                change = [sys.executable, "-m", "mcptelemetry", "wrap-config", "--file", str(configuration), *words]
+                subprocess.run(change, check=True, capture_output=True, timeout=60)
+            outcomes.append(end_of(start_inspector(npm, configuration, environ, server.calls[0]), "plain"))
+            assert len(collector.events()) == (0 if words is None else 1)
+        assert outcomes == [outcomes[0]] * 3
+        assert outcomes[0].status == 0
+        assert configuration.read_bytes() == before
+        assert events_of(collector) == [(server.calls[0][0], "success", None, "inspector-cli")]
+        assert pair.left_behind() == []
