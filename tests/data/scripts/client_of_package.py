@@ -1,0 +1,123 @@
+"""
+Drives a server with the client of the Python package that is installed here.
+
+    client_of_package.py [--prefix PREFIX] [--url URL] COMMAND...
+
+Lists the tools, calls those of `tests/data/servers/instrumented.py`, with names before which PREFIX is
+put, and prints how each call ended for the client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from typing import Any
+
+CLIENT = {"name": "Visual Studio Code", "version": "1.2"}
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("add", {"a": 2, "b": 3}),
+    ("add_later", {"a": 2, "b": 3}),
+    ("boom", {}),
+    ("crash", {}),
+    ("refuse", {}),
+    ("add", {"a": "two"}),
+    ("no_such_tool", {}),
+    ("add", {"a": 3, "b": 3}),
+]
+
+
+async def call_all(call: Any, prefix: str) -> list[str]:
+    """Make every call; return how each ended."""
+    ends = []
+    for name, arguments in CALLS:
+        try:
+            result = await call(prefix + name, arguments)
+        except Exception as error:  # noqa: BLE001  a client has many ways to say it
+            ends.append(f"raised {type(error).__name__}")
+        else:
+            is_error = getattr(result, "is_error", getattr(result, "isError", None))
+            ends.append("error" if is_error else "result")
+    return ends
+
+
+async def cancel_one(call: Any, prefix: str) -> None:
+    """Give a call up half-way."""
+    task = asyncio.ensure_future(call(prefix + "wait", {}))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0.2)
+
+
+async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> list[str]:
+    import mcp.types
+    from fastmcp import Client
+    from fastmcp.client.transports import StdioTransport
+
+    place: Any = url or StdioTransport(command[0], command[1:], env=dict(os.environ), keep_alive=False)
+    async with Client(place, client_info=mcp.types.Implementation(**CLIENT)) as client:
+        await client.list_tools()
+        ends = await call_all(lambda name, arguments: client.call_tool(name, arguments, raise_on_error=False), prefix)
+        await cancel_one(client.call_tool, prefix)
+    return ends
+
+
+async def with_mcp_2(command: list[str], url: str | None, prefix: str) -> list[str]:
+    import mcp
+
+    place: Any = url or mcp.StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
+    async with mcp.Client(place, client_info=mcp.Implementation(**CLIENT)) as client:
+        await client.list_tools()
+        ends = await call_all(client.call_tool, prefix)
+        await cancel_one(client.call_tool, prefix)
+    return ends
+
+
+async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> list[str]:
+    import mcp
+    from mcp import types
+    from mcp.client.stdio import stdio_client
+    from mcp.client.streamable_http import streamablehttp_client
+
+    parameters = mcp.StdioServerParameters(command=command[0] if command else "", args=command[1:], env=dict(os.environ))
+    streams: Any = stdio_client(parameters) if url is None else streamablehttp_client(url)
+    async with streams as (reading, writing, *_):
+        async with mcp.ClientSession(reading, writing, client_info=types.Implementation(**CLIENT)) as session:
+            await session.initialize()
+            await session.list_tools()
+            ends = await call_all(session.call_tool, prefix)
+            # This client tells a server nothing when a call of it is given up: by hand.
+            waiting = asyncio.ensure_future(session.call_tool(prefix + "wait", {}))
+            await asyncio.sleep(0.3)
+            params = types.CancelledNotificationParams(requestId=session._request_id - 1, reason="enough")
+            await session.send_notification(
+                types.ClientNotification(
+                    types.CancelledNotification(method="notifications/cancelled", params=params)
+                )
+            )
+            await asyncio.gather(waiting, return_exceptions=True)
+    return ends
+
+
+def main() -> None:
+    """Choose the client, and let it hold its session."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prefix", default="")
+    parser.add_argument("--url")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    given = parser.parse_args()
+    try:
+        import fastmcp  # noqa: F401
+
+        drive: Any = with_fastmcp
+    except ImportError:
+        import mcp
+
+        drive = with_mcp_2 if hasattr(mcp, "Client") else with_mcp_1
+    print(json.dumps(asyncio.run(drive(given.command, given.url, given.prefix))))
+
+
+if __name__ == "__main__":
+    main()
