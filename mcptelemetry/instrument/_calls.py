@@ -42,8 +42,8 @@ class Calls:
 
     def enter_function(self, tool: str, hook: object, routing_decision: str = "local_only") -> HookedCall:
         """Return the call that the decorated function *hook* runs in."""
-        outer = innermost_call()
-        if outer is not None and outer.owner is self and outer.admit_function(tool, hook):
+        outer = innermost_call(self)
+        if outer is not None and outer.admit_function(tool, hook):
             return JoinedCall(outer)
         call = OpenCall(
             self._recording.record,
@@ -59,8 +59,8 @@ class Calls:
 
     def watch_function(self, tool: str, hook: object, routing_decision: str = "local_only") -> Invocation | JoinedCall:
         """Return the same for what is left and entered again, such as a generator: nobody joins it."""
-        outer = innermost_call()
-        if outer is not None and outer.owner is self and outer.admit_function(tool, hook):
+        outer = innermost_call(self)
+        if outer is not None and outer.admit_function(tool, hook):
             return JoinedCall(outer)
         invocation = Invocation(
             self._recording.record,
@@ -74,8 +74,8 @@ class Calls:
 
     def joined(self, tool: str, tools: ServerTools) -> OpenCall | None:
         """Return the open call that a hook of the server of *tools* sees, None when it is another."""
-        call = innermost_call()
-        return call if call is not None and call.owner is self and call.admit_server(tool, tools) else None
+        call = innermost_call(self)
+        return call if call is not None and call.admit_server(tool, tools) else None
 
     def open(self, tool: str, tools: ServerTools) -> OpenCall:
         """Return a new call that a hook of the server of *tools* sees, to be entered."""

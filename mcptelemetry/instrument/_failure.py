@@ -48,7 +48,7 @@ def failure_in_framework(error: BaseException) -> ErrorType:
     if failure is not None:
         return failure
     if _SECOND_EDITION in sys.modules:
-        is_answer = _has_class(error, "fastmcp", ("FastMCPError",))
+        is_answer = _has_class(error, "fastmcp", ("FastMCPError", "NotFoundError", "DisabledError"))
     else:
         is_answer = not _has_class(error, "mcp", ("UrlElicitationRequiredError",))
     return ErrorType.TOOL_ERROR if is_answer else ErrorType.PROTOCOL_ERROR

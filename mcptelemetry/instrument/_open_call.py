@@ -238,7 +238,12 @@ class JoinedCall:
 # The variable only: its values live and end with their contexts.
 _innermost: ContextVar[Optional[OpenCall]] = ContextVar("mcptelemetry_open_call", default=None)
 
-innermost_call: Callable[[], Optional[OpenCall]] = _innermost.get
+def innermost_call(owner: object) -> OpenCall | None:
+    """Return the innermost call here that a hook of *owner* opened, None when there is none."""
+    call = _innermost.get()
+    while call is not None and call.owner is not owner:
+        call = call.outer
+    return call
 
 
 def open_calls() -> Iterator[OpenCall]:

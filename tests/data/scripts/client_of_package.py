@@ -42,11 +42,18 @@ async def call_all(call: Any, prefix: str) -> list[str]:
     return ends
 
 
-async def cancel_one(call: Any, prefix: str) -> None:
-    """Give a call up half-way."""
+async def cancel_one(call: Any, prefix: str, session: Any = None) -> None:
+    """Give a call up half-way; *session* is that of a client that tells the server nothing then: by hand."""
     task = asyncio.ensure_future(call(prefix + "wait", {}))
     await asyncio.sleep(0.3)
-    task.cancel()
+    if session is None:
+        task.cancel()
+    else:
+        from mcp import types
+
+        params = types.CancelledNotificationParams(requestId=session._request_id - 1, reason="enough")
+        notification = types.CancelledNotification(method="notifications/cancelled", params=params)
+        await session.send_notification(types.ClientNotification(notification))
     await asyncio.gather(task, return_exceptions=True)
     await asyncio.sleep(0.2)
 
@@ -60,7 +67,8 @@ async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> list
     async with Client(place, client_info=mcp.types.Implementation(**CLIENT)) as client:
         await client.list_tools()
         ends = await call_all(lambda name, arguments: client.call_tool(name, arguments, raise_on_error=False), prefix)
-        await cancel_one(client.call_tool, prefix)
+        is_silent = hasattr(client.session, "_request_id")
+        await cancel_one(client.call_tool, prefix, client.session if is_silent else None)
     return ends
 
 
@@ -88,16 +96,7 @@ async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> list[s
             await session.initialize()
             await session.list_tools()
             ends = await call_all(session.call_tool, prefix)
-            # This client tells a server nothing when a call of it is given up: by hand.
-            waiting = asyncio.ensure_future(session.call_tool(prefix + "wait", {}))
-            await asyncio.sleep(0.3)
-            params = types.CancelledNotificationParams(requestId=session._request_id - 1, reason="enough")
-            await session.send_notification(
-                types.ClientNotification(
-                    types.CancelledNotification(method="notifications/cancelled", params=params)
-                )
-            )
-            await asyncio.gather(waiting, return_exceptions=True)
+            await cancel_one(session.call_tool, prefix, session)
     return ends
 
 

@@ -24,8 +24,7 @@ if HOOKS != ["none"]:
 
     telemetry = Telemetry("acme-mcp", "1.0.0")
     telemetry.start()
-    if PORT is not None:
-        telemetry.install_signal_handlers()
+    telemetry.install_signal_handlers()  # some clients end a server so
 
 
 def decorated(function: Any) -> Any:
