@@ -127,9 +127,9 @@ class Hooks(Streams):
     def middleware(self) -> McpMiddleware:
         """The same for a server with a list of middleware: ``server.middleware.append(telemetry.middleware)``."""
         if self._middleware is None:
-            from ..instrument import McpMiddleware
+            from ..instrument import ObservingMiddleware
 
-            self._middleware = McpMiddleware(self._observe())
+            self._middleware = ObservingMiddleware(self._observe())
         return self._middleware
 
     def _hooked_calls(self) -> Calls:

@@ -10,7 +10,7 @@ from ._decorator import instrument_callable, tool_name_of
 from ._invocation import Invocation, RecordCall
 
 if TYPE_CHECKING:
-    from ._middleware import McpMiddleware
+    from ._middleware import McpMiddleware, ObservingMiddleware
     from ._observer import Observer
     from ._servers import instrument_server
     from ._wsgi import RequestRegistry, SurfaceHost, SurfaceMiddleware, surface_headers
@@ -20,6 +20,7 @@ __all__ = [
     "Invocation",
     "McpMiddleware",
     "Observer",
+    "ObservingMiddleware",
     "RecordCall",
     "RequestRegistry",
     "SurfaceHost",
@@ -34,7 +35,7 @@ if not TYPE_CHECKING:
     __getattr__ = late_names(
         globals(),
         {
-            "_middleware": ("McpMiddleware",),
+            "_middleware": ("McpMiddleware", "ObservingMiddleware"),
             "_observer": ("Observer",),
             "_servers": ("instrument_server",),
             "_wsgi": ("RequestRegistry", "SurfaceHost", "SurfaceMiddleware", "surface_headers"),

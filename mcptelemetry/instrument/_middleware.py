@@ -8,7 +8,7 @@ One object serves both servers that take middleware: called as ``(ctx, call_next
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ._elicitation import watch_questions
 from ._failure import failure_in_framework, failure_on_wire
@@ -17,12 +17,25 @@ from ._observer import Observer
 from ._open_call import OpenCall
 from ._server_tools import ServerTools
 
-__all__ = ["McpMiddleware"]
+__all__ = ["McpMiddleware", "ObservingMiddleware"]
 
 _CallNext = Callable[[Any], Awaitable[Any]]
 
 
-class McpMiddleware:
+class McpMiddleware(Protocol):
+    """What `Telemetry.middleware` is: it records every ``tools/call`` that passes, and changes nothing."""
+
+    async def __call__(self, ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
+        """Pass the message on; `mcp` 2.x calls its server middleware so, and fastmcp the whole of its own."""
+
+    async def on_call_tool(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
+        """Pass a call on; the signature is that of fastmcp's middleware."""
+
+    async def on_list_tools(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:  # the server's types
+        """Pass a listing on and remember the names declared in it, for fastmcp."""
+
+
+class ObservingMiddleware:
     """
     Records every ``tools/call`` that passes, by *observer*; changes nothing.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._first_edition import watch_requests
-from ._middleware import McpMiddleware
+from ._middleware import ObservingMiddleware
 from ._observer import Observer
 from ._open_call import open_calls
 from ._server_tools import ServerTools
@@ -52,8 +52,8 @@ def instrument_server(server: Any, observer: Observer) -> None:
 
 def _put_first(middleware: list[Any], observer: Observer, tools: ServerTools) -> None:
     # That of `telemetry.middleware`, which knows no server, may be there as well: it joins.
-    if not any(isinstance(known, McpMiddleware) and known.is_on_server(observer) for known in middleware):
-        middleware.insert(0, McpMiddleware(observer, tools))
+    if not any(isinstance(known, ObservingMiddleware) and known.is_on_server(observer) for known in middleware):
+        middleware.insert(0, ObservingMiddleware(observer, tools))
 
 
 def _watch_tools(server: Any) -> None:

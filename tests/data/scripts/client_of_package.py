@@ -4,7 +4,8 @@ Drives a server with the client of the Python package that is installed here.
     client_of_package.py [--prefix PREFIX] [--url URL] COMMAND...
 
 Lists the tools, calls those of `tests/data/servers/instrumented.py`, with names before which PREFIX is
-put, and prints how each call ended for the client.
+put, and prints how each call ended for the client. The session ends when standard input does, so that
+what was recorded can be waited for: a client is not patient with a server on a busy machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from typing import Any
 
 CLIENT = {"name": "Visual Studio Code", "version": "1.2"}
@@ -58,7 +60,8 @@ async def cancel_one(call: Any, prefix: str, session: Any = None) -> None:
     await asyncio.sleep(0.2)
 
 
-async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> list[str]:
+async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> None:
+    """Hold a session with the client of fastmcp."""
     import mcp.types
     from fastmcp import Client
     from fastmcp.client.transports import StdioTransport
@@ -69,10 +72,11 @@ async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> list
         ends = await call_all(lambda name, arguments: client.call_tool(name, arguments, raise_on_error=False), prefix)
         is_silent = hasattr(client.session, "_request_id")
         await cancel_one(client.call_tool, prefix, client.session if is_silent else None)
-    return ends
+        await end_when_told(ends)
 
 
-async def with_mcp_2(command: list[str], url: str | None, prefix: str) -> list[str]:
+async def with_mcp_2(command: list[str], url: str | None, prefix: str) -> None:
+    """Hold a session with the client of mcp 2.x."""
     import mcp
 
     place: Any = url or mcp.StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
@@ -80,10 +84,11 @@ async def with_mcp_2(command: list[str], url: str | None, prefix: str) -> list[s
         await client.list_tools()
         ends = await call_all(client.call_tool, prefix)
         await cancel_one(client.call_tool, prefix)
-    return ends
+        await end_when_told(ends)
 
 
-async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> list[str]:
+async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> None:
+    """Hold a session with the client of mcp 1.x."""
     import mcp
     from mcp import types
     from mcp.client.stdio import stdio_client
@@ -97,7 +102,13 @@ async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> list[s
             await session.list_tools()
             ends = await call_all(session.call_tool, prefix)
             await cancel_one(session.call_tool, prefix, session)
-    return ends
+            await end_when_told(ends)
+
+
+async def end_when_told(ends: list[str]) -> None:
+    """Print *ends*, and wait until standard input is closed."""
+    print(json.dumps(ends), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 def main() -> None:
@@ -115,7 +126,7 @@ def main() -> None:
         import mcp
 
         drive = with_mcp_2 if hasattr(mcp, "Client") else with_mcp_1
-    print(json.dumps(asyncio.run(drive(given.command, given.url, given.prefix))))
+    asyncio.run(drive(given.command, given.url, given.prefix))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcptelemetry.counters import CounterRegistry
-from mcptelemetry.instrument import Calls, McpMiddleware, Observer, instrument_callable, instrument_server
+from mcptelemetry.instrument import Calls, Observer, ObservingMiddleware, instrument_callable, instrument_server
 from mcptelemetry.testing import FakeClock
 from mcptelemetry.vocabulary import UNKNOWN_TOOL
 
@@ -161,7 +161,7 @@ def test_server_with_middleware_has_ours_first_and_once(bench, package, name):
     server.middleware = [theirs]
     bench.instrument(server)
     bench.instrument(server)
-    assert isinstance(server.middleware[0], McpMiddleware)
+    assert isinstance(server.middleware[0], ObservingMiddleware)
     assert server.middleware[1:] == [theirs]
 
 
@@ -312,7 +312,7 @@ def test_two_applications_record_each_their_own(bench, first):
 def test_middleware_twice_and_an_instrumented_server_are_one_event(bench):
     """A server may be handed the middleware again and again."""
     server = class_of("mcp", "MCPServer")()
-    shared = McpMiddleware(bench.observer)
+    shared = ObservingMiddleware(bench.observer)
     server.middleware = [shared, shared]
     bench.instrument(server)
     middlewares = [*server.middleware, shared]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcptelemetry.counters import CounterRegistry
-from mcptelemetry.instrument import Calls, McpMiddleware, Observer
+from mcptelemetry.instrument import Calls, Observer, ObservingMiddleware
 from mcptelemetry.testing import FakeClock
 from mcptelemetry.vocabulary import UNKNOWN_TOOL
 
@@ -21,7 +21,7 @@ class Bench:
         self.clients = []
         self.listed = []
         calls = Calls(self, monotonic=FakeClock().monotonic, on_invalid=lambda: None)
-        self.middleware = McpMiddleware(Observer(calls, CounterRegistry(), on_listed=self.listed.append))
+        self.middleware = ObservingMiddleware(Observer(calls, CounterRegistry(), on_listed=self.listed.append))
 
     def record(self, tool, _decision="local_only", **fields):
         self.clients.append(fields["client"])
