@@ -111,6 +111,12 @@ ENVIRONMENT_AS_FOUND = dict(os.environ)
 
 
 @pytest.fixture(scope="session")
+def environment_as_found():
+    """Return the environment that the tests were started in: installers may need a proxy, which no test sees."""
+    return dict(ENVIRONMENT_AS_FOUND)
+
+
+@pytest.fixture(scope="session")
 def python_with(tmp_path_factory):
     """Return a function from requirements to the interpreter of an environment that has them, made once a session."""
     return REAL_PACKAGES["RealPackages"](tmp_path_factory.mktemp("packages"), dict(ENVIRONMENT_AS_FOUND)).python_with

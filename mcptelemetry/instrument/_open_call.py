@@ -8,7 +8,6 @@ code calls is another call, even of the same tool.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -59,9 +58,7 @@ class OpenCall(Invocation):
         tools: ServerTools | None = None,
         routing_decision: str = "local_only",
     ) -> None:
-        super().__init__(
-            record, tool, monotonic=monotonic, on_invalid=on_invalid, routing_decision=routing_decision
-        )
+        super().__init__(record, tool, monotonic, on_invalid, routing_decision)
         self.owner: object = owner
         """The application whose hooks may join: two in one process record each its own."""
         self.seen_name: str = tool
@@ -182,12 +179,14 @@ class OpenCall(Invocation):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        token, self._token = self._token, None
-        if token is not None:
-            # ValueError: closed in another context than it was begun in, such as by the collection of garbage.
-            with contextlib.suppress(ValueError):
-                _innermost.reset(token)
-        if self._is_held and error is None:
+        try:
+            _innermost.reset(self._token)  # type: ignore[arg-type]  # entered, it has one
+        except (TypeError, ValueError, RuntimeError):  # noqa: SIM105  a context manager of its own would cost a third of a record
+            pass  # closed in another context than it was begun in, such as by the collection of garbage
+        if error is None and not self._is_held:
+            if not self._is_ended:
+                self._end()
+        elif self._is_held and error is None:
             self._is_held = False
         elif not self._is_ended:
             super().__exit__(kind, error, traceback)
