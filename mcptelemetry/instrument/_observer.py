@@ -83,7 +83,7 @@ class Observer:
 
     def joins(self, call: OpenCall, name: str, tools: ServerTools) -> None:
         """Take note that the server of *tools* sees *call* too, under *name*."""
-        if tools.is_code(name):
+        if tools.is_instrumented and tools.is_code(name):
             # The author mounted it, prefix and all: both names are the author's.
             self._own_tools.declare_tool(call.seen_name)
             call.rename(call.seen_name)
@@ -103,7 +103,7 @@ class Observer:
         """Take note that the server of *tools* has a tool *name*."""
         if len(self._known_names) < _KNOWN_NAMES_MAX:
             self._known_names.add(name)
-        if tools.is_gateway and not self._is_own(name, tools):
+        if tools.is_instrumented and tools.is_gateway and not self._is_own(name, tools):
             self._own_tools.note_upstream_tool(name)
 
     def declare(self, tools: ServerTools) -> None:
@@ -128,4 +128,4 @@ class Observer:
         if self._own_tools.is_builtin_tool(name):
             return True
         # Registered since it was last looked: the next call finds it declared.
-        return tools.is_code(name) and self._own_tools.declare_tool(name)
+        return tools.is_instrumented and tools.is_code(name) and self._own_tools.declare_tool(name)

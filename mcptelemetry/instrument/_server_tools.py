@@ -21,9 +21,11 @@ _HOLDERS = (("_tool_manager", "_tools"), ("_local_provider", "_components"))
 class ServerTools:
     """The tools of *server*, which may be any object; what cannot be read is not there."""
 
-    def __init__(self, server: object) -> None:
+    def __init__(self, server: object, *, is_instrumented: bool = False) -> None:
         self.server: object = server
         """The server's object."""
+        self.is_instrumented: bool = is_instrumented
+        """Whether the author handed this server over: then its code is declared, and the rest an upstream's."""
         self.is_gateway: bool = _is_of(server, "fastmcp")
         """Whether it may offer what others have: tools of mounted servers, of proxied ones."""
 

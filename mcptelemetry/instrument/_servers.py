@@ -35,7 +35,7 @@ def instrument_server(server: Any, observer: Observer) -> None:
         raise TypeError(msg)
     found = (getattr(server, name, None) for name in _LOW_LEVEL_ATTRIBUTES)
     low_level: Any = next((inner for inner in found if inner is not None), server)
-    tools = ServerTools(server)
+    tools = ServerTools(server, is_instrumented=True)
     if isinstance(getattr(low_level, "middleware", None), list):
         _put_first(low_level.middleware, observer, tools)
     elif callable(getattr(low_level, "_handle_request", None)):

@@ -186,3 +186,29 @@ def test_http_server_ended_by_a_signal_delivers_all(
         events = fields_of(collector)
     assert len(events) == CALL_COUNT
     assert {event["client"] for event in events} == {"vscode"}
+
+
+@pytest.mark.parametrize(
+    ("package", "kind", "upstream_calls"), [("mcp1", "mcp1", "0"), ("mcp2", "mcp2", "0"), ("fastmcp4", "fastmcp", "1-10")]
+)
+def test_tool_that_never_worked_is_known_by_name(
+    package: str, kind: str, upstream_calls: str, tmp_path: Path, python_with: Callable[..., str]
+) -> None:
+    """Though no client listed it; what a proxy has from elsewhere is counted, and named in no heartbeat."""
+    script = str(CHECKOUT / "tests" / "data" / "servers" / "known_tools.py")
+    done = subprocess.run(
+        [python_with(PACKAGES[package]), script, kind, str(tmp_path)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [(event["tool"], event.get("error_type")) for event in told["events"]][:2] == [("never", "tool_error")] * 2
+    heartbeat = told["heartbeat"]
+    assert heartbeat["builtin_tool_calls"]["never"] == 2
+    assert heartbeat["builtin_tool_errors"]["never"] == 2
+    assert heartbeat["upstream_tool_call_count_bucket"] == upstream_calls
+    assert "up_far" not in json.dumps(heartbeat)
