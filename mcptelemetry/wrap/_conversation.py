@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import ClassVar, Optional
+from typing import Any, ClassVar, Optional, Union
 
 from ..vocabulary import CLIENT_INFO_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
 from ._calls import OpenCall, OpenCalls
+from ._ends import read_ends
+from ._lines import LongLine
 from ._messages import (
     INPUT_REQUIRED,
     TASK,
@@ -31,6 +33,7 @@ from ._messages import (
 __all__ = ["Conversation"]
 
 _METHOD_NOT_FOUND = -32601
+_BYTE_ORDER_MARK = "\ufeff"
 
 _KNOWN_NAMES_LIMIT = 10_000
 _QUESTIONS_LIMIT = 1_024
@@ -42,6 +45,9 @@ _TASK_ENDS: dict[str, ErrorType | None] = {
     "cancelled": ErrorType.CANCELLED,
     "canceled": ErrorType.CANCELLED,
 }
+
+# What a long message is read whole for, when it stands in its middle.
+_TELLING = ("isError", "resultType", "requestState", "inputResponses", "taskId")
 
 # `Optional`, because an alias is evaluated when the module is loaded (Python 3.9).
 _Question = tuple[Callable[[Document, Optional[str], float], None], Optional[str]]
@@ -84,11 +90,11 @@ class Conversation:
         """How many tools the server's lists have declared so far; None before the first list."""
         return len(self._declared) if self._list_seen else None
 
-    def client_line(self, line: bytes, now: float) -> None:
+    def client_line(self, line: Union[bytes, LongLine], now: float) -> None:
         """Look at a *line* from the client, at *now* on the monotonic clock (seconds)."""
         self._look(line, now, self._client_message)
 
-    def server_line(self, line: bytes, now: float) -> None:
+    def server_line(self, line: Union[bytes, LongLine], now: float) -> None:
         """Look at a *line* from the server, at *now* on the monotonic clock (seconds)."""
         # A server may say a lot that answers nothing; what nobody waits for is not even decoded.
         if self._calls or self._questions:
@@ -102,15 +108,28 @@ class Conversation:
 
     # -- lines and messages ------------------------------------------------------------------
 
-    def _look(self, line: bytes, now: float, handle: Callable[[Document, float], None]) -> None:
+    def _look(
+        self, line: Union[bytes, LongLine], now: float, handle: Callable[[Document, float], None]
+    ) -> None:
         try:
             self._give_up_overdue(now)
-            document = json.loads(line.decode("utf-8", "replace"))
+            document = self._read_long(line) if isinstance(line, LongLine) else _read(line)
             for message in document if isinstance(document, list) else (document,):
                 if isinstance(message, dict):
                     handle(message, now)
         except Exception:  # noqa: BLE001  not JSON, or nested too deeply: nobody may notice that we looked
             return
+
+    def _read_long(self, line: LongLine) -> Any:
+        """Return what both ends of *line* say, or all of it where something that matters may stand between them."""
+        document = read_ends(*line.ends())
+        if not line.is_whole:
+            return document
+        inner = as_object(document.get("params", document.get("result")))
+        is_needed = not document or request_key(document.get("id")) in self._questions
+        if is_needed or any(name not in inner and line.mentions(b'"%s"' % name.encode()) for name in _TELLING):
+            return _read(line.text())
+        return document
 
     def _client_message(self, message: Document, now: float) -> None:
         """Look at a request or notification; an answer to the server's own request is neither."""
@@ -274,3 +293,8 @@ class Conversation:
         "tasks/result": _on_task_result,
         "notifications/cancelled": _on_cancelled,
     }
+
+
+def _read(line: bytes) -> Any:
+    """Return the JSON in *line*; `ValueError` when it is none. A byte order mark before it is nobody's mistake but the sender's."""
+    return json.loads(line.decode("utf-8", "replace").lstrip(_BYTE_ORDER_MARK))
