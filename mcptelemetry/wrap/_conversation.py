@@ -46,9 +46,6 @@ _TASK_ENDS: dict[str, ErrorType | None] = {
     "canceled": ErrorType.CANCELLED,
 }
 
-# What a long message is read whole for, when it stands in its middle.
-_TELLING = ("isError", "resultType", "requestState", "inputResponses", "taskId")
-
 # `Optional`, because an alias is evaluated when the module is loaded (Python 3.9).
 _Question = tuple[Callable[[Document, Optional[str], float], None], Optional[str]]
 
@@ -113,23 +110,12 @@ class Conversation:
     ) -> None:
         try:
             self._give_up_overdue(now)
-            document = self._read_long(line) if isinstance(line, LongLine) else _read(line)
+            document = read_ends(line.head, line.tail) if isinstance(line, LongLine) else _read(line)
             for message in document if isinstance(document, list) else (document,):
                 if isinstance(message, dict):
                     handle(message, now)
         except Exception:  # noqa: BLE001  not JSON, or nested too deeply: nobody may notice that we looked
             return
-
-    def _read_long(self, line: LongLine) -> Any:
-        """Return what both ends of *line* say, or all of it where something that matters may stand between them."""
-        document = read_ends(*line.ends())
-        if not line.is_whole:
-            return document
-        inner = as_object(document.get("params", document.get("result")))
-        is_needed = not document or request_key(document.get("id")) in self._questions
-        if is_needed or any(name not in inner and line.mentions(b'"%s"' % name.encode()) for name in _TELLING):
-            return _read(line.text())
-        return document
 
     def _client_message(self, message: Document, now: float) -> None:
         """Look at a request or notification; an answer to the server's own request is neither."""

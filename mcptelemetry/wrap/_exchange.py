@@ -95,10 +95,15 @@ class Exchange:
             self._watched[direction.sink.descriptor] = (direction, False)
             self._ask(direction, is_stuck=False)
 
-    def turn(self, timeout_ms: float | None) -> bool:
-        """Wait for whatever comes, at most *timeout_ms*, and carry it; return whether *arrivals* became readable."""
+    def turn(self, timeout_ms: float | None) -> tuple[bool, bool]:
+        """
+        Wait for whatever comes, at most *timeout_ms*, and carry it.
+
+        Return whether anything came, and whether the further descriptor became readable.
+        """
+        ready = self._poll.poll(timeout_ms)
         has_arrived = False
-        for descriptor, events in self._poll.poll(timeout_ms):
+        for descriptor, events in ready:
             if descriptor == self._arrivals:
                 has_arrived = True
                 continue
@@ -116,7 +121,7 @@ class Exchange:
                 self._forget(direction)
             elif is_stuck is not self._is_stuck[direction]:
                 self._ask(direction, is_stuck=is_stuck)
-        return has_arrived
+        return bool(ready), has_arrived
 
     def close(self) -> None:
         """End both directions."""

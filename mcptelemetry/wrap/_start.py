@@ -90,12 +90,12 @@ def start_child(  # noqa: PLR0913  what a process is made of
     stdin: int,
     stdout: int,
     restore_signals: Callable[[], None],
-    before_it_runs: Callable[[int], None],
+    before_it_runs: Callable[[], None],
 ) -> tuple[int, bytes]:
     """
     Start *command* with *stdin* and *stdout* as its own; return its process id, and what came too early for it.
 
-    The child waits until *before_it_runs* has been called with its id. The second result names
+    The child waits until *before_it_runs* has been called. The second result names
     the signals (one byte each) that reached it before that, while they were blocked. Call it
     with signals blocked, in a process with one thread. Raises `CommandNotStarted`, and
     `NoProcessLeft` when there is none to be had.
@@ -115,7 +115,7 @@ def start_child(  # noqa: PLR0913  what a process is made of
     os.close(gate_reader)
     os.close(news_writer)
     try:
-        before_it_runs(pid)
+        before_it_runs()
         os.write(gate_writer, b".")
     finally:
         os.close(gate_writer)

@@ -1,7 +1,7 @@
 """
 Running a stdio server behind the wrapper: process, pipes, signals, exit status.
 
-Bytes pass first and looking comes second, in a thread that starts when the child runs. The
+Bytes pass first and looking comes second, in a process of its own beside this one. The
 process's own standard streams are taken away for the child's bytes, so that nothing else can
 ever be printed into the conversation.
 """
@@ -15,12 +15,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ._signals import SignalRelay, restore_usual
 from ._start import CAN_FORK, NoProcessLeft, become, environment_without
-from ._watch import Recording, Watch
+from ._watch import Recording
 
 __all__ = ["become_command", "run_wrapped", "take_standard_streams"]
-
-_END_SECS = 1.5  # what is recorded has that long to leave after the child's end; a client kills after two
-_SWITCH_SECS = 0.0005
 
 
 def take_standard_streams() -> tuple[int, int]:
@@ -62,9 +59,9 @@ def run_wrapped(
     """
     Run *command* with its standard input and output carried to and from the client.
 
-    *open_recording* is called, in a thread of its own, once the child runs: it gives what its
-    calls are recorded with, or None. *client_input* and *client_output* are descriptors that
-    this function closes. *withheld* are the environment variables that the child does not get,
+    *open_recording* is called, in a process of its own (where there is no fork: in a thread),
+    once the child runs: it gives what its calls are recorded with, or None. *client_input* and
+    *client_output* are descriptors that this function closes. *withheld* are the environment variables that the child does not get,
     *added* those that only it gets. *say* takes lines for a person. Returns the exit status: the
     child's, or 128 and the number of the signal that ended it. Raises `CommandNotStarted` when
     there is no child. Every call has been recorded, and had its time to be delivered, when this
@@ -76,25 +73,18 @@ def run_wrapped(
     the place of this one, and is not recorded.
     """
     environment = {**environment_without(withheld), **(added or {})}
-    watch = Watch(open_recording, say=say)
-    # The thread that looks must not keep the one that carries waiting for a piece of its work.
-    switch_secs = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECS)
     try:
         if CAN_FORK:
             from ._posix import run_child
         else:
             from ._windows import run_child
-        return run_child(command, environment, (client_input, client_output), watch, signals)
+        return run_child(command, environment, (client_input, client_output), signals, open_recording, say)
     except NoProcessLeft as error:
         say(f"mcptelemetry: this session is not recorded: {error}; the server runs all the same")
         os.dup2(client_input, 0)
         os.dup2(client_output, 1)
         become(command, withheld, signals.restore)
         raise  # never: it has become the command, or said that there is none
-    finally:
-        watch.finish(_END_SECS)
-        sys.setswitchinterval(switch_secs)
 
 
 def become_command(command: Sequence[str], withheld: Collection[str] = ()) -> None:

@@ -9,24 +9,37 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 
+from ._frames import CLIENT_SAID, END, SERVER_SAID
+from ._lines import LineCutter
 from ._signals import SignalRelay
 from ._start import refused
-from ._watch import Watch
+from ._watch import Recording, Watch
 
 __all__ = ["run_child"]
 
 _READ_BYTES = 65_536
 _SILENCE_SECS = 0.5
+_END_SECS = 1.5
+_WAITING_MAX = 256  # pieces; then who carries waits for who looks
+
+_Handed = tuple[bytes, int, float]
 
 
-def run_child(
-    command: Sequence[str], environment: dict[str, str], client: tuple[int, int], watch: Watch, _signals: SignalRelay
+def run_child(  # noqa: PLR0913  what a session is made of
+    command: Sequence[str],
+    environment: dict[str, str],
+    client: tuple[int, int],
+    _signals: SignalRelay,
+    open_recording: Callable[[], Recording | None],
+    say: Callable[[str], object],
 ) -> int:
     """Run *command* between the two descriptors of the *client*; see `run_wrapped`."""
     program = command[0]
@@ -45,18 +58,15 @@ def run_child(
         raise refused(command, error) from None
     assert child.stdin is not None
     assert child.stdout is not None
-    watch.start()
-    turn = threading.Lock()  # the two directions hand over one at a time
+    handed: queue.Queue[_Handed] = queue.Queue(_WAITING_MAX)
+    watcher = threading.Thread(target=_watch, args=(handed, open_recording, say), daemon=True)
+    watcher.start()
 
     def see_request(piece: bytes) -> None:
-        with turn:
-            watch.see(piece, is_client=True)
-            if not piece:
-                watch.hurry()
+        handed.put((piece, CLIENT_SAID, monotonic()))
 
     def see_answer(piece: bytes) -> None:
-        with turn:
-            watch.see(piece, is_client=False)
+        handed.put((piece, SERVER_SAID, monotonic()))
 
     requests = _Pump(client[0], os.dup(child.stdin.fileno()), see_request)
     answers = _Pump(os.dup(child.stdout.fileno()), client[1], see_answer)
@@ -69,7 +79,29 @@ def run_child(
     while answers.is_alive() and (answers.is_writing or answers.pieces_read != pieces_read):
         pieces_read = answers.pieces_read
         answers.join(_SILENCE_SECS)
+    handed.put((b"", END, monotonic()))
+    watcher.join(_END_SECS)
     return exit_status
+
+
+def _watch(
+    handed: queue.Queue[_Handed], open_recording: Callable[[], Recording | None], say: Callable[[str], object]
+) -> None:
+    """Look at what the two directions hand over, in their order, until the end."""
+    watch = Watch(open_recording, say)
+    cutters = {CLIENT_SAID: LineCutter(), SERVER_SAID: LineCutter()}
+    while True:
+        piece, kind, at = handed.get()
+        if kind == END:
+            watch.finish(at)
+            return
+        block = cutters[kind].feed(piece) if piece else cutters[kind].rest()
+        if block is not None:
+            watch.look(block, at, is_client=kind == CLIENT_SAID)
+        if not piece and kind == CLIENT_SAID:
+            watch.hurry()
+        if handed.empty():
+            watch.rest()
 
 
 class _Pump(threading.Thread):

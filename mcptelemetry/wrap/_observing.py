@@ -1,0 +1,73 @@
+"""
+The observing process itself: it reads what passed and looks at it, and answers about signals.
+
+It holds nothing that anybody waits for the end of: of all descriptors it keeps the standard
+error and its pipes. It ends with the session, or a bounded time after the wrapper was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from ._frames import CLIENT_SAID, END, LEAVING, FrameReader
+from ._watch import Recording, Watch
+
+__all__ = ["observe"]
+
+_READ_BYTES = 256 * 1024
+_LAST_WORDS_SECS = 2.5  # what is recorded has that long to leave when the wrapper is gone
+_STREAMS = 3
+
+
+def observe(
+    pipes: tuple[int, int, int], open_recording: Callable[[], Recording | None], say: Callable[[str], object]
+) -> None:
+    """Be the process: *pipes* are where frames and questions come from, and where answers go."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    signal.set_wakeup_fd(-1)
+    _close_all_but({*range(_STREAMS), *pipes})
+    frames, questions, answers = pipes
+    with contextlib.suppress(RuntimeError):  # no thread to be had: then nobody answers
+        threading.Thread(target=_answer, args=(questions, answers), daemon=True).start()
+    watch = Watch(open_recording, say)
+    reader = FrameReader()
+    while data := os.read(frames, _READ_BYTES):
+        for frame in reader.feed(data):
+            if frame.kind == END:
+                watch.finish(frame.at)
+                return
+            if frame.kind == LEAVING:
+                watch.hurry()
+            else:
+                watch.look(frame.block, frame.at, is_client=frame.kind == CLIENT_SAID)
+        watch.rest()
+    watch.finish(time.monotonic())
+
+
+def _answer(questions: int, answers: int) -> None:
+    """Say of each signal that is asked for whether it is pending, and take it off, until nobody can ask any more."""
+    while question := os.read(questions, 1):
+        number = question[0]
+        is_seen = number in signal.sigpending()
+        if is_seen:
+            signal.sigwait({number})
+        with contextlib.suppress(OSError):
+            os.write(answers, b"y" if is_seen else b"n")
+    time.sleep(_LAST_WORDS_SECS)
+    os._exit(0)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Let go of every descriptor that a far side would wait for the end of."""
+    try:
+        held = {int(name) for name in os.listdir("/dev/fd")}
+    except OSError:
+        held = set(range(256))
+    for descriptor in held - kept:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
