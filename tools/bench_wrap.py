@@ -12,7 +12,6 @@ Nothing is asserted. Needs POSIX.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -129,7 +128,7 @@ def main() -> int:
                     best[way] = min(best[way], (time.perf_counter() - begin) / calls)
                     session.end()
             print_row(name, best)
-        first = {way: [] for way in ways}
+        first: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(rounds * 2):
             for way, (prefix, words) in ways.items():
                 begin = time.perf_counter()
@@ -139,21 +138,18 @@ def main() -> int:
                 session.end()
         print_row("first answer", {way: min(times) for way, times in first.items()})
         print_row("  its median", {way: statistics.median(times) for way, times in first.items()})
+        count = 40 if rounds < 9 else 200
         memory = {}
         for way in ("pump", "wrap"):
             session = Session([*ways[way][0], *server, "1000000"], ways[way][1])
             session.call()
             before = session.memory_bytes()
-            for _ in range(40 if rounds < 9 else 200):
+            for _ in range(count):
                 session.call()
-            memory[way] = (before, session.memory_bytes())
+            memory[way] = f"{way} {before / 1e6:.0f} and {session.memory_bytes() / 1e6:.0f}"
             session.end()
-        print("memory, MB after the first and after the last of %d MB: %s" % (
-            40 if rounds < 9 else 200,
-            ", ".join(f"{way} {before / 1e6:.0f} {after / 1e6:.0f}" for way, (before, after) in memory.items()),
-        ))  # fmt: skip
-        recorded = sum(1 for _ in open(f"{home}/events.jsonl", encoding="utf-8"))
-        print(f"events that arrived: {json.dumps(recorded)}")
+        print(f"memory, MB after the first and the last of {count} MB: {', '.join(memory.values())}")
+        print(f"events that arrived: {pathlib.Path(home, 'events.jsonl').read_text().count(chr(10))}")
     return 0
 
 

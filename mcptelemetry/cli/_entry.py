@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None, *, p
         from ._command import Console
         from ._main import run_command_line
 
-        status = run_command_line(arguments, console or (Console() if prog is None else Console(prog=prog)))
+        status = run_command_line(arguments, console or Console(prog=prog or Console.prog, is_program=is_program))
     if is_program and "wrap" in arguments:
         _leave(status)
     return status

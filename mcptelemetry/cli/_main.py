@@ -263,7 +263,7 @@ def _usable_streams(console: Console) -> Iterator[Console]:
                 # A file's name, or a stranger's word, may hold what the terminal's encoding cannot.
                 stream.reconfigure(errors="backslashreplace")
             streams.append(stream)
-        yield Console(streams[0], streams[1], console.environ, console.prog)
+        yield replace(console, out=streams[0], err=streams[1])
         for stream in streams:
             _let_go(stream)
 

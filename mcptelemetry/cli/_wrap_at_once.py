@@ -11,29 +11,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any
 
 from ..application import Application, home_directory
 from ..wrap import CommandNotStarted, SignalRelay, run_wrapped, take_standard_streams
+from ._wrap_words import WrapWords
 
 if TYPE_CHECKING:
     from ..wrap import Recording
 
-__all__ = ["DEFAULT_APP", "WrapWords", "wrap_at_once"]
+__all__ = ["wrap_at_once"]
 
-DEFAULT_APP = "mcptelemetry"
 _VALUES = {"--app": "app", "--data-dir": "data_dir", "--endpoint": "endpoint", "--token-env": "token_env"}
 _SCHEMES = ("https://", "http://", "file:///")
-
-
-class WrapWords(NamedTuple):
-    """What stands between `wrap` and the command."""
-
-    app: Optional[str] = None
-    data_dir: Optional[str] = None
-    endpoint: Optional[str] = None
-    token_env: Optional[str] = None
-    verbose: bool = False
 
 
 def wrap_at_once(arguments: Sequence[str]) -> int | None:
@@ -68,14 +58,14 @@ def wrap_at_once(arguments: Sequence[str]) -> int | None:
 
 def _read(arguments: Sequence[str]) -> tuple[WrapWords, Sequence[str]] | None:
     """Return the words and the command; None for anything but the usual form, ``[OPTION VALUE ...] -- COMMAND``."""
-    words = WrapWords()
+    words: dict[str, Any] = {}
     remaining = iter(enumerate(arguments))
     for place, word in remaining:
         if word == "--":
             command = arguments[place + 1 :]
-            return (words, command) if command and command[0] else None
+            return (WrapWords(**words), command) if command and command[0] else None
         if word == "--verbose":
-            words = words._replace(verbose=True)
+            words["is_verbose"] = True
             continue
         name, is_joined, value = word.partition("=")
         if name not in _VALUES:
@@ -83,14 +73,14 @@ def _read(arguments: Sequence[str]) -> tuple[WrapWords, Sequence[str]] | None:
         _place, value = (place, value) if is_joined else next(remaining, (place, "--"))
         if value.startswith("-"):
             return None
-        words = words._replace(**{_VALUES[name]: value})
+        words[_VALUES[name]] = value
     return None
 
 
 def _withheld_if_undisputed(words: WrapWords, environ: Mapping[str, str]) -> set[str] | None:
     """Return the variables that are not the server's affair; None when there is more to ask before it starts."""
     try:
-        application = Application(DEFAULT_APP if words.app is None else words.app)
+        application = Application(words.app)
     except ValueError:
         return None
     endpoint = environ.get(application.events_endpoint_variable, "") if words.endpoint is None else words.endpoint
@@ -119,7 +109,7 @@ def _has_words(directory: str) -> bool:
 
 def _open_recording(words: WrapWords) -> Recording | None:
     from ._command import Console
-    from ._wrap import open_recording
+    from ._wrap_recording import open_recording
 
     return open_recording(words, Console())
 

@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 def frame_of(kind: int, at: float, block: Block | None = None) -> bytes:
     """Return the bytes of a frame."""
     if block is None:
-        return _HEADER.pack(kind, False, at, 0, 0)  # noqa: FBT003  a field
+        return _HEADER.pack(kind, False, at, 0, 0)
     beginning, rest = block.beginning, block.rest
     return _HEADER.pack(kind, block.has_gap, at, len(beginning), len(rest)) + beginning + rest
 

@@ -26,8 +26,8 @@ class LongLine:
     __slots__ = ("head", "tail")
 
     def __init__(self, head: bytes, tail: bytes) -> None:
-        self.head = head
-        self.tail = tail
+        self.head: bytes = head
+        self.tail: bytes = tail
 
 
 class Block:
@@ -40,9 +40,9 @@ class Block:
     __slots__ = ("beginning", "has_gap", "rest")
 
     def __init__(self, beginning: bytes, rest: bytes, *, has_gap: bool) -> None:
-        self.beginning = beginning
-        self.rest = rest
-        self.has_gap = has_gap
+        self.beginning: bytes = beginning
+        self.rest: bytes = rest
+        self.has_gap: bool = has_gap
 
     def lines(self) -> Iterator[Union[bytes, LongLine]]:
         """Yield the lines, without line ends; empty ones are left out."""

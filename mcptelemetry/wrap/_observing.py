@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 import time
@@ -20,6 +21,7 @@ from ._watch import Recording, Watch
 __all__ = ["observe"]
 
 _READ_BYTES = 256 * 1024
+_HEAD_START_SECS = 0.25
 _LAST_WORDS_SECS = 2.5  # what is recorded has that long to leave when the wrapper is gone
 _STREAMS = 3
 
@@ -34,6 +36,8 @@ def observe(
     frames, questions, answers = pipes
     with contextlib.suppress(RuntimeError):  # no thread to be had: then nobody answers
         threading.Thread(target=_answer, args=(questions, answers), daemon=True).start()
+    # What has to be loaded now must not compete with the server for its start, as long as that may take.
+    select.select([frames], [], [], _HEAD_START_SECS)
     watch = Watch(open_recording, say)
     reader = FrameReader()
     while data := os.read(frames, _READ_BYTES):

@@ -28,7 +28,7 @@ _END_SECS = 1.5  # what is recorded has that long to leave after the child's end
 _LEAVING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
-def run_child(  # noqa: PLR0913  what a session is made of
+def run_child(
     command: Sequence[str],
     environment: dict[str, str],
     client: tuple[int, int],

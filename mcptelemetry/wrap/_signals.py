@@ -40,7 +40,8 @@ class SignalRelay:
     def __init__(self, *, for_good: bool = False) -> None:
         self._is_for_good = for_good
         self.is_entered: bool = False
-        self.arrivals, self._bell = os.pipe()
+        arrivals, self._bell = os.pipe()
+        self.arrivals: int = arrivals
         self._before: dict[int, object] = {}
         self._mask: set[int] = set()
         self._wakeup_before = -1

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from ..errors import TelemetryError
 
-__all__ = ["CommandNotStarted", "NoProcessLeft", "environment_without", "become", "start_child"]
+__all__ = ["CAN_FORK", "CommandNotStarted", "NoProcessLeft", "become", "environment_without", "refused", "start_child"]
 
 CAN_FORK = hasattr(os, "fork")
 """False on Windows."""
@@ -45,7 +45,7 @@ def become(command: Sequence[str], withheld: Collection[str], restore_signals: C
     """
     restore_signals()
     try:
-        os.execvpe(command[0], list(command), environment_without(withheld))
+        os.execvpe(command[0], list(command), environment_without(withheld))  # noqa: S606  that is what wrap is for
     except (OSError, ValueError) as error:
         raise refused(command, error) from None
 
@@ -83,7 +83,7 @@ def environment_without(withheld: Collection[str]) -> dict[str, str]:
     return environment
 
 
-def start_child(  # noqa: PLR0913  what a process is made of
+def start_child(
     command: Sequence[str],
     environment: dict[str, str],
     *,
@@ -149,7 +149,7 @@ def _run(
         for descriptor, own in zip(streams, (0, 1)):
             os.dup2(descriptor, own)
         restore_signals()
-        os.execvpe(command[0], list(command), environment)
+        os.execvpe(command[0], list(command), environment)  # noqa: S606  likewise
     except OSError as error:
         os.write(news, b"%d" % (error.errno or 0))
     except ValueError:  # a NUL in a word

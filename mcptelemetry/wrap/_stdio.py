@@ -74,11 +74,14 @@ def run_wrapped(
     """
     environment = {**environment_without(withheld), **(added or {})}
     try:
+        client = (client_input, client_output)
         if CAN_FORK:
             from ._posix import run_child
-        else:
-            from ._windows import run_child
-        return run_child(command, environment, (client_input, client_output), signals, open_recording, say)
+
+            return run_child(command, environment, client, signals, open_recording, say)
+        from ._windows import run_child_in_threads
+
+        return run_child_in_threads(command, environment, client, open_recording, say)
     except NoProcessLeft as error:
         say(f"mcptelemetry: this session is not recorded: {error}; the server runs all the same")
         os.dup2(client_input, 0)

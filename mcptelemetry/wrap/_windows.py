@@ -19,11 +19,10 @@ from time import monotonic
 
 from ._frames import CLIENT_SAID, END, SERVER_SAID
 from ._lines import LineCutter
-from ._signals import SignalRelay
 from ._start import refused
 from ._watch import Recording, Watch
 
-__all__ = ["run_child"]
+__all__ = ["run_child_in_threads"]
 
 _READ_BYTES = 65_536
 _SILENCE_SECS = 0.5
@@ -33,11 +32,10 @@ _WAITING_MAX = 256  # pieces; then who carries waits for who looks
 _Handed = tuple[bytes, int, float]
 
 
-def run_child(  # noqa: PLR0913  what a session is made of
+def run_child_in_threads(
     command: Sequence[str],
     environment: dict[str, str],
     client: tuple[int, int],
-    _signals: SignalRelay,
     open_recording: Callable[[], Recording | None],
     say: Callable[[str], object],
 ) -> int:
