@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..vocabulary import WRAPPED_VARIABLE
 from ..wrap import CommandNotStarted, SignalRelay, become_command, run_wrapped, take_standard_streams
 from ._command import Command, Console, WrongUse
 from ._wrap_recording import Session, open_telemetry
@@ -64,6 +65,7 @@ def _run_wrap(args: argparse.Namespace, console: Console) -> int:
                 signals=signals,
                 say=console.note,
                 withheld=opened.withheld,
+                added={} if opened.place is None else {WRAPPED_VARIABLE: opened.place},
             )
     except CommandNotStarted as error:
         console.note(str(error))

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..application import Application, home_directory
-from ..wrap import CommandNotStarted, SignalRelay, run_wrapped, take_standard_streams
+from ..vocabulary import WRAPPED_VARIABLE
+from ..wrap import CommandNotStarted, SignalRelay, place_mark, run_wrapped, take_standard_streams
 from ._wrap_words import WrapWords
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def wrap_at_once(arguments: Sequence[str]) -> int | None:
     if found is None:
         return None
     words, command = found
-    withheld = _withheld_if_undisputed(words, os.environ)
-    if withheld is None:
+    undisputed = _read_if_undisputed(words, os.environ)
+    if undisputed is None:
         return None
+    endpoint, withheld = undisputed
     client_input, client_output = take_standard_streams()
     with SignalRelay(for_good=True) as signals:
         try:
@@ -50,6 +52,7 @@ def wrap_at_once(arguments: Sequence[str]) -> int | None:
                 signals=signals,
                 say=_say,
                 withheld=withheld,
+                added={WRAPPED_VARIABLE: place_mark(endpoint)},
             )
         except CommandNotStarted as error:
             _say(str(error))
@@ -77,8 +80,8 @@ def _read(arguments: Sequence[str]) -> tuple[WrapWords, Sequence[str]] | None:
     return None
 
 
-def _withheld_if_undisputed(words: WrapWords, environ: Mapping[str, str]) -> set[str] | None:
-    """Return the variables that are not the server's affair; None when there is more to ask before it starts."""
+def _read_if_undisputed(words: WrapWords, environ: Mapping[str, str]) -> tuple[str, set[str]] | None:
+    """Return the endpoint, and the variables that are not the server's affair; None when there is more to ask before it starts."""
     try:
         application = Application(words.app)
     except ValueError:
@@ -94,7 +97,7 @@ def _withheld_if_undisputed(words: WrapWords, environ: Mapping[str, str]) -> set
         or not home
         or any(_has_words(directory) for directory in directories)
     )
-    return None if is_disputed else {application.events_token_variable, words.token_env or ""} - {""}
+    return None if is_disputed else (endpoint, {application.events_token_variable, words.token_env or ""} - {""})
 
 
 def _has_words(directory: str) -> bool:

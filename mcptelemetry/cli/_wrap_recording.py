@@ -16,7 +16,7 @@ from ..client import Telemetry
 from ..config import check_endpoint
 from ..errors import ConfigError, UploadError
 from ..system import package_logger, printable, url_without_secrets
-from ..wrap import Recording
+from ..wrap import Recording, place_mark
 from ._command import Console
 from ._wrap_words import WrapWords
 
@@ -38,13 +38,14 @@ class Opened(NamedTuple):
     What *telemetry* there is for a session, None when there is nothing to record for.
 
     What it says is printed, and stands in *heard*, until *ears* are closed. *withheld* are the
-    variables of its secrets, which are not the server's affair.
+    variables of its secrets, which are not the server's affair; *place* is the mark of where it sends.
     """
 
     telemetry: Optional[Telemetry]
     heard: list[str]
     ears: contextlib.ExitStack
     withheld: set[str]
+    place: Optional[str] = None
 
 
 class Session:
@@ -133,7 +134,7 @@ def open_telemetry(words: WrapWords, console: Console) -> Opened:
         console.note(f"mcptelemetry: this session is not recorded: {' '.join(why.split())}")
     withheld = _secret_variables(words, telemetry)
     if telemetry is not None and telemetry.pipeline is not None:
-        return Opened(telemetry, heard, ears, withheld)
+        return Opened(telemetry, heard, ears, withheld, place_mark(telemetry.pipeline.config.endpoint or ""))
     ears.close()
     return Opened(None, heard, ears, withheld)
 

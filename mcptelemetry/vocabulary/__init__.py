@@ -32,6 +32,7 @@ from ._bounds import (
     UNMATCHED,
     UPSTREAM_BUCKETS,
     UUID_PATTERN,
+    WRAPPED_VARIABLE,
 )
 from ._words import (
     CompressionWord,
@@ -92,6 +93,7 @@ __all__ = [
     "UNMATCHED",
     "UPSTREAM_BUCKETS",
     "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
     "CompressionWord",
     "EnvDisabledReason",
     "EnvDisabledReasonWord",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
+from ._double import place_mark
 from ._lines import Block, LineCutter, LongLine
 from ._signals import SignalRelay
 from ._start import CommandNotStarted
@@ -30,6 +31,7 @@ __all__ = [
     "SignalRelay",
     "Watch",
     "become_command",
+    "place_mark",
     "read_ends",
     "run_wrapped",
     "take_standard_streams",

@@ -164,6 +164,7 @@ class Conversation:
             return
         while len(self._calls) >= self._open_limit and (oldest := self._calls.oldest()) is not None:
             self._end(oldest, ErrorType.ABORTED, now)
+        # What else of the request goes with the event (a trace's parent in `_meta`) is kept by the `OpenCall`.
         self._calls.begin(seat, tool, now)
 
     def _on_list(self, key: Key | None, _params: Document, _now: float) -> None:

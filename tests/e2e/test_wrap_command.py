@@ -81,7 +81,7 @@ def test_wrap_hands_no_secret_of_its_endpoint_to_the_server(tmp_path: Path) -> N
     sink = (tmp_path / "events.jsonl").as_uri()
     options = ["wrap", "--app", "acme-mcp", "--endpoint", sink, "--token-env", "MY_TOKEN", "--"]
     done = run(tmp_path, *options, *show, **environ)
-    assert done.stdout.decode().strip() == str(["HOME", "PATH", "SERVERS_TOKEN"])
+    assert done.stdout.decode().strip() == str(["HOME", "MCPTELEMETRY_WRAPPED", "PATH", "SERVERS_TOKEN"])
     refused = run(tmp_path, *options, *show, **environ, DO_NOT_TRACK="1")
     assert refused.stdout.decode().strip() == str(["DO_NOT_TRACK", "HOME", "PATH", "SERVERS_TOKEN"])
 
@@ -272,6 +272,37 @@ def test_wrap_records_calls_that_came_with_the_end_of_file(tmp_path: Path) -> No
     done = run(tmp_path, "wrap", "--endpoint", sink.as_uri(), "--", sys.executable, "-c", ANSWERER, stdin=CALLS)
     assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (0, 10, b"")
     assert events(sink) == [("add", "success")] * 10
+
+
+INSTRUMENTED = """
+import json, sys
+from mcptelemetry import Telemetry
+telemetry = Telemetry("acme-mcp", "1.0")
+telemetry.start()
+telemetry.start()
+Telemetry("acme-mcp", "1.0").start()
+for line in sys.stdin:
+    with telemetry.invocation("add"):
+        print(json.dumps({"id": json.loads(line)["id"], "result": {}}), flush=True)
+telemetry.shutdown()
+"""
+
+
+@pytest.mark.parametrize("is_same_place", [True, False])
+@pytest.mark.parametrize("has_settings", [True, False])
+def test_wrap_round_a_server_that_reports_itself_says_so_once(tmp_path: Path, is_same_place: bool, has_settings: bool) -> None:  # noqa: FBT001
+    """Each call is two events then; to two places it is one at each, and nobody says anything."""
+    own, wraps = tmp_path / "own.jsonl", tmp_path / "wraps.jsonl"
+    if has_settings:
+        (tmp_path / ".mcptelemetry").mkdir()
+        (tmp_path / ".mcptelemetry" / "telemetry.toml").write_text("")
+    where = own if is_same_place else wraps
+    words = ["wrap", "--endpoint", where.as_uri(), "--", sys.executable, "-c", INSTRUMENTED]
+    done = run(tmp_path, *words, stdin=CALLS, ACME_MCP_EVENTS_ENDPOINT=own.as_uri(), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0
+    assert len(events(own)) == (20 if is_same_place else 10)
+    said = f"mcptelemetry: `wrap` and this server itself both report to {own.as_uri()}: each call is two events; leave one out\n"
+    assert done.stderr.decode() == (said if is_same_place else "")
 
 
 def test_wrap_told_to_be_verbose_gives_account(tmp_path: Path) -> None:
