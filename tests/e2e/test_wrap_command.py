@@ -295,7 +295,7 @@ def test_wrap_round_a_server_that_reports_itself_says_so_once(tmp_path: Path, is
     own, wraps = tmp_path / "own.jsonl", tmp_path / "wraps.jsonl"
     if has_settings:
         (tmp_path / ".mcptelemetry").mkdir()
-        (tmp_path / ".mcptelemetry" / "telemetry.toml").write_text("")
+        (tmp_path / ".mcptelemetry" / "telemetry.toml").write_text("[proxy.telemetry]\nenabled = true\n")
     where = own if is_same_place else wraps
     words = ["wrap", "--endpoint", where.as_uri(), "--", sys.executable, "-c", INSTRUMENTED]
     done = run(tmp_path, *words, stdin=CALLS, ACME_MCP_EVENTS_ENDPOINT=own.as_uri(), PYTHONPATH=str(ROOT))
