@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
@@ -179,7 +178,11 @@ class Observer:
     # -- the end ------------------------------------------------------------------------------
 
     def finish(self, timeout: float) -> None:
-        """End the session; wait at most *timeout* seconds until everything was looked at and delivered. Nothing is left."""
+        """
+        End the session, and wait at most *timeout* seconds until everything was looked at and delivered.
+
+        What takes longer goes on for a moment, and ends by itself.
+        """
         if not self._pid:
             return
         ends_at = monotonic() + timeout
@@ -193,11 +196,9 @@ class Observer:
         os.close(self._frames)
         poll = select.poll()
         poll.register(self._answers, 0)  # until its far end is closed: with the process
-        if not poll.poll(max(0.0, ends_at - monotonic()) * 1000):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+        if poll.poll(max(0.0, ends_at - monotonic()) * 1000):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
         os.close(self._questions)
         os.close(self._answers)
         self._pid = 0

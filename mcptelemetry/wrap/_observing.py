@@ -22,7 +22,7 @@ __all__ = ["observe"]
 
 _READ_BYTES = 256 * 1024
 _HEAD_START_SECS = 0.25
-_LAST_WORDS_SECS = 2.5  # what is recorded has that long to leave when the wrapper is gone
+_LAST_WORDS_SECS = 2.0  # what is recorded has that long to leave when the wrapper is gone
 _STREAMS = 3
 
 

@@ -68,7 +68,8 @@ class SignalRelay:
     ) -> None:
         if not self._is_for_good:
             for number, handler in self._before.items():
-                signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal gave us
+                # None: a handler that Python did not install, and cannot put back.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]  # what signal.signal gave us
             self._before.clear()
         if self.is_entered and _CAN_BLOCK:
             signal.set_wakeup_fd(self._wakeup_before, warn_on_full_buffer=False)

@@ -144,18 +144,18 @@ def _run(
             os._exit(127)  # our parent has gone
         import signal
 
-        os.write(news, bytes(signal.sigpending()) + b"\0")
+        os.write(news, bytes(signal.sigpending()))
         # Never the same number: both ends are above the three, which are all in use.
         for descriptor, own in zip(streams, (0, 1)):
             os.dup2(descriptor, own)
         restore_signals()
         os.execvpe(command[0], list(command), environment)  # noqa: S606  likewise
     except OSError as error:
-        os.write(news, b"%d" % (error.errno or 0))
+        os.write(news, b"\0%d" % (error.errno or 0))
     except ValueError:  # a NUL in a word
         import errno
 
-        os.write(news, b"%d" % errno.EINVAL)
+        os.write(news, b"\0%d" % errno.EINVAL)
     finally:
         os._exit(127)
 
