@@ -484,3 +484,34 @@ def test_hostile_lines_pass_unchanged(wrap: type[Wrapped]) -> None:
     assert bytes(received) == lines + call + answer
     assert wrapped.end() == 0
     assert ["add", "success"] in wrapped.records()
+
+
+# -- without fork ----------------------------------------------------------------------------
+
+# As on Windows: threads carry, and another one looks.
+THREADED = """
+import json, os, sys
+from mcptelemetry.wrap import CommandNotStarted, take_standard_streams
+from mcptelemetry.wrap._windows import run_child_in_threads
+calls = []
+class Records:
+    def record(self, tool, *, status, error_type, client, latency_ms):
+        calls.append([tool, str(error_type or status)])
+    def deliver(self): pass
+    def close(self): os.write(2, json.dumps(calls).encode())
+try:
+    status = run_child_in_threads(sys.argv[1:], dict(os.environ), take_standard_streams(), Records, print)
+except CommandNotStarted as error:
+    status = error.exit_code
+os._exit(status)
+"""
+
+
+def test_session_is_carried_and_recorded_where_there_is_no_fork() -> None:
+    """Both ways, with the exit status of the child; a command that is not there gives 127."""
+    call = b'{"id":1,"method":"tools/call","params":{"name":"add"}}\n{"id":1,"result":{}}\n' + b"x" * 300_000
+    bare = {"capture_output": True, "timeout": DEADLINE_SECS, "check": False, "cwd": ROOT}
+    done = subprocess.run([*python(THREADED), "sh", "-c", "cat; exit 5"], input=call, **bare)
+    assert (done.returncode, done.stdout) == (5, call)
+    assert json.loads(done.stderr) == [["add", "success"]]
+    assert subprocess.run([*python(THREADED), "no-such-command"], input=b"", **bare).returncode == 127
