@@ -5,10 +5,10 @@ It has an interpreter of its own, so that looking, which costs more than carryin
 conversation nothing; and what it has not yet delivered when the wrapper is killed it still
 delivers. This is the carrying side of it.
 
-And it stands in the process group with every signal blocked. The child is in that group, as it
-would be without us: a signal to the group reaches it without our help, and passing it on would
-be a second one, in the middle of what it cleans up. No system tells a process whether it was
-meant alone; but what is pending over there was meant for all. (A group of the child's own would
+And it stands in the process group and counts signals. The child is in that group, as it would be
+without us: a signal to the group reaches it without our help, and passing it on would be a
+second one, in the middle of what it cleans up. No system tells a process whether it was meant
+alone; but what came over there was meant for all. (A group of the child's own would
 save that, and lose Ctrl-C, job control and a SIGKILL to the group for all below the child.)
 """
 
@@ -30,7 +30,6 @@ __all__ = ["Observer"]
 _ANSWER_MS = 1_000
 # A supervisor that signals each process of its list by itself takes a moment from one to the next.
 _SECOND_LOOK_SECS = 0.005
-_YES = b"y"
 _PORTION_BYTES = 32 * 1024
 _WAITING_LIMIT_BYTES = 4 * 1024 * 1024
 _PATIENCE_MS = 500
@@ -157,23 +156,25 @@ class Observer:
 
     # -- signals ------------------------------------------------------------------------------
 
-    def has_seen(self, number: int) -> bool:
-        """Return whether signal *number* was sent to all of the group; it is forgotten then."""
+    def count_seen(self, number: int, count: int) -> int:
+        """Return how often signal *number*, which we heard *count* times, was sent to all of the group; it is forgotten then."""
         if not self._pid:
-            return False
-        if self._ask(number):
-            return True
-        select.select([], [], [], _SECOND_LOOK_SECS)
-        return self._ask(number)
+            return 0
+        seen = self._ask(number)
+        if seen < count:
+            select.select([], [], [], _SECOND_LOOK_SECS)
+            seen += self._ask(number)
+        return seen
 
-    def _ask(self, number: int) -> bool:
+    def _ask(self, number: int) -> int:
         try:
             os.write(self._questions, bytes([number]))
             poll = select.poll()
             poll.register(self._answers, select.POLLIN)
-            return bool(poll.poll(_ANSWER_MS)) and os.read(self._answers, 1) == _YES
+            answer = os.read(self._answers, 1) if poll.poll(_ANSWER_MS) else b""
         except OSError:  # killed
-            return False
+            answer = b""
+        return answer[0] if answer else 0
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -31,11 +31,14 @@ def observe(
 ) -> None:
     """Be the process: *pipes* are where frames and questions come from, and where answers go."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    signal.set_wakeup_fd(-1)
-    _close_all_but({*range(_STREAMS), *pipes})
+    arrivals, bell = os.pipe()
+    for descriptor in (arrivals, bell):
+        os.set_blocking(descriptor, False)
+    signal.set_wakeup_fd(bell, warn_on_full_buffer=False)  # the handlers are the wrapper's, and do nothing
+    _close_all_but({*range(_STREAMS), *pipes, arrivals, bell})
     frames, questions, answers = pipes
     with contextlib.suppress(RuntimeError):  # no thread to be had: then nobody answers
-        threading.Thread(target=_answer, args=(questions, answers), daemon=True).start()
+        threading.Thread(target=_answer, args=(questions, answers, arrivals), daemon=True).start()
     # What has to be loaded now must not compete with the server for its start, as long as that may take.
     select.select([frames], [], [], _HEAD_START_SECS)
     watch = Watch(open_recording, say)
@@ -53,15 +56,18 @@ def observe(
     watch.finish(time.monotonic())
 
 
-def _answer(questions: int, answers: int) -> None:
-    """Say of each signal that is asked for whether it is pending, and take it off, until nobody can ask any more."""
+def _answer(questions: int, answers: int, arrivals: int) -> None:
+    """Say of each signal that is asked for how often it came, until nobody can ask any more."""
+    # In this thread alone: what takes signals wakes nobody else, and waits for no interpreter's lock to be counted.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {n for n in signal.valid_signals() if callable(signal.getsignal(n))})
+    counts: dict[int, int] = {}
     while question := os.read(questions, 1):
-        number = question[0]
-        is_seen = number in signal.sigpending()
-        if is_seen:
-            signal.sigwait({number})
+        with contextlib.suppress(BlockingIOError):
+            while numbers := os.read(arrivals, 1024):
+                for number in numbers:
+                    counts[number] = counts.get(number, 0) + 1
         with contextlib.suppress(OSError):
-            os.write(answers, b"y" if is_seen else b"n")
+            os.write(answers, bytes([min(counts.pop(question[0], 0), 255)]))
     time.sleep(_LAST_WORDS_SECS)
     os._exit(0)
 

@@ -95,12 +95,14 @@ class _Child:
                 code = os.waitstatus_to_exitcode(status)
                 self.exit_status = 128 - code if code < 0 else code
 
-    def pass_on(self, number: int) -> None:
-        """Send it signal *number*, unless whoever sent it to us sent it to the whole group."""
-        has_it = self._observer.has_seen(number) or number in self._early
+    def pass_on(self, number: int, count: int) -> None:
+        """Send it signal *number*, which came *count* times, as often as that was not to the whole group."""
+        seen = self._observer.count_seen(number, count) + (number in self._early)
         self._early.discard(number)
         with contextlib.suppress(OSError):  # it has just ended
-            if not (has_it and os.getpgid(self._pid) == os.getpgrp()):
+            if os.getpgid(self._pid) != os.getpgrp():
+                seen = 0
+            for _ in range(count - seen):
                 os.kill(self._pid, number)
 
 
@@ -116,13 +118,13 @@ def _carry(exchange: Exchange, child: _Child, signals: SignalRelay, observer: Ob
         if not is_busy:
             observer.send()
         if has_news:
-            for number in signals.take():
+            for number, count in signals.take().items():
                 if number in _LEAVING:
                     observer.hurry()
                 if has_ended:
                     is_unheard = True
                 else:
-                    child.pass_on(number)
+                    child.pass_on(number, count)
         elif is_busy and not has_ended:
             continue
         child.look()
