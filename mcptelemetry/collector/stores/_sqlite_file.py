@@ -1,11 +1,11 @@
 """
-What the collector keeps, in one sqlite file.
+The collector's one sqlite file, opened for one transaction at a time.
 
 A connection lives for one transaction. That costs some 50 microseconds beside a commit of
 a millisecond, and buys: nothing is shared between threads or carried through a fork, and a
 file that was moved away or restored underneath is noticed at the next batch instead of
 being written to, unseen, for ever. The journal is sqlite's default, synchronous FULL: when
-`add_events` returns, the batch is on the disk.
+a transaction has ended, it is on the disk.
 """
 
 from __future__ import annotations
@@ -13,71 +13,29 @@ from __future__ import annotations
 import os
 import pathlib
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, Optional, Union
+from typing import Union
 
-from ..wire import TelemetryBatch, cut_names
-from ._schema import StoreError, migrate, require_readable
+from ._errors import StoreError
+from ._sqlite_schema import has_schema, migrate
 
-__all__ = ["CallOutcome", "SqliteStore", "Stored"]
+__all__ = ["BUSY_TIMEOUT_SECS", "SqliteFile"]
 
-_INSERT_EVENT = """
-INSERT INTO events (
-    id, app, version, received_at, tool, routing_decision, routing_detail, upstream,
-    status, error_type, client, was_fallback, latency_ms, timestamp_secs
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO NOTHING
-"""
-_SELECT_OUTCOMES = """
-SELECT app, tool, routing_decision, status, error_type, latency_ms
-FROM events WHERE seq > ? AND seq <= ?
-"""
 # Writers take turns by polling, without an order; under eight at full speed the unluckiest
 # waits a second or two. No lock of ours would help a fork, which might copy it while held.
-_BUSY_TIMEOUT_SECS = 10.0
-# A reader holds commits up while it reads; a slice takes some 20 ms, a whole table might
-# take seconds.
-_SLICE_ROWS = 20_000
+BUSY_TIMEOUT_SECS = 10.0
 
 
-class Stored(NamedTuple):
-    """What became of a batch: how many events are new, how many were here before."""
-
-    stored: int
-    duplicates: int
-
-
-class CallOutcome(NamedTuple):
-    """What a report asks of an event."""
-
-    app: Optional[str]
-    tool: str
-    routing_decision: str
-    status: str
-    error_type: Optional[str]
-    latency_ms: int
-
-
-class SqliteStore:
+class SqliteFile:
     """
-    The collector's store: every event id once, for ever.
+    The file at *path*, made by the first transaction that writes.
 
-    *path* names the file (str or path-like); it is made when missing, mode 0600, in a folder
-    that exists. With *read_only* it must exist and is never changed. *busy_timeout_secs* is
-    how long to wait for another writer.
-
-    Safe between threads and between processes, also after a fork. Raises `StoreError` when
-    the file cannot be used, `TypeError` or `ValueError` when *path* is no path.
+    Safe between threads and between processes, also after a fork.
     """
 
     def __init__(
-        self,
-        path: Union[str, os.PathLike[str]],
-        *,
-        read_only: bool = False,
-        busy_timeout_secs: float = _BUSY_TIMEOUT_SECS,
+        self, path: Union[str, os.PathLike[str]], *, read_only: bool, busy_timeout_secs: float
     ) -> None:
         given = os.fspath(path) if isinstance(path, os.PathLike) else path
         if not isinstance(given, str):
@@ -87,67 +45,16 @@ class SqliteStore:
             msg = f"path={given!r} names no file; give the name of a file, such as 'collector.db'"
             raise ValueError(msg)
         self.path: str = os.path.abspath(given)
-        self._is_read_only = read_only
+        self.is_read_only = read_only
         self._busy_timeout_secs = busy_timeout_secs
         self._require_usable_path()
-        if read_only:
-            self.check()
-        else:
-            with self.writing():
-                pass
-
-    def __repr__(self) -> str:
-        return f"SqliteStore({self.path!r})"
-
-    def add_events(self, batch: TelemetryBatch, *, received_at: int) -> Stored:
-        """
-        Store the events of *batch*, all or none, and return once they are on the disk.
-
-        An event whose id is known, from earlier or from this very batch, is not stored again;
-        one without an id is stored as it comes. *received_at* is Unix seconds. Raises
-        `StoreError`, and then nothing was stored.
-        """
-        app, version = batch.app, batch.version
-        rows = [
-            (event.id, app, version, received_at, *cut_names(event.shape), event.latency_ms, event.timestamp_secs)
-            for event in batch.events
-        ]
-        with self.writing() as connection:
-            before = connection.total_changes
-            connection.executemany(_INSERT_EVENT, rows)
-            stored = connection.total_changes - before
-        return Stored(stored, len(rows) - stored)
-
-    def count_outcomes(self) -> dict[CallOutcome, int]:
-        """
-        Return how many events had each outcome, as of the moment of the call.
-
-        Takes about a second for a million events and holds no commit up for longer than a
-        slice. Raises `StoreError`.
-        """
-        counts: Counter[tuple[object, ...]] = Counter()
-        with self.reading() as connection:
-            if not require_readable(connection):
-                return {}
-            last = connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
-            for start in range(0, last, _SLICE_ROWS):
-                bounds = (start, min(start + _SLICE_ROWS, last))
-                # fetchall: the lock on the file ends here, not when the counting is done.
-                counts.update(connection.execute(_SELECT_OUTCOMES, bounds).fetchall())
-        return {CallOutcome(*key): count for key, count in counts.items()}  # type: ignore[arg-type]  # as selected
-
-    def check(self) -> None:
-        """Raise `StoreError` unless the file can be opened and read."""
-        with self.reading() as connection:
-            if require_readable(connection):
-                connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
 
     def _require_usable_path(self) -> None:
         if os.path.isdir(self.path):
             example = os.path.join(self.path, "collector.db")
             msg = f"{self.path} is a directory; name a file in it, such as {example}"
             raise StoreError(msg)
-        if self._is_read_only and not os.path.exists(self.path):
+        if self.is_read_only and not os.path.exists(self.path):
             msg = f"{self.path} does not exist; 'mcptelemetry collect --db FILE' makes it"
             raise StoreError(msg)
         if not os.path.isdir(os.path.dirname(self.path)):
@@ -157,7 +64,7 @@ class SqliteStore:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed when the block ends, rolled back when it raises."""
-        if self._is_read_only:
+        if self.is_read_only:
             msg = f"{self.path} was opened for reading only"
             raise StoreError(msg)
         with self._connection("written") as connection:
@@ -168,9 +75,18 @@ class SqliteStore:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for looking; whoever looks asks `require_readable()` first."""
+        """Open the file for looking; each statement sees the file as it is when it runs."""
         with self._connection("read") as connection:
-            yield connection
+            if has_schema(connection):
+                yield connection
+                return
+            # Nothing was ever stored, and whoever reads makes nothing: an empty database answers.
+            empty = sqlite3.connect(":memory:", isolation_level=None)
+            try:
+                migrate(empty)
+                yield empty
+            finally:
+                empty.close()
 
     @contextmanager
     def _connection(self, purpose: str) -> Iterator[sqlite3.Connection]:
