@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._app import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, create_app
+from ._demo import DEMO_APP, DEMO_UNTIL, DemoDocument, demo_documents, store_documents
 from ._report import compile_report, render_report
 from ._server import Server, serve
 from .stores import (
@@ -55,6 +56,8 @@ __all__ = [
     "AUTOMATION",
     "COUNTED",
     "DEFINITIONS",
+    "DEMO_APP",
+    "DEMO_UNTIL",
     "EVENTS_PATH",
     "FACETS",
     "FEEDBACK_PATH",
@@ -71,6 +74,7 @@ __all__ = [
     "ClientCalls",
     "Cohort",
     "Counted",
+    "DemoDocument",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",
@@ -99,8 +103,10 @@ __all__ = [
     "VersionUse",
     "compile_report",
     "create_app",
+    "demo_documents",
     "open_questions",
     "open_store",
     "render_report",
     "serve",
+    "store_documents",
 ]

@@ -84,10 +84,10 @@ class SqliteStore:
 
     def add_events(self, batch: TelemetryBatch, *, received_at: int) -> Stored:
         """Store the events of *batch*: each (app or none, id, timestamp_secs) once, one without an id as it comes."""
-        return self.add_batches([batch], received_at=received_at)[0]
+        return self.add_batches([(batch, received_at)])[0]
 
-    def add_batches(self, batches: Sequence[TelemetryBatch], *, received_at: int) -> list[Stored]:
-        """Store several batches in one transaction, in their order; say of each what became of it."""
+    def add_batches(self, received: Sequence[tuple[TelemetryBatch, int]]) -> list[Stored]:
+        """Store several batches, each with the moment of its receipt, in one transaction; say of each what became of it."""
         with self._file.writing() as connection:
             writer = EventWriter(connection)
             stored = [
@@ -95,9 +95,9 @@ class SqliteStore:
                     [(event.id, event.latency_ms, event.timestamp_secs, event.shape) for event in batch.events],
                     app=batch.app,
                     version=batch.version,
-                    received_at=received_at,
+                    received_at=moment,
                 )
-                for batch in batches
+                for batch, moment in received
             ]
             writer.finish()
         return stored
