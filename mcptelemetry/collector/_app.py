@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Union
 from ..system import Clock, as_clock, printable
 from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
 from ..wire import EMPTY_BATCH
+from ._asked import parse_filter
 from ._documents import DocumentError, read_batch
 from ._feedback import read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
 from ._heartbeats import read_heartbeat
 from ._report import compile_report
 from ._requests import IncomingRequest, Refusal, Response
-from .stores import Store, StoreError
+from .stores import Filter, Store, StoreError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 # More than one machine can send, less than it takes to keep a disk from doing anything else.
 RATE_LIMIT_PER_SECOND = 2000.0
 _STORE_RETRY_AFTER_SECS = 10
+_ASKED = ("app", "version", "client", "tool", "env_kind", "since", "until")
 
 
 def create_app(
@@ -141,8 +143,14 @@ class _Handlers:
         self._store.check()
         return Response(200, {"status": "ok"})
 
+    def _read_filter(self, request: IncomingRequest) -> Filter:
+        try:
+            return parse_filter(now=self._clock.time(), **{name: request.query(name) for name in _ASKED})
+        except ValueError as error:
+            raise Refusal(400, str(error)) from None
+
     def show_report(self, request: IncomingRequest) -> Response:
-        return Response(200, compile_report(self._store, app=request.query("app")))
+        return Response(200, compile_report(self._store, self._read_filter(request)))
 
 
 class _App:

@@ -16,6 +16,7 @@ from mcptelemetry.collector import (
     PEOPLE,
     DemoDocument,
     Filter,
+    compile_report,
     demo_documents,
     open_store,
     store_documents,
@@ -159,6 +160,83 @@ def test_the_plain_answers_are_about_something(plain):
         assert answer, name
         assert answer != (0, 0, 0), name
     assert any(question(plain, FILTERS["nobody"]) for question in QUESTIONS.values())  # what goes beside the filter
+
+
+def test_what_is_pruned_is_gone_and_the_rest_answers_as_before(documents, tmp_path_factory, pruned):
+    """After old documents are taken out, the answers are those of what is left; weeks and first times are remembered."""
+    store, limit, answer = pruned
+    old_beats = {one.document["heartbeat_id"] for one in documents if one.stream == "heartbeats" and one.received_at < limit}
+    old_feedback = [one for one in documents if one.stream == "feedback" and one.received_at < limit]
+    assert (answer.heartbeats, answer.feedback) == (len(old_beats), len(old_feedback))
+    assert answer.events > 100
+    whole = load_plain_answers()(documents)
+    for name, question in QUESTIONS.items():
+        for asked in (Filter(since=limit), Filter(app=DEMO_APP, env_kinds=PEOPLE, **MONTH), Filter(version="v1.4.0", since=limit)):
+            assert question(store, asked) == question(whole, asked), name
+    everything, since = Filter(), Filter(since=limit)
+    assert store.retention(everything) == whole.retention(everything)
+    for name in ("calls", "calls_over_time", "clients", "sessions", "own_tools", "versions", "inbox"):
+        assert QUESTIONS[name](store, everything) == QUESTIONS[name](whole, since), name
+    assert store.prune(limit) == (0, 0, 0)
+
+
+@pytest.fixture(params=STORES)
+def pruned(request, documents, tmp_path):
+    """Return a store of each kind out of which the older half of the year was taken, the limit, and the answer."""
+    opened = open_one(request.param, tmp_path)
+    store_documents(opened, documents)
+    limit = DEMO_UNTIL - 50 * DAY + 7 * HOUR
+    yield opened, limit, opened.prune(limit)
+    opened.close()
+
+
+def test_a_limit_that_is_no_full_hour_is_refused(store):
+    """Documents are taken out up to a full hour, as they are asked for."""
+    with pytest.raises(ValueError, match="full hour"):
+        store.prune(MONDAY + 1)
+
+
+def test_weeks_are_forgotten_two_years_after_their_documents(store):
+    """In which weeks an installation was heard from is kept for two years more, and then it is as if it had never been."""
+    store.add_heartbeat(FULL, received_at=MONDAY)
+    store.add_heartbeat({**FULL, "heartbeat_id": "00000000-0000-4000-8000-000000000001"}, received_at=MONDAY + WEEK)
+    store.prune(MONDAY + 2 * WEEK)
+    assert (store.installations(Filter()).active, store.retention(Filter())) == (0, [(MONDAY, [1, 1])])
+    store.prune(MONDAY + 120 * WEEK)
+    assert store.retention(Filter()) == []
+    store.add_heartbeat(FULL, received_at=MONDAY + 121 * WEEK)
+    assert store.installations(Filter(since=MONDAY + 121 * WEEK, until=MONDAY + 122 * WEEK)) == (1, 1, 0)
+
+
+def test_feedback_is_marked_as_read_once(store):
+    """A message is new until it is marked; marking says how many were."""
+    context = {name: FULL[name] for name in ("version", "edition", "os", "arch", "server_count", "connected_server_count", "routing_mode")}
+    for number in range(3):
+        store.add_feedback({"category": "bug", "message": f"Ten letters, {number}.", "context": context}, received_at=MONDAY + number)
+    newest = store.inbox(Filter(), most=2)
+    assert [entry.received_at - MONDAY for entry in newest] == [2, 1]
+    assert store.mark_read([entry.number for entry in newest]) == 2
+    assert store.mark_read([newest[0].number, 10**9]) == 0
+    assert [entry.received_at - MONDAY for entry in store.inbox(Filter(), is_unread_only=True)] == [0]
+    assert store.feedback(Filter()) == [("bug", 3, 1)]
+
+
+def test_texts_that_an_engine_cannot_hold_are_taken(store):
+    """NUL and half characters, in names and in what people type, are replaced."""
+    batch = TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=MONDAY, id="1")], app="a\0b", version="v\ud83d")
+    assert store.add_events(batch, received_at=MONDAY) == (1, 0)
+    assert store.add_events(batch, received_at=MONDAY) == (0, 1)
+    assert store.apps(Filter()) == {"a\ufffdb": 1}
+    assert [row.version for row in store.calls_by_version(Filter())] == ["v\ufffd"]
+    context = {name: FULL[name] for name in ("version", "edition", "os", "arch", "server_count", "connected_server_count", "routing_mode")}
+    store.add_feedback({"category": "bug", "message": "NUL \0 and \udc00 half", "context": context}, received_at=MONDAY)
+    assert [entry.message for entry in store.inbox(Filter())] == ["NUL \ufffd and \ufffd half"]
+
+
+def test_reports_of_all_stores_are_the_same_to_the_byte(filled, plain):
+    """`report --json` over the year is, byte for byte, the one that is compiled from plain arithmetic's answers."""
+    for name, asked in FILTERS.items():
+        assert json.dumps(compile_report(filled, asked)) == json.dumps(compile_report(plain, asked)), name
 
 
 def test_an_empty_store_has_an_answer_to_every_question(store):

@@ -9,7 +9,7 @@ question means stands in `DEFINITIONS`, and one contract suite holds every store
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...wire import TelemetryBatch
 from ._answers import (
@@ -94,7 +94,7 @@ class Intake(Protocol):
         ...
 
     def check(self) -> None:
-        """Return when the store can be read."""
+        """Return when documents can be stored, or, where a store was opened for reading only, read."""
         ...
 
     def close(self) -> None:
@@ -126,6 +126,7 @@ class CallQuestions(Protocol):
         ...
 
 
+@runtime_checkable
 class Questions(CallQuestions, Protocol):
     """Questions about everything a collector takes in."""
 

@@ -75,9 +75,6 @@ class SqliteStore:
         self.path: str = self._file.path
         if read_only:
             self.check()
-        else:
-            with self._file.writing():
-                pass
 
     def __repr__(self) -> str:
         return f"SqliteStore({self.path!r})"
@@ -138,9 +135,12 @@ class SqliteStore:
         return prune(self._file.writing, before)
 
     def check(self) -> None:
-        """Raise `StoreError` unless the file can be opened and read."""
-        with self._file.reading() as connection:
-            connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        """Return when documents can be stored, or, opened for reading only, read; raise `StoreError` otherwise."""
+        self._file.check()
+
+    def back_up(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write everything that is stored now to the new file *path*, which can be used as it is; senders do not wait long."""
+        self._file.back_up(path)
 
     def close(self) -> None:
         """Nothing is held open between transactions."""

@@ -110,7 +110,7 @@ class PlainAnswers:
     def calls_by_version(self, asked):
         groups = group_by(self._asked_events(asked), lambda event: event["version"] or "unknown")
         rows = [
-            VersionCalls(name, min(event["timestamp_secs"] for event in group) // HOUR * HOUR, len(group), errors_in(group))
+            VersionCalls(name, min(event["timestamp_secs"] for event in group) // DAY * DAY, len(group), errors_in(group))
             for name, group in groups.items()
         ]
         return sorted(rows, key=lambda row: (-row.calls, row.version))
@@ -256,6 +256,9 @@ class PlainAnswers:
             sum(n for (_, fate), n in counts.items() if fate == "duplicate"),
             refused, sum(n for name, n in refused.items() if name.startswith("heartbeats")),
         )  # fmt: skip
+
+    def heartbeats(self):
+        return (beat for _, beat in self._beats)
 
     def _asked_events(self, asked, *, but_app=False):
         def fits(event):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, create_app
+from mcptelemetry.collector import EVENTS_PATH, PEOPLE, Filter, SqliteStore, compile_report, create_app
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 MIB = 1024 * 1024
@@ -213,9 +213,12 @@ def test_report_is_shown_to_loopback(store: SqliteStore, call: Any) -> None:
     """Whoever sits at the collector's machine reads the report, of one application if they like."""
     app = create_app(store)
     call(app, "POST", EVENTS_PATH, a_body("1"))
-    assert call(app, "GET", "/api/report").document == compile_report(store)
-    answer = call(app, "GET", "/api/report", QUERY_STRING="app=acme-mcp")
-    assert answer.document == compile_report(store, app="acme-mcp")
+    people = Filter(env_kinds=PEOPLE)
+    assert call(app, "GET", "/api/report").document == compile_report(store, people)
+    answer = call(app, "GET", "/api/report", QUERY_STRING="app=acme-mcp&env_kind=all&tool=a&until=1970-01-02")
+    assert answer.document == compile_report(store, Filter(app="acme-mcp", tool="a", until=86_400))
+    refusal = call(app, "GET", "/api/report", QUERY_STRING="since=yesterday")
+    assert (refusal.status, "since" in refusal.document["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
@@ -309,13 +312,19 @@ def test_damaged_store_is_answered_with_try_later(
 
 
 def test_store_that_comes_back_is_used_again(store: SqliteStore, call: Any) -> None:
-    """When the damaged file has been moved away the collector goes on with a new one."""
+    """A file that is gone is not replaced without a word; when it has been put back the collector goes on."""
     app = create_app(store)
-    Path(store.path).write_bytes(b"x" * 4096)
-    assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 503
-    Path(store.path).unlink()
     assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 202
-    assert stored(store) == 1
+    whole = Path(store.path).read_bytes()
+    Path(store.path).write_bytes(b"x" * 4096)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).unlink()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).touch()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).write_bytes(whole)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 202
+    assert stored(store) == 2
 
 
 def test_failure_of_our_own_is_answered(call: Any, caplog: pytest.LogCaptureFixture) -> None:
