@@ -28,13 +28,14 @@ HOUR, DAY, WEEK = 3600, 86_400, 604_800
 MONDAY = 1_750_032_000  # 16 June 2025, 00:00 UTC
 FULL = json.loads((DATA / "heartbeat" / "full.json").read_text())
 
-STORES = ("sqlite",)
+STORES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.heavy))
 
 
-def open_one(kind, folder):
-    """Return an empty store of that *kind*; what it keeps on the disk goes to *folder*."""
-    urls = {"sqlite": f"sqlite:{folder / 'collector.db'}"}
-    return open_store(urls[kind])
+def open_one(request, folder):
+    """Return an empty store of the kind that *request* is for; what it keeps on the disk goes to *folder*."""
+    if request.param == "postgresql":
+        return open_store(request.getfixturevalue("postgres").make_database())
+    return open_store(f"sqlite:{folder / 'collector.db'}")
 
 
 def load_plain_answers():
@@ -49,7 +50,7 @@ def load_plain_answers():
 @pytest.fixture(params=STORES)
 def store(request, tmp_path):
     """Return an empty store of each kind."""
-    opened = open_one(request.param, tmp_path)
+    opened = open_one(request, tmp_path)
     yield opened
     opened.close()
 
@@ -107,7 +108,7 @@ def plain(documents):
 @pytest.fixture(scope="module", params=STORES)
 def filled(request, documents, tmp_path_factory):
     """Return a store of each kind that took the year in."""
-    opened = open_one(request.param, tmp_path_factory.mktemp(request.param))
+    opened = open_one(request, tmp_path_factory.mktemp(request.param))
     store_documents(opened, documents)
     yield opened
     opened.close()
@@ -183,7 +184,7 @@ def test_what_is_pruned_is_gone_and_the_rest_answers_as_before(documents, tmp_pa
 @pytest.fixture(params=STORES)
 def pruned(request, documents, tmp_path):
     """Return a store of each kind out of which the older half of the year was taken, the limit, and the answer."""
-    opened = open_one(request.param, tmp_path)
+    opened = open_one(request, tmp_path)
     store_documents(opened, documents)
     limit = DEMO_UNTIL - 50 * DAY + 7 * HOUR
     yield opened, limit, opened.prune(limit)

@@ -52,7 +52,19 @@ def _open_sqlite(url: str, read_only: bool) -> Store:  # noqa: FBT001  a row of 
     return SqliteStore(unquote(rest[2:]) if rest.startswith("///") else rest, read_only=read_only)
 
 
-_STORES: Mapping[str, Callable[[str, bool], Store]] = {"sqlite": _open_sqlite}
+def _open_postgres(url: str, read_only: bool) -> Store:  # noqa: FBT001  a row of the table is called by position
+    try:
+        from ._postgres import PostgresStore  # psycopg is an extra
+    except ImportError as error:
+        raise missing_driver(error, "a postgresql: store", "psycopg[binary]") from error
+    return PostgresStore(url, read_only=read_only)
+
+
+_STORES: Mapping[str, Callable[[str, bool], Store]] = {
+    "sqlite": _open_sqlite,
+    "postgresql": _open_postgres,
+    "postgres": _open_postgres,  # libpq's other spelling
+}
 _CALLS_ONLY: Mapping[str, Callable[[str, bool], CallQuestions]] = {}
 
 
