@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ...wire import EventShape, TelemetryBatch, TelemetryEvent, cut_names
 from ._answers import Stored
-from ._event_ids import ProcessId, split_id
+from ._event_ids import split_id
 from ._filter import DAY_SECS, HOUR_SECS
 from ._postgres_numbers import APPS, FOREIGN_IDS, PROCESSES, SHAPES, find_numbers
 from ._postgres_schema import WRITING
@@ -97,14 +97,14 @@ def _find_keys(session: Session, received: _Received, apps: Sequence[int]) -> li
     nameless = 0
     processes: dict[tuple[bytes, int], tuple[int]] = {}
     foreign: dict[tuple[str, int], tuple[int]] = {}
-    halved: list[list[tuple[TelemetryEvent, ProcessId | None]]] = []
+    halved: list[list[tuple[TelemetryEvent, tuple[str, int] | None]]] = []
     for (batch, _), app in zip(received, apps):
         halves_of = [(event, None if event.id is None else split_id(event.id)) for event in batch.events]
         halved.append(halves_of)
         for event, halves in halves_of:
             day = event.timestamp_secs // DAY_SECS
             if halves is not None:
-                _note_newest(processes, (halves.process, app), day)
+                _note_newest(processes, (bytes.fromhex(halves[0]), app), day)
             elif event.id is not None:
                 _note_newest(foreign, (storable(event.id), app), day)
             else:
@@ -113,9 +113,9 @@ def _find_keys(session: Session, received: _Received, apps: Sequence[int]) -> li
     foreign_numbers = find_numbers(session, FOREIGN_IDS, foreign)
     drawn = iter(session.rows("SELECT nextval('events_without_id') FROM generate_series(1, %s)", [nameless]) if nameless else ())
 
-    def key_of(event: TelemetryEvent, halves: ProcessId | None, app: int) -> _EventKey:
+    def key_of(event: TelemetryEvent, halves: tuple[str, int] | None, app: int) -> _EventKey:
         if halves is not None:
-            return event.timestamp_secs, process_numbers[halves.process, app], halves.number
+            return event.timestamp_secs, process_numbers[bytes.fromhex(halves[0]), app], halves[1]
         if event.id is not None:
             return event.timestamp_secs, FOREIGN_ID, foreign_numbers[storable(event.id), app]
         return event.timestamp_secs, NO_ID, next(drawn)[0]

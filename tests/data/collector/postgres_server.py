@@ -8,7 +8,6 @@ this one can reach.
 from __future__ import annotations
 
 import glob
-import itertools
 import os
 import pwd
 import shutil
@@ -28,7 +27,7 @@ class PostgresServer:
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="mcptelemetry-postgres-", dir="/tmp")
-        self._numbers = itertools.count()
+        self._databases = {}
         self._user = {}
         if os.geteuid() == 0:
             entry = next(pwd.getpwnam(name) for name in ("postgres", "nobody") if name in {user.pw_name for user in pwd.getpwall()})
@@ -56,10 +55,12 @@ class PostgresServer:
         """Stop it: at once, as after a loss of power, unless told otherwise."""
         self._run("pg_ctl", "-D", self._data, "-m", how, "-w", "stop")
 
-    def make_database(self, *options):
-        """Make an empty database and return its URL."""
-        name = f"collector_{next(self._numbers)}"
-        self._run("createdb", "-h", self.folder, "-U", "owner", *options, name)
+    def make_database(self, key=None, *options):
+        """Return the URL of an empty database, or of the one that was made for *key*."""
+        name = self._databases.get(key)
+        if name is None:
+            name = self._databases[key or object()] = f"collector_{len(self._databases)}"
+            self._run("createdb", "-h", self.folder, "-U", "owner", *options, name)
         return self.url(name)
 
     def url(self, database, user="owner"):
