@@ -23,9 +23,8 @@ class ParentedLatency(float):
     parent: str
 
 
-def latency_under(traceparent: object, latency_ms: float) -> float:
-    """Return *latency_ms*, with the parent in it that *traceparent* names, if it names one."""
-    parent = parse_traceparent(traceparent)
+def latency_under(parent: str | None, latency_ms: float) -> float:
+    """Return *latency_ms*, with *parent* in it where there is one."""
     if parent is None:
         return latency_ms
     latency = ParentedLatency(latency_ms)
