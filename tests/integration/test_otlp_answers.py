@@ -12,6 +12,7 @@ import logging
 
 import pytest
 
+from mcptelemetry import Telemetry
 from mcptelemetry.events import (
     PipelineConfig,
     TelemetryAuth,
@@ -21,7 +22,7 @@ from mcptelemetry.events import (
     TelemetryUploader,
     UploadError,
 )
-from mcptelemetry.system import NoAnswer
+from mcptelemetry.system import NoAnswer, begin_anew
 from mcptelemetry.testing import FakeClock, ScriptedServer, ScriptedTransport
 
 CREDENTIAL = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
@@ -358,6 +359,42 @@ def test_a_no_stops_metrics_too(bench):
     stats = one.attempt()
     assert (stats.delivered, stats.dropped) == (3, 3)
     assert len(transport.requests) == 2
+
+
+def test_a_forked_child_measures_anew(bench):
+    """What the parent has measured is the parent's to tell."""
+    transport = ScriptedTransport(otherwise=200)
+    one = bench("http://127.0.0.1:4318", transport=transport, metrics=True, batch_size=3)
+    one.record(3)
+    one.pipeline.turn()
+    assert one.pipeline.stats().delivered == 3  # and its interval has not ended
+    begin_anew()
+    one.pipeline.buffer.attend(lambda: None)
+    one.record(2)
+    one.clock.advance(30)
+    one.pipeline.turn()
+    one.clock.advance(30)
+    one.pipeline.turn()
+    (metrics,) = [body_of(request) for request in transport.requests if request.url.endswith("/v1/metrics")]
+    points = metrics["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["histogram"]["dataPoints"]
+    assert sum(int(point["count"]) for point in points) == 2
+
+
+def test_what_is_printed_is_what_would_leave(tmp_path, capfd):
+    """With `print` in the variable nothing is sent: the spans and the histograms stand on standard error, legibly."""
+    (tmp_path / ".acme-mcp").mkdir()
+    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text(
+        '[proxy.telemetry]\nendpoint = "http://127.0.0.1:9"\nformat = "otlp"\nmetrics = true\n', "utf-8"
+    )
+    telemetry = Telemetry("acme-mcp", "1.0.0", environ={"HOME": str(tmp_path), "ACME_MCP_TELEMETRY": "print"})
+    telemetry.start()
+    for _ in range(30):  # more than a body that would be compressed
+        telemetry.record("search", latency_ms=12)
+    telemetry.flush(10.0)
+    telemetry.shutdown(5.0)
+    printed = capfd.readouterr().err
+    assert printed.count('"tools/call search"') == 30
+    assert "mcp.server.operation.duration" in printed
 
 
 def test_an_uploader_of_ones_own_speaks_otlp():
