@@ -52,6 +52,8 @@ def _run_wrap(args: argparse.Namespace, console: Console) -> int:
     command = _command(args.command, console)
     with console.hearing(_PACKAGE, logging.WARNING, renamed=_typed_words(args)) as heard:
         telemetry = _open_telemetry(args, console)
+        if telemetry.pipeline is not None:
+            telemetry.pipeline.network_transport = "pipe"
         console.err.flush()
         client_input, client_output = take_standard_streams()
         # The signals last longer than the child: one that comes during the last flush must not

@@ -18,7 +18,8 @@ from ..system import Clock, NetworkSettings, Transport, as_clock, draw_uniform
 from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
-from ._formats import BODY_OF_FORMAT
+from ._format import BodyWriter
+from ._formats import format_of
 from ._loop import EventsLoop
 from ._outcomes import Outcomes
 from ._standing import StandingRefusal
@@ -76,15 +77,17 @@ class TelemetryPipeline:
             raise TypeError(msg)
         self.config: PipelineConfig = config
         self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self.network_transport: str | None = None
+        """OpenTelemetry's word for what carries the calls (``"pipe"``), which spans tell; set before `start()`."""
         clock = as_clock(clock)
         self._loop = EventsLoop(
             self.buffer,
             config,
             clock=clock,
             uniform=uniform,
-            body_of=partial(BODY_OF_FORMAT[config.format], app=app, version=version),
             outcomes=outcomes,
         )
+        self._build_writer = partial(BodyWriter, format_of(config.format), app=app, version=version)
         self._build_uploader = partial(
             TelemetryUploader,
             app=app,
@@ -95,6 +98,7 @@ class TelemetryPipeline:
             refusal=refusal or StandingRefusal(os.environ if environ is None else environ, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
+            format=config.format,
             allow_insecure=config.allow_insecure,
             token_variable=config.token_key,
         )
@@ -110,7 +114,7 @@ class TelemetryPipeline:
             return
         uploader = self._build_uploader(self.config.endpoint, auth)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        loop.start(uploader)
+        loop.start(uploader, self._build_writer(network_transport=self.network_transport))
 
     def flush(self, timeout: float | None = None) -> int:
         """

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..vocabulary import UNKNOWN_TOOL
-from ._client_name import client_name_in
+from ._client_name import client_name_in, parent_in
 from ._invocation import Invocation
 from ._result import has_next_page, is_error_result, result_type
 
@@ -88,6 +88,7 @@ class McpMiddleware:
         is_known = name in self._known_names or self._is_declared(name)
         invocation = self._begin(name if is_known else UNKNOWN_TOOL)
         invocation.came_from(client or None)
+        invocation.belongs_to(parent_in(ctx))
         with invocation:
             result = await call_next(ctx)
             if result_type(result) == "input_required":

@@ -33,6 +33,7 @@ from ._fields import (
 )
 from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
 from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
+from ._traceparent import ParentedLatency, latency_under, parse_traceparent
 
 if TYPE_CHECKING:
     from ._batch import EMPTY_BATCH, TelemetryBatch, wrap_events
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from ._field_texts import render_fields, render_fields_markdown, render_privacy_paragraph
     from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
     from ._json_schema import heartbeat_json_schema
+    from ._otlp import EMPTY_TRACES, SpanEncoder, wrap_spans
+    from ._otlp_metrics import DurationHistograms
     from ._walk import Place, Problem, walk
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "CLIENT_SPELLINGS",
     "DECLARED",
     "EMPTY_BATCH",
+    "EMPTY_TRACES",
     "EVENT_FIELDS",
     "FEATURE_FLAGS",
     "FEEDBACK",
@@ -80,15 +84,18 @@ __all__ = [
     "UNKNOWN_CLIENT",
     "VERSION",
     "ZERO_ID",
+    "DurationHistograms",
     "EventEncoder",
     "EventRow",
     "EventShape",
     "Field",
     "HeartbeatPayload",
     "Object",
+    "ParentedLatency",
     "Place",
     "Problem",
     "Shape",
+    "SpanEncoder",
     "TelemetryBatch",
     "TelemetryEvent",
     "Text",
@@ -106,6 +113,8 @@ __all__ = [
     "free_names",
     "heartbeat_json_schema",
     "is_known_client",
+    "latency_under",
+    "parse_traceparent",
     "render_fields",
     "render_fields_markdown",
     "render_privacy_paragraph",
@@ -113,6 +122,7 @@ __all__ = [
     "strip_unknown",
     "walk",
     "wrap_events",
+    "wrap_spans",
 ]
 
 if not TYPE_CHECKING:
@@ -133,6 +143,8 @@ if not TYPE_CHECKING:
             "_field_texts": ("render_fields", "render_fields_markdown", "render_privacy_paragraph"),
             "_heartbeat": ("HeartbeatPayload", "cap_counts", "cap_entries"),
             "_json_schema": ("heartbeat_json_schema",),
+            "_otlp": ("EMPTY_TRACES", "SpanEncoder", "wrap_spans"),
+            "_otlp_metrics": ("DurationHistograms",),
             "_walk": ("Place", "Problem", "walk"),
         },
     )
