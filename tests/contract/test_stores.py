@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mcptelemetry.collector import (
     PEOPLE,
     DemoDocument,
     Filter,
+    StoreError,
     compile_report,
     demo_documents,
     open_store,
@@ -51,13 +53,17 @@ def open_one(url_of):
     return lambda kind, folder: open_store(url_of(kind, folder))
 
 
-def load_plain_answers():
-    """Return the class that answers by plain arithmetic."""
-    path = DATA / "collector" / "plain_answers.py"
-    specification = importlib.util.spec_from_file_location("plain_answers", path)
+def load(name):
+    """Return the module of that *name* beside the collector's test data."""
+    specification = importlib.util.spec_from_file_location(name, DATA / "collector" / f"{name}.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return module.PlainAnswers
+    return module
+
+
+def load_plain_answers():
+    """Return the class that answers by plain arithmetic."""
+    return load("plain_answers").PlainAnswers
 
 
 @pytest.fixture(params=STORES)
@@ -361,3 +367,71 @@ def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_pat
     assert health.events == 40_000
     assert health.duplicates >= 80_000
     opened.close()
+
+
+CALL_QUESTIONS = ("apps", "calls", "calls_over_time", "clients", "calls_by_version", "calls by the hour", "calls by the week")
+
+
+class OnlyCalls:
+    """Plain arithmetic's answers, as far as a store of events only has them."""
+
+    def __init__(self, plain):
+        for name in CALL_QUESTIONS[:5]:
+            setattr(self, name, getattr(plain, name))
+
+
+def as_spans_can_tell(documents):
+    """Yield the events of *documents* as our client sends them: with an id each, and times that nanoseconds can hold."""
+    numbers = itertools.count()
+    for received_at, stream, document in documents:
+        if stream == "events":
+            events = [
+                {"id": f"without-{next(numbers)}", **event}
+                for event in document["events"]
+                if max(event["timestamp_secs"], event["latency_ms"]) < 9_000_000_000
+            ]
+            yield DemoDocument(received_at, "events", {**document, "events": events})
+
+
+@pytest.fixture(scope="module")
+def otel_table():
+    """Return the functions that write and open a table of spans in a ClickHouse in this process."""
+    clickhouse_connect = pytest.importorskip("clickhouse_connect", reason="clickhouse-connect is not installed: the extra stores")
+    pytest.importorskip("chdb", reason="chdb is not installed: the extra stores")
+    from mcptelemetry.collector.stores._otel_traces import OtelTraces
+
+    client = clickhouse_connect.get_client(interface="chdb")
+    yield lambda name, bodies: load("otel_table").write_table(client, name, bodies), lambda name: OtelTraces(client, name)
+    client.close()
+
+
+@pytest.mark.heavy
+def test_the_table_of_an_opentelemetry_collector_answers_about_calls(documents, otel_table):
+    """Spans of ours that a Collector wrote, some of them twice and others' between them, answer as plain arithmetic does."""
+    write, open_table = otel_table
+    adapted = list(as_spans_can_tell(documents))
+    bodies = [load("otel_table").as_otlp(one.document) for one in adapted]
+    strangers = [body.replace(b'"name":"mcptelemetry"', b'"name":"another"') for body in bodies[:3]]
+    write("otel_traces", [*bodies, *bodies[::3], *strangers])
+    store = open_table("otel_traces")
+    plain = load_plain_answers()(adapted)
+    for name, asked in FILTERS.items():
+        for question in CALL_QUESTIONS:
+            assert QUESTIONS[question](store, asked) == QUESTIONS[question](plain, asked), (name, question)
+        assert json.dumps(compile_report(store, asked)) == json.dumps(compile_report(OnlyCalls(plain), asked)), name
+    assert store.calls(Filter()).totals.calls > 1000
+
+
+@pytest.mark.heavy
+def test_an_empty_table_answers_and_a_missing_one_is_said(otel_table):
+    """A table without spans counts nothing; one that is not there, or no name of one, is an error in one line."""
+    write, open_table = otel_table
+    write("nothing_yet", [])
+    for question in CALL_QUESTIONS:
+        assert QUESTIONS[question](open_table("nothing_yet"), Filter()) == QUESTIONS[question](load_plain_answers()([]), Filter())
+    with pytest.raises(StoreError, match="no_such_table cannot be read: [^\n]+$"):
+        open_table("no_such_table").calls(Filter())
+    with pytest.raises(ValueError, match="letters, digits"):
+        open_table("otel_traces; DROP TABLE otel_traces")
+    with pytest.raises(ValueError, match="no number of hours"):
+        open_table("nothing_yet").calls_over_time(Filter(), 1800)

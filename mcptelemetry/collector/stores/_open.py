@@ -60,12 +60,20 @@ def _open_postgres(url: str, read_only: bool) -> Store:  # noqa: FBT001  a row o
     return PostgresStore(url, read_only=read_only)
 
 
+def _open_clickhouse(url: str, _read_only: bool) -> CallQuestions:  # noqa: FBT001  a row of the table is called by position
+    try:
+        from ._otel_traces import open_otel_traces  # clickhouse-connect is an extra
+    except ImportError as error:
+        raise missing_driver(error, "a clickhouse: table", "clickhouse-connect") from error
+    return open_otel_traces(url)
+
+
 _STORES: Mapping[str, Callable[[str, bool], Store]] = {
     "sqlite": _open_sqlite,
     "postgresql": _open_postgres,
     "postgres": _open_postgres,  # libpq's other spelling
 }
-_CALLS_ONLY: Mapping[str, Callable[[str, bool], CallQuestions]] = {}
+_CALLS_ONLY: Mapping[str, Callable[[str, bool], CallQuestions]] = {"clickhouse": _open_clickhouse}
 
 
 def _find(url: object, openers: Mapping[str, Callable[[str, bool], _Opened]]) -> Callable[[str, bool], _Opened]:
