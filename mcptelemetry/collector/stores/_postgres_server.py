@@ -195,21 +195,23 @@ def _show(known: dict[str, Any]) -> str:
     return f"postgresql://{user and user + '@'}{place}/{database}"
 
 
-# Class of SQLSTATE to the mend.
+# How SQLSTATE begins, and what the message says where there is none (before a connection stands), to the mend.
 _MENDS = (
-    ("28", "check user and password: PGPASSWORD, PGPASSFILE or the URL"),
-    ("3D", "make the database first: createdb NAME"),
-    ("42501", "grant the user CREATE on the database, or make it the owner of schema mcptelemetry"),
-    ("42", "schema mcptelemetry is not what it was: put it back, or start the collector anew"),
-    ("25006", "the server takes no changes: name the primary one"),
-    ("53", "make room, or allow more connections"),
-    ("55", "another program holds it; end that program or wait"),
-    ("57", "it is starting or going down; wait"),
+    ("28", "password", "check user and password: PGPASSWORD, PGPASSFILE or the URL"),
+    ("28", "role", "check user and password: PGPASSWORD, PGPASSFILE or the URL"),
+    ("3D", "database", "make the database first: createdb NAME"),
+    ("42501", None, "grant the user CREATE on the database, or make it the owner of schema mcptelemetry"),
+    ("42", None, "schema mcptelemetry is not what it was: put it back, or start the collector anew"),
+    ("25006", None, "the server takes no changes: name the primary one"),
+    ("53", "too many", "make room, or allow more connections"),
+    ("55", None, "another program holds it; end that program or wait"),
+    ("57", "starting up", "it is starting or going down; wait"),
 )
 
 
 def _explain(error: psycopg.Error) -> str:
-    text = error.diag.message_primary or next(iter(reversed(str(error).strip().splitlines())), type(error).__name__)
-    state = error.sqlstate or ""
-    mend = next((mend for begin, mend in _MENDS if state.startswith(begin)), "check that the server runs and can be reached")
-    return f"{text.strip()} ({mend})"
+    text = (error.diag.message_primary or str(error).strip() or type(error).__name__).splitlines()[0]
+    # From its end: what comes before repeats the place, which may be called like a sign.
+    state, said = error.sqlstate, text.rpartition("FATAL:")[2]
+    mends = (mend for begin, sign, mend in _MENDS if (state.startswith(begin) if state else sign is not None and sign in said))
+    return f"{text} ({next(mends, 'check that the server runs and can be reached')})"
