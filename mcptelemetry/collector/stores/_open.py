@@ -25,7 +25,8 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
     """
     Return the store that *url* names, to take documents in and to be asked.
 
-    ``sqlite:FILE`` is made when missing, unless *read_only*. Raises `ValueError` for a URL that
+    ``sqlite:FILE``, made when missing, unless *read_only*, or
+    ``postgresql://USER@HOST/DATABASE``. Raises `ValueError` for a URL that
     names no store, `StoreError` when it cannot be opened.
     """
     return _find(url, _STORES)(url, read_only)
@@ -35,8 +36,9 @@ def open_questions(url: str) -> CallQuestions:
     """
     Return what answers questions about what *url* names, which is never changed.
 
-    It is a whole store (`Questions`) where `open_store` takes the URL too; other URLs name what
-    holds events only. Raises as `open_store`.
+    It is a whole store (`Questions`) where `open_store` takes the URL too; another names what
+    holds events only: ``clickhouse://HOST/DATABASE?table=otel_traces``, the table that an
+    OpenTelemetry Collector writes. Raises as `open_store`.
     """
     return _find(url, {**_STORES, **_CALLS_ONLY})(url, True)
 
