@@ -422,9 +422,9 @@ def test_the_table_of_an_opentelemetry_collector_answers_about_calls(documents, 
     write("otel_traces", [*bodies, *bodies[::3], *strangers])
     store = open_table("otel_traces")
     plain = load_plain_answers()(adapted)
-    for name, asked in FILTERS.items():
+    for name in ("everything", "unnamed", "nobody", "people of a month", "hours", "no version", "a client", "a tool"):
         for question in CALL_QUESTIONS:
-            assert QUESTIONS[question](store, asked) == QUESTIONS[question](plain, asked), (name, question)
+            assert QUESTIONS[question](store, FILTERS[name]) == QUESTIONS[question](plain, FILTERS[name]), (name, question)
     for name in ("everything", "people of a month"):
         asked = FILTERS[name]
         assert json.dumps(compile_report(store, asked)) == json.dumps(compile_report(OnlyCalls(plain), asked)), name

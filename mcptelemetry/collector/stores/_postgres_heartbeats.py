@@ -17,7 +17,7 @@ from ._heartbeat_facts import counts_of, profile_of
 from ._postgres_events import digest_of
 from ._postgres_numbers import INSTALLATIONS, LABELS, PROFILES, find_numbers
 from ._postgres_schema import WRITING
-from ._postgres_server import Session
+from ._postgres_server import Session, columns_of
 from ._postgres_tallies import Tallies
 from ._text import storable
 
@@ -106,7 +106,7 @@ def _insert(session: Session, received: _Received) -> list[_Beat]:
         (number, moment, installations[owner], profile_numbers[profile_key], document["heartbeat_id"])
         for (number,), (document, moment), owner, profile_key in zip(drawn, received, owners, profiles)
     ]
-    fresh = {row[0] for row in session.rows(_INSERT, _columns(beats))}
+    fresh = {row[0] for row in session.rows(_INSERT, columns_of(beats))}
     return [beat for beat in beats if beat[0] in fresh]
 
 
@@ -119,18 +119,15 @@ def _add_facts(session: Session, beats: Sequence[_Beat], documents: Mapping[str,
             first_at, first_profile = moment, profile
         heard[installation] = (first_at, first_profile, max(last_at, moment))
         first_of_profile[profile] = min(moment, first_of_profile.get(profile, moment))
-    session.run(_HEAR_PROFILES, [list(first_of_profile), list(first_of_profile.values())])
-    session.run(_HEAR_INSTALLATIONS, _columns((number, *told) for number, told in heard.items()))
-    session.run(_ADD_WEEKS, _columns((beat[2], (beat[1] + MONDAY_OFFSET_SECS) // WEEK_SECS) for beat in beats))
-    texts = [json.dumps(documents[beat[4]], separators=(",", ":")) for beat in beats]
-    session.run(_ADD_DOCUMENTS, [[beat[0] for beat in beats], texts])
+    session.run(_HEAR_PROFILES, columns_of(first_of_profile.items()))
+    session.run(_HEAR_INSTALLATIONS, columns_of((number, *told) for number, told in heard.items()))
+    session.run(_ADD_WEEKS, columns_of((beat[2], (beat[1] + MONDAY_OFFSET_SECS) // WEEK_SECS) for beat in beats))
+    texts = (json.dumps(documents[beat[4]], separators=(",", ":")) for beat in beats)
+    session.run(_ADD_DOCUMENTS, columns_of((beat[0], text) for beat, text in zip(beats, texts)))
     counts = [
         (beat[0], (counted.kind, storable(counted.name)), counted.times) for beat in beats for counted in counts_of(documents[beat[4]])
     ]
     labels = find_numbers(session, LABELS, dict.fromkeys((label for _, label, _ in counts), ()))
     if counts:
-        session.run(_ADD_COUNTS, _columns((number, labels[label], times) for number, label, times in counts))
+        session.run(_ADD_COUNTS, columns_of((number, labels[label], times) for number, label, times in counts))
 
-
-def _columns(rows: Any) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows)]

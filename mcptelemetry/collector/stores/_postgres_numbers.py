@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ._heartbeat_facts import Profile
-from ._postgres_server import Session
+from ._postgres_server import Session, columns_of
 
 __all__ = ["APPS", "FOREIGN_IDS", "INSTALLATIONS", "LABELS", "PROCESSES", "PROFILES", "SHAPES", "Numbered", "find_numbers"]
 
@@ -68,7 +68,7 @@ def _look_up(session: Session, numbered: Numbered, wanted: Mapping[_Key, Any]) -
     day = "newest_day, " if numbered.has_newest_day else ""
     rows = session.rows(
         f"SELECT {keys}, {day}number FROM {numbered.table} JOIN {_unnest(numbered.key)} AS wanted ({keys}) USING ({keys})",
-        _columns(wanted),
+        columns_of(wanted),
     )
     return {cast(_Key, row[: len(numbered.key)]): row for row in rows}
 
@@ -82,13 +82,10 @@ def _add(session: Session, numbered: Numbered, rows: Mapping[_Key, tuple[Any, ..
     session.run(
         f"INSERT INTO {numbered.table} ({names}) SELECT {names} FROM {_unnest(columns)} AS new ({names}) "
         f"ORDER BY {keys} ON CONFLICT ({keys}) DO {conflict}",
-        _columns([(*key, *values) for key, values in rows.items()]),
+        columns_of([(*key, *values) for key, values in rows.items()]),
     )
 
 
 def _unnest(columns: Mapping[str, str]) -> str:
     return f"unnest({', '.join(f'%s::{kind}[]' for kind in columns.values())})"
 
-
-def _columns(rows: Any) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows)]

@@ -82,7 +82,7 @@ _FIRST = (
         hour bigint NOT NULL,               -- since 1970
         shape integer NOT NULL,
         calls bigint NOT NULL,
-        PRIMARY KEY (hour, shape)
+        PRIMARY KEY (shape, hour)           -- so: from the shapes of a question to their hours
     ) WITH (fillfactor = 70)
     """,
     # What became of documents, by the hour of their receipt.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ._answers import Stored
 from ._filter import HOUR_SECS
-from ._postgres_server import Session
+from ._postgres_server import Session, columns_of
 
 __all__ = ["DUPLICATE", "STORED", "Tallies", "add_calls"]
 
@@ -22,8 +22,8 @@ ON CONFLICT (hour, app, stream, fate) DO UPDATE SET
 """
 _ADD_CALLS = """
 INSERT INTO calls_by_hour (hour, shape, calls)
-SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS c (hour, shape, calls) ORDER BY hour, shape
-ON CONFLICT (hour, shape) DO UPDATE SET calls = calls_by_hour.calls + excluded.calls
+SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS c (hour, shape, calls) ORDER BY shape, hour
+ON CONFLICT (shape, hour) DO UPDATE SET calls = calls_by_hour.calls + excluded.calls
 """
 
 
@@ -51,11 +51,11 @@ class Tallies:
         """Write what was counted."""
         rows = [(*key, documents, self._last_at[key]) for key, documents in self._documents.items()]
         if rows:
-            self._session.run(_ADD, [list(column) for column in zip(*rows)])
+            self._session.run(_ADD, columns_of(rows))
 
 
 def add_calls(session: Session, calls: Counter[tuple[int, int]]) -> None:
     """Add to the calls of each hour and shape."""
     if calls:
         rows = [(*key, count) for key, count in calls.items()]
-        session.run(_ADD_CALLS, [list(column) for column in zip(*rows)])
+        session.run(_ADD_CALLS, columns_of(rows))
