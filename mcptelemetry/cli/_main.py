@@ -27,7 +27,19 @@ from ._command import Command, Console, WrongUse
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
-    from . import _check, _collector, _feedback, _forget, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
+    from . import (  # noqa: F401  as above
+        _check,
+        _collector,
+        _deliver,
+        _feedback,
+        _forget,
+        _matching,
+        _payload,
+        _status,
+        _switches,
+        _wrap,
+        _wrap_config,
+    )
 
 __all__ = ["add_telemetry_commands", "main"]
 
@@ -50,8 +62,10 @@ _GROUPS = (
     _Group("._forget", ("forget",), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
     _Group("._check", ("check",), is_for_applications=True),
+    _Group("._deliver", ("deliver",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
+    _Group("._wrap_config", ("wrap-config",)),
     _Group("._collector", ("collect", "report")),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}

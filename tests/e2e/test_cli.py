@@ -14,7 +14,7 @@ import pytest
 from mcptelemetry.cli._main import _GROUPS, _load
 
 LIMIT_SECS = 60
-COMMANDS = ["status", "on", "local", "off", "match", "wrap", "collect", "report"]
+COMMANDS = ["status", "on", "local", "off", "match", "wrap", "wrap-config", "collect", "report"]
 
 
 def run(
@@ -77,6 +77,11 @@ def test_version_is_a_result(tmp_path: Path) -> None:
         ["match", "missing.json", "gone.json"],
         ["wrap"],
         ["wrap", "--"],
+        ["wrap-config"],
+        ["wrap-config", "--client", "emacs"],
+        ["wrap-config", "--client", "cursor", "--file", "x"],
+        ["wrap-config", "--client", "cursor"],
+        ["wrap-config", "--file", "missing.json"],
         ["collect"],
         ["collect", "--db", "x", "--port", "ten"],
         ["report"],
