@@ -36,6 +36,7 @@ from ._bounds import (
     UNMATCHED,
     UPSTREAM_BUCKETS,
     UUID_PATTERN,
+    WRAPPED_VARIABLE,
 )
 from ._words import (
     CompressionWord,
@@ -100,6 +101,7 @@ __all__ = [
     "UNMATCHED",
     "UPSTREAM_BUCKETS",
     "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
     "CompressionWord",
     "EnvDisabledReason",
     "EnvDisabledReasonWord",

@@ -12,6 +12,7 @@ __all__ = [
     "MAX_MCP_CLIENTS_SEEN", "METRICS_PATH", "MILESTONES_MAX", "NAME_CHARACTERS_MAX", "OS_WORD_OF_PLATFORM", "OTHER",
     "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "SPOOL_FILE", "STATUS_CLASSES", "TEMPLATE_PATTERN", "TOKEN_BUCKETS",
     "TOOL_NAME_PATTERN", "TRACEPARENT_KEY", "TRACES_PATH", "UNKNOWN_TOOL", "UNMATCHED", "UPSTREAM_BUCKETS", "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
 ]  # fmt: skip
 
 UNKNOWN_TOOL = "unknown_tool"
@@ -79,6 +80,8 @@ CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 TRACEPARENT_KEY = "traceparent"
 """Under which key of a request's `_meta` the caller names the span that it belongs to."""
 AUTOSTART_FILE = "tray-autostart.json"
+WRAPPED_VARIABLE = "MCPTELEMETRY_WRAPPED"
+"""The environment variable by which a server learns that `wrap` records its calls, and, as a checksum, for which place."""
 """In which file of the data directory a tray says whether it starts at login."""
 SPOOL_FILE = "telemetry-spool.db"
 """In which file of the data directory events wait that are not delivered yet."""
