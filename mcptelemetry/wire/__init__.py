@@ -33,6 +33,7 @@ from ._fields import (
 )
 from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
 from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
+from ._traceparent import ParentedLatency, latency_under, parse_traceparent
 
 if TYPE_CHECKING:
     from ._batch import EMPTY_BATCH, TelemetryBatch, wrap_events
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from ._field_texts import render_fields, render_fields_markdown, render_privacy_paragraph
     from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
     from ._json_schema import heartbeat_json_schema
+    from ._otlp import EMPTY_TRACES, SpanEncoder, wrap_spans
+    from ._otlp_metrics import DurationHistograms
     from ._walk import Place, Problem, walk
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "CLIENT_SPELLINGS",
     "DECLARED",
     "EMPTY_BATCH",
+    "EMPTY_TRACES",
     "EVENT_FIELDS",
     "FEATURE_FLAGS",
     "FEEDBACK",
@@ -81,6 +85,7 @@ __all__ = [
     "UNKNOWN_CLIENT",
     "VERSION",
     "ZERO_ID",
+    "DurationHistograms",
     "EventEncoder",
     "EventReader",
     "EventRow",
@@ -88,9 +93,11 @@ __all__ = [
     "Field",
     "HeartbeatPayload",
     "Object",
+    "ParentedLatency",
     "Place",
     "Problem",
     "Shape",
+    "SpanEncoder",
     "TelemetryBatch",
     "TelemetryEvent",
     "Text",
@@ -108,6 +115,8 @@ __all__ = [
     "free_names",
     "heartbeat_json_schema",
     "is_known_client",
+    "latency_under",
+    "parse_traceparent",
     "render_fields",
     "render_fields_markdown",
     "render_privacy_paragraph",
@@ -115,6 +124,7 @@ __all__ = [
     "strip_unknown",
     "walk",
     "wrap_events",
+    "wrap_spans",
 ]
 
 if not TYPE_CHECKING:
@@ -136,6 +146,8 @@ if not TYPE_CHECKING:
             "_field_texts": ("render_fields", "render_fields_markdown", "render_privacy_paragraph"),
             "_heartbeat": ("HeartbeatPayload", "cap_counts", "cap_entries"),
             "_json_schema": ("heartbeat_json_schema",),
+            "_otlp": ("EMPTY_TRACES", "SpanEncoder", "wrap_spans"),
+            "_otlp_metrics": ("DurationHistograms",),
             "_walk": ("Place", "Problem", "walk"),
         },
     )

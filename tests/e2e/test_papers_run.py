@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gzip
 import json
 import os
 import re
@@ -30,6 +31,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from mcptelemetry.testing import ScriptedServer
+from mcptelemetry.wire import EVENT_FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -88,6 +92,8 @@ MENTIONED = {
     ("docs/conduct.md", "tools/floors.py"): "tests/contract/test_import_law.py",
     ("docs/deployment.md", "python -m mcptelemetry"): "the text says that there is none in a frozen application",
     ("docs/design.md", "tools/floors.py"): "tests/contract/test_import_law.py",
+    ("docs/scaling.md", "tools/bench_otlp.py"): "its figures are for reading",
+    ("docs/scaling.md", "tools/call"): "a method of the protocol, and no tool of ours",
     ("docs/packaging.md", "python -m"): "half of a command that the notice names in whole",
 }
 BLOCKS = [block for paper in PAPERS for block in (*blocks_in(paper), *commands_in(paper))]
@@ -781,6 +787,60 @@ def a_host_as_the_guide_says_it_delivers(desk: Desk, block: Block) -> None:
         done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
         assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
         assert sum(desk.calls().values()) == delivered
+
+
+@runs("docs/scaling.md", "[proxy.telemetry]", "mcptelemetry --app acme-mcp check")
+def spans_and_metrics_reach_a_receiver(desk: Desk, _block: Block) -> None:
+    """With a receiver's address in the place of the example's, `check` says yes, and a call becomes a span and a measurement."""
+    settings = next(one for one in BLOCKS if one.paper == "docs/scaling.md" and one.language == "toml")
+    assert "https://otel.acme.dev" in settings.text
+    desk.write("# acme_telemetry.py", "# hello.py")
+    with ScriptedServer(otherwise=200) as receiver:
+        write_settings(desk, settings._replace(text=settings.text.replace("https://otel.acme.dev", "https://t.acme.dev")), receiver.url)
+        desk.type("mcptelemetry --app acme-mcp check")
+        asked = len(receiver.requests)
+        desk.type("python hello.py")
+        bodies = {request.path: request.body for request in receiver.requests[asked:]}
+    assert sorted(bodies) == ["/v1/metrics", "/v1/traces"]
+    assert all(b"get_issues" in (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body) for body in bodies.values())
+
+
+# What the Collector's own documents call the parts that our pages name, and their settings.
+PARTS = {
+    "receivers": {"otlp": {"protocols"}, "filelog": {"include", "start_at", "operators"}},
+    "processors": {"memory_limiter": {"check_interval", "limit_percentage"}, "batch": set()},
+    "connectors": {"spanmetrics": {"histogram", "dimensions"}},
+    "exporters": {
+        "kafka": {"brokers", "traces", "producer"},
+        "clickhouse": {"endpoint", "database", "ttl", "sending_queue"},
+        "otlphttp": {"endpoint"},
+        "prometheusremotewrite": {"endpoint"},
+    },
+}
+
+
+@runs("docs/scaling.md", "# gateway.yaml", "# tail.yaml", "# spanmetrics.yaml")
+def a_collectors_configuration_hangs_together(_desk: Desk, block: Block) -> None:
+    """No Collector can be had here, as the page says: all that is named is defined, used, and known by that name to its documents."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: it is in the extra opentelemetry")
+    document = yaml.safe_load(block.text)
+    pipelines = document.pop("service")["pipelines"]
+    for kind, parts in document.items():
+        for name, settings in parts.items():
+            assert set(settings or {}) <= PARTS[kind][name]
+    assert set(pipelines) <= {"traces", "metrics", "logs"}
+    used = {kind: {name for one in pipelines.values() for name in one.get(kind, ())} for kind in ("receivers", "processors", "exporters")}
+    connectors = set(document.get("connectors", ()))
+    assert used["receivers"] == set(document["receivers"]) | connectors
+    assert used["processors"] == set(document.get("processors", ()))
+    assert used["exporters"] == set(document["exporters"]) | connectors
+    if connectors:
+        buckets = document["connectors"]["spanmetrics"]["histogram"]["explicit"]["buckets"]
+        in_ms = [int(text[:-2]) if text.endswith("ms") else int(text[:-1]) * 1000 for text in buckets]
+        assert in_ms == [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000]
+    if "filelog" in document["receivers"]:
+        (operator,) = document["receivers"]["filelog"]["operators"]
+        assert operator["timestamp"]["parse_from"].removeprefix("attributes.") in EVENT_FIELDS
 
 
 @runs("docs/deployment.md", "[proxy.telemetry]", "mcptelemetry deliver", "mcptelemetry off")
