@@ -32,12 +32,12 @@ WHERE timestamp_secs >= ? AND timestamp_secs < ? AND shape IN (SELECT shape FROM
 _GROUP_LATENCIES = (
     """
     INSERT INTO counted SELECT shape, count(*) FROM slice WHERE true GROUP BY shape
-    ON CONFLICT DO UPDATE SET calls = calls + excluded.calls
+    ON CONFLICT (shape) DO UPDATE SET calls = calls + excluded.calls
     """,
     """
     INSERT INTO latencies
     SELECT route, latency_ms, count(*) FROM slice JOIN wanted USING (shape) WHERE true GROUP BY route, latency_ms
-    ON CONFLICT DO UPDATE SET calls = calls + excluded.calls
+    ON CONFLICT (route, latency_ms) DO UPDATE SET calls = calls + excluded.calls
     """,
 )
 _SESSION_TABLES = (
@@ -52,7 +52,7 @@ WHERE timestamp_secs >= ? AND timestamp_secs < ? AND process > 1 AND shape IN (S
 _GROUP_SESSIONS = (
     """
     INSERT INTO sessions SELECT process, count(*) FROM slice WHERE true GROUP BY process
-    ON CONFLICT DO UPDATE SET calls = calls + excluded.calls
+    ON CONFLICT (process) DO UPDATE SET calls = calls + excluded.calls
     """,
 )
 
