@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from . import (  # noqa: F401  as above
         _check,
         _collector,
+        _deliver,
         _feedback,
         _forget,
         _matching,
@@ -62,6 +63,7 @@ _GROUPS = (
     _Group("._forget", ("forget",), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
     _Group("._check", ("check",), is_for_applications=True),
+    _Group("._deliver", ("deliver",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._wrap_config", ("wrap-config",)),
