@@ -33,6 +33,7 @@ from ._bounds import (
     UNMATCHED,
     UPSTREAM_BUCKETS,
     UUID_PATTERN,
+    WRAPPED_VARIABLE,
 )
 from ._words import (
     CompressionWord,
@@ -94,6 +95,7 @@ __all__ = [
     "UNMATCHED",
     "UPSTREAM_BUCKETS",
     "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
     "CompressionWord",
     "EnvDisabledReason",
     "EnvDisabledReasonWord",
