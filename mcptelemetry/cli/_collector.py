@@ -1,7 +1,7 @@
 """
-The receiving side's commands: `collect` takes events in, `report` says what came.
+The receiving side's command: `collect` takes in what applications send.
 
-Both name their database on the command line: a collector usually stands on another machine
+It names its database on the command line: a collector usually stands on another machine
 than the applications that send, and has no data directory of theirs.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from .. import collector
-from ..collector import SqliteStore, StoreError, compile_report, render_report, serve
+from ..collector import SqliteStore, serve
 from ..errors import TelemetryError
 from ..system import is_loopback_host
 from ..vocabulary import PORT_MAX
@@ -44,10 +44,6 @@ def _configure_collect(parser: argparse.ArgumentParser) -> None:
         metavar="TOKEN",
         help="the same, given here, where other users of this machine can see it",
     )
-
-
-def _configure_report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--db", required=True, metavar="FILE", help="the collector's database")
 
 
 def _port(text: str) -> int:
@@ -96,20 +92,6 @@ def _lines_to_paste(args: argparse.Namespace, url: str, prog: str) -> Iterator[s
     yield f"{prog} report --db {shlex.quote(os.path.abspath(args.db))}  # the report's"
 
 
-def _run_report(args: argparse.Namespace, console: Console) -> int:
-    try:
-        document = compile_report(SqliteStore(args.db, read_only=True), app=args.app)
-    except ValueError as error:
-        raise WrongUse(str(error)) from None
-    except StoreError as error:
-        raise CommandFailed(str(error)) from None
-    if args.json:
-        console.say_json(document)
-    else:
-        console.say_lines(render_report(document))
-    return 0
-
-
 def _read_token(option: str, name: str | None, console: Console) -> str | None:
     """Return the token in the variable *name*; an empty one must not mean that none is asked for."""
     if name is None:
@@ -148,5 +130,4 @@ COMMANDS = (
         _run_collect,
         _configure_collect,
     ),
-    Command("report", "show what a collector has received", _run_report, _configure_report),
 )

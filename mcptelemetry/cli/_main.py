@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         _forget,
         _matching,
         _payload,
+        _report,
         _status,
         _switches,
         _wrap,
@@ -66,7 +67,8 @@ _GROUPS = (
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._wrap_config", ("wrap-config",)),
-    _Group("._collector", ("collect", "report")),
+    _Group("._collector", ("collect",)),
+    _Group("._report", ("report", "inbox")),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Union
 from ..system import Clock, as_clock, printable
 from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
 from ..wire import EMPTY_BATCH
+from ._asked import parse_filter
 from ._documents import DocumentError, read_batch
-from ._feedback import add_feedback, read_feedback
+from ._feedback import read_feedback
 from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
-from ._heartbeats import add_heartbeat, read_heartbeat
+from ._heartbeats import read_heartbeat
 from ._report import compile_report
 from ._requests import IncomingRequest, Refusal, Response
-from ._schema import StoreError
-from ._store import SqliteStore
+from .stores import Filter, Store, StoreError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,10 +35,11 @@ _log = logging.getLogger(__name__)
 # More than one machine can send, less than it takes to keep a disk from doing anything else.
 RATE_LIMIT_PER_SECOND = 2000.0
 _STORE_RETRY_AFTER_SECS = 10
+_ASKED = ("app", "version", "client", "tool", "env_kind", "since", "until")
 
 
 def create_app(
-    store: SqliteStore,
+    store: Store,
     *,
     token: str | None = None,
     report_token: str | None = None,
@@ -101,7 +102,7 @@ class Route:
 class _Handlers:
     """What the routes do, on one store."""
 
-    def __init__(self, store: SqliteStore, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -124,7 +125,7 @@ class _Handlers:
             document, ignored_fields = read_heartbeat(body)
         except DocumentError as error:
             raise Refusal(400, str(error)) from None
-        stored, duplicates = add_heartbeat(self._store, document, received_at=int(self._clock.time()))
+        stored, duplicates = self._store.add_heartbeat(document, received_at=int(self._clock.time()))
         answer: dict[str, object] = {"stored": stored, "duplicates": duplicates}
         if ignored_fields:
             answer["ignored_fields"] = ignored_fields
@@ -135,15 +136,21 @@ class _Handlers:
             document = read_feedback(request.read_body())
         except DocumentError as error:
             raise Refusal(400, str(error)) from None
-        add_feedback(self._store, document, received_at=int(self._clock.time()))
+        self._store.add_feedback(document, received_at=int(self._clock.time()))
         return Response(202, {"success": True})
 
     def show_health(self, _request: IncomingRequest) -> Response:
         self._store.check()
         return Response(200, {"status": "ok"})
 
+    def _read_filter(self, request: IncomingRequest) -> Filter:
+        try:
+            return parse_filter(now=self._clock.time(), **{name: request.query(name) for name in _ASKED})
+        except ValueError as error:
+            raise Refusal(400, str(error)) from None
+
     def show_report(self, request: IncomingRequest) -> Response:
-        return Response(200, compile_report(self._store, app=request.query("app")))
+        return Response(200, compile_report(self._store, self._read_filter(request)))
 
 
 class _App:

@@ -7,17 +7,12 @@ when none came.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..wire import check_feedback
 from ._documents import DocumentError, read_object
-from ._schema import require_readable
-from ._store import SqliteStore
 
-__all__ = ["add_feedback", "read_feedback", "read_feedbacks"]
-
-_INSERT = "INSERT INTO feedback (app, received_at, category, message, email, context) VALUES (?, ?, ?, ?, ?, ?)"
+__all__ = ["read_feedback"]
 
 
 def read_feedback(body: bytes) -> dict[str, Any]:
@@ -28,32 +23,3 @@ def read_feedback(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise DocumentError(str(error)) from None
     return document
-
-
-def add_feedback(store: SqliteStore, document: dict[str, Any], *, received_at: int) -> None:
-    """Store *document*, received at *received_at* (Unix seconds); raises `StoreError`."""
-    row = (
-        document.get("app"),
-        received_at,
-        document["category"],
-        _storable(document["message"]),
-        None if document.get("email") is None else _storable(document["email"]),
-        json.dumps(document["context"], separators=(",", ":")),
-    )
-    with store.writing() as connection:
-        connection.execute(_INSERT, row)
-
-
-def read_feedbacks(store: SqliteStore) -> list[dict[str, Any]]:
-    """Return every stored feedback, in the order in which they came; raises `StoreError`."""
-    columns = ("app", "received_at", "category", "message", "email", "context")
-    with store.reading() as connection:
-        if not require_readable(connection):
-            return []
-        rows = connection.execute(f"SELECT {', '.join(columns)} FROM feedback ORDER BY seq").fetchall()  # noqa: S608  our own words
-    return [{**dict(zip(columns, row)), "context": json.loads(row[-1])} for row in rows]
-
-
-def _storable(text: str) -> str:
-    """Return *text* without half characters, which JSON can spell and sqlite cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

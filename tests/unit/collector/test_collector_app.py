@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, create_app
+from mcptelemetry.collector import EVENTS_PATH, PEOPLE, Filter, SqliteStore, compile_report, create_app
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 MIB = 1024 * 1024
@@ -213,9 +213,12 @@ def test_report_is_shown_to_loopback(store: SqliteStore, call: Any) -> None:
     """Whoever sits at the collector's machine reads the report, of one application if they like."""
     app = create_app(store)
     call(app, "POST", EVENTS_PATH, a_body("1"))
-    assert call(app, "GET", "/api/report").document == compile_report(store)
-    answer = call(app, "GET", "/api/report", QUERY_STRING="app=acme-mcp")
-    assert answer.document == compile_report(store, app="acme-mcp")
+    people = Filter(env_kinds=PEOPLE)
+    assert call(app, "GET", "/api/report").document == compile_report(store, people)
+    answer = call(app, "GET", "/api/report", QUERY_STRING="app=acme-mcp&env_kind=all&tool=a&until=1970-01-02")
+    assert answer.document == compile_report(store, Filter(app="acme-mcp", tool="a", until=86_400))
+    refusal = call(app, "GET", "/api/report", QUERY_STRING="since=yesterday")
+    assert (refusal.status, "since" in refusal.document["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
@@ -309,13 +312,19 @@ def test_damaged_store_is_answered_with_try_later(
 
 
 def test_store_that_comes_back_is_used_again(store: SqliteStore, call: Any) -> None:
-    """When the damaged file has been moved away the collector goes on with a new one."""
+    """A file that is gone is not replaced without a word; when it has been put back the collector goes on."""
     app = create_app(store)
-    Path(store.path).write_bytes(b"x" * 4096)
-    assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 503
-    Path(store.path).unlink()
     assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 202
-    assert stored(store) == 1
+    whole = Path(store.path).read_bytes()
+    Path(store.path).write_bytes(b"x" * 4096)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).unlink()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).touch()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).write_bytes(whole)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 202
+    assert stored(store) == 2
 
 
 def test_failure_of_our_own_is_answered(call: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -357,12 +366,7 @@ def test_unusable_options_are_named(store: SqliteStore, options: dict[str, Any],
 
 def test_time_of_receipt_is_the_clocks(store: SqliteStore, call: Any) -> None:
     """What is stored beside an event is when it came, and not from where."""
-    import sqlite3
-
     call(create_app(store, clock=Time()), "POST", EVENTS_PATH, a_body("1"))
-    connection = sqlite3.connect(store.path)
-    connection.row_factory = sqlite3.Row
-    row = dict(connection.execute("SELECT * FROM events").fetchone())
-    connection.close()
-    assert (row["received_at"], row["app"], row["version"]) == (1_700_000_000, "acme-mcp", "v1")
-    assert "127.0.0.1" not in map(str, row.values())
+    (received,) = store.events()
+    assert received[:3] == (1_700_000_000, "acme-mcp", "v1")
+    assert b"127.0.0.1" not in Path(store.path).read_bytes()
