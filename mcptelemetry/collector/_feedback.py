@@ -10,24 +10,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..wire import check_feedback
-from ._documents import DocumentError, read_object
 from ._schema import require_readable
 from ._store import SqliteStore
 
-__all__ = ["add_feedback", "read_feedback", "read_feedbacks"]
+__all__ = ["add_feedback", "read_feedbacks"]
 
 _INSERT = "INSERT INTO feedback (app, received_at, category, message, email, context) VALUES (?, ?, ?, ?, ?, ?)"
-
-
-def read_feedback(body: bytes) -> dict[str, Any]:
-    """Return the feedback that *body* holds; raise `DocumentError` naming the field that does not fit."""
-    document = read_object(body, "feedback")
-    try:
-        check_feedback(document)
-    except ValueError as error:
-        raise DocumentError(str(error)) from None
-    return document
 
 
 def add_feedback(store: SqliteStore, document: dict[str, Any], *, received_at: int) -> None:

@@ -11,45 +11,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..wire import SCHEMA_VERSION, check, strip_unknown
-from ._documents import DocumentError, read_object
-from ._requests import Refusal
 from ._schema import require_readable
 from ._store import SqliteStore, Stored
 
-__all__ = ["add_heartbeat", "read_heartbeat", "read_heartbeats"]
-
-# Four times what a sender may send now; a later version may be larger.
-_BYTES_MAX = 64 * 1024
-_IGNORED_NAMES_MAX = 20
+__all__ = ["add_heartbeat", "read_heartbeats"]
 
 _INSERT = """
 INSERT INTO heartbeats (heartbeat_id, app, anonymous_id, version, received_at, document)
 VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (heartbeat_id) DO NOTHING
 """
-
-
-def read_heartbeat(body: bytes) -> tuple[dict[str, Any], list[str]]:
-    """
-    Return the heartbeat that *body* holds, and the names of the fields that were left out.
-
-    Raises `DocumentError` naming the field that does not fit, `Refusal` when it is too large.
-    """
-    if len(body) > _BYTES_MAX:
-        raise Refusal(413, f"the heartbeat is larger than {_BYTES_MAX} bytes")
-    document = read_object(body, "a heartbeat")
-    version = document.get("schema_version")
-    ignored: list[str] = []
-    later = document
-    if isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION:
-        later, ignored = strip_unknown(document)
-    try:
-        check(later)
-    except ValueError as error:
-        raise DocumentError(str(error)) from None
-    # As it came, the version included, but for what nobody here knows.
-    return {**later, "schema_version": int(version or 0)}, sorted(ignored)[:_IGNORED_NAMES_MAX]
 
 
 def add_heartbeat(store: SqliteStore, document: dict[str, Any], *, received_at: int) -> Stored:

@@ -17,6 +17,7 @@ from ..errors import TelemetryError
 from ..system import Clock, install_hint
 from ..vocabulary import PORT_MAX
 from ._app import RATE_LIMIT_PER_SECOND, create_app
+from ._guards import Tokens
 from ._store import SqliteStore
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
-    token: str | None = None,
+    token: Tokens = None,
     report_token: str | None = None,
     rate_limit: float | None = RATE_LIMIT_PER_SECOND,
     clock: Union[Clock, Callable[[], float], None] = None,

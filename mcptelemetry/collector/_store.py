@@ -107,16 +107,23 @@ class SqliteStore:
         one without an id is stored as it comes. *received_at* is Unix seconds. Raises
         `StoreError`, and then nothing was stored.
         """
-        app, version = batch.app, batch.version
-        rows = [
-            (event.id, app, version, received_at, *cut_names(event.shape), event.latency_ms, event.timestamp_secs)
-            for event in batch.events
-        ]
+        return self.add_batches([(batch, received_at)])[0]
+
+    def add_batches(self, batches: list[tuple[TelemetryBatch, int]]) -> list[Stored]:
+        """Store several batches, each with when it was received, as `add_events()` does, all or none of them."""
+        outcomes = []
         with self.writing() as connection:
-            before = connection.total_changes
-            connection.executemany(_INSERT_EVENT, rows)
-            stored = connection.total_changes - before
-        return Stored(stored, len(rows) - stored)
+            for batch, received_at in batches:
+                app, version = batch.app, batch.version
+                rows = [
+                    (event.id, app, version, received_at, *cut_names(event.shape), event.latency_ms, event.timestamp_secs)
+                    for event in batch.events
+                ]
+                before = connection.total_changes
+                connection.executemany(_INSERT_EVENT, rows)
+                stored = connection.total_changes - before
+                outcomes.append(Stored(stored, len(rows) - stored))
+        return outcomes
 
     def count_outcomes(self) -> dict[CallOutcome, int]:
         """

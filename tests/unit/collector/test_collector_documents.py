@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcptelemetry.collector._documents import DocumentError, read_batch
+from mcptelemetry.collector._documents import DocumentError
+from mcptelemetry.collector._judging import BatchReader
 from mcptelemetry.wire import EVENT_FIELDS, TelemetryBatch, TelemetryEvent
+
+
+def read_batch(body: bytes) -> Any:
+    """Read *body* as the collector does that has seen nothing yet."""
+    return BatchReader().read(body)
 
 
 def body_of(*events: Any, **batch: Any) -> bytes:

@@ -1,0 +1,109 @@
+"""
+What the routes for senders do: read a document, judge it, store it, and say what became of it.
+
+Each answers 202 after the commit that holds the document, and 400 only when nothing of it can
+be stored. Every application's documents are taken, or those that the sender's token names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..system import Clock
+from ..wire import EMPTY_BATCH
+from ._deadlines import Deadlines
+from ._documents import DocumentError
+from ._feedback import add_feedback
+from ._group_commit import GroupCommit
+from ._heartbeats import add_heartbeat
+from ._judging import BatchReader, Reading
+from ._lone_documents import read_feedback, read_heartbeat
+from ._metrics import TakenIn
+from ._refusals import Refusals
+from ._requests import IncomingRequest, Refusal, Response
+from ._store import SqliteStore
+
+__all__ = ["Intake"]
+
+
+class Intake:
+    """Takes documents in for *store*; safe between threads."""
+
+    def __init__(self, store: SqliteStore, clock: Clock, refusals: Refusals, taken_in: TakenIn) -> None:
+        self._store = store
+        self._clock = clock
+        self._refusals = refusals
+        self._taken_in = taken_in
+        self._reader = BatchReader()
+        self._commits = GroupCommit(store)
+        self._deadlines = Deadlines(clock)
+
+    def take_events(self, request: IncomingRequest) -> Response:
+        """Store what can be stored of a batch; the answer names the rest by its place and reason."""
+        body = self._read(request)
+        reading = _or_refuse(lambda: self._reader.read(body))
+        _check_app(request, reading)
+        if reading.rejected:
+            self._refusals.count("event", len(reading.rejected))
+            if not reading.batch.events:
+                first = reading.rejected[0]
+                raise Refusal(400, f"events[{first.place}].{first.reason}", reason="document")
+        if reading.batch.events:
+            stored, duplicates = outcome = self._commits.add_events(reading.batch, received_at=self._now())
+            self._taken_in.note_events(reading.batch, outcome)
+        else:  # somebody asks whether events are taken here
+            stored = duplicates = 0
+        document: dict[str, object] = {"stored": stored, "duplicates": duplicates}
+        if reading.rejected:
+            document["rejected"] = [{"index": place, "reason": reason} for place, reason in reading.rejected]
+        if reading.ignored_fields:
+            document["ignored_fields"] = reading.ignored_fields
+        return Response(202, document)
+
+    def take_heartbeat(self, request: IncomingRequest) -> Response:
+        """Store a heartbeat, once."""
+        body = self._read(request)
+        if body == EMPTY_BATCH:  # somebody asks whether heartbeats are taken here
+            return Response(202, {"stored": 0, "duplicates": 0})
+        document, ignored_fields = _or_refuse(lambda: read_heartbeat(body))
+        stored, duplicates = add_heartbeat(self._store, document, received_at=self._now())
+        if stored:
+            self._taken_in.note_document("heartbeats", document["app"])
+        answer: dict[str, object] = {"stored": stored, "duplicates": duplicates}
+        if ignored_fields:
+            answer["ignored_fields"] = ignored_fields
+        return Response(202, answer)
+
+    def take_feedback(self, request: IncomingRequest) -> Response:
+        """Store what a person typed."""
+        body = self._read(request)
+        document = _or_refuse(lambda: read_feedback(body))
+        add_feedback(self._store, document, received_at=self._now())
+        self._taken_in.note_document("feedback", document.get("app"))
+        return Response(202, {"success": True})
+
+    def _read(self, request: IncomingRequest) -> bytes:
+        return request.read_body(self._clock, self._deadlines)
+
+    def _now(self) -> int:
+        return int(self._clock.time())
+
+
+_Document = TypeVar("_Document")
+
+
+def _or_refuse(read: Callable[[], _Document]) -> _Document:
+    try:
+        return read()
+    except DocumentError as error:
+        raise Refusal(400, str(error), reason="document") from None
+
+
+def _check_app(request: IncomingRequest, reading: Reading) -> None:
+    if request.allowed_apps is None or reading.batch.app in request.allowed_apps:
+        return
+    if not (reading.batch.events or reading.rejected):
+        return  # an empty batch writes for nobody
+    named = "an application that this token may not write for" if reading.batch.app else "no application, and this token is for named ones"
+    raise Refusal(403, f"the batch names {named}", reason="token")
