@@ -179,7 +179,7 @@ class EmbeddedServer:
             sockets=[listener],
             max_request_body_size=EVENTS_BYTES_MAX + 1,  # of each route, see Channel
             inbuf_overflow=EVENTS_BYTES_MAX + 1,  # a body is kept in memory, never in a file
-            recv_bytes=256 * 1024,
+            recv_bytes=32 * 1024,
             asyncore_use_poll=True,
             log_socket_errors=False,
             ident="mcptelemetry",
