@@ -21,9 +21,8 @@ from ._metrics import TakenIn
 from ._refusals import Refusals
 from ._report_access import ReportAccess
 from ._requests import IncomingRequest, Refusal, Response
-from ._schema import StoreError
 from ._shown import Shown
-from ._store import SqliteStore
+from .stores import Store, StoreError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,7 +37,7 @@ _STORE_RETRY_AFTER_SECS = 10
 
 
 def create_app(
-    store: SqliteStore,
+    store: Store,
     *,
     token: Tokens = None,
     report_token: str | None = None,

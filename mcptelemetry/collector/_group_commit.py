@@ -11,33 +11,25 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Optional, Protocol
+from typing import Optional
 
+from ..system import Clock
 from ..wire import TelemetryBatch
-from ._schema import StoreError
-from ._store import Stored
+from .stores import Intake, Stored, StoreError
 
-__all__ = ["GroupCommit", "TakesBatches"]
+__all__ = ["GroupCommit"]
 
 # A transaction of more would keep other processes waiting.
 _EVENTS_MAX = 20_000
 
 
-class TakesBatches(Protocol):
-    """The part of a store that takes events in."""
-
-    def add_batches(self, batches: list[tuple[TelemetryBatch, int]]) -> list[Stored]:
-        """Store all batches, each received at its Unix second, in one transaction or none of them."""
-
-
 class _Waiting:
     """A batch, and a lock that is held until something became of it."""
 
-    __slots__ = ("batch", "done", "error", "received_at", "stored")
+    __slots__ = ("batch", "done", "error", "stored")
 
-    def __init__(self, batch: TelemetryBatch, received_at: int) -> None:
+    def __init__(self, batch: TelemetryBatch) -> None:
         self.batch = batch
-        self.received_at = received_at
         self.stored: Optional[Stored] = None
         self.error: Optional[BaseException] = None
         self.done = threading.Lock()
@@ -51,8 +43,9 @@ class GroupCommit:
     Safe between threads, and after a fork: the child begins anew.
     """
 
-    def __init__(self, store: TakesBatches) -> None:
+    def __init__(self, store: Intake, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._begin()
 
     def _begin(self) -> None:
@@ -61,11 +54,11 @@ class GroupCommit:
         self._waiting: list[_Waiting] = []  # guarded by _lock
         self._is_storing = False  # guarded by _lock
 
-    def add_events(self, batch: TelemetryBatch, *, received_at: int) -> Stored:
+    def add_events(self, batch: TelemetryBatch) -> Stored:
         """Return what became of *batch* once it is on the disk; raises `StoreError`, and then nothing was stored."""
         if self._process != os.getpid():
             self._begin()
-        mine = _Waiting(batch, received_at)
+        mine = _Waiting(batch)
         with self._lock:
             self._waiting.append(mine)
             has_to_wait, self._is_storing = self._is_storing, True
@@ -103,7 +96,7 @@ class GroupCommit:
 
     def _store_all(self, group: list[_Waiting]) -> None:
         try:
-            results = self._store.add_batches([(one.batch, one.received_at) for one in group])
+            results = self._store.add_batches([one.batch for one in group], received_at=int(self._clock.time()))
         except StoreError as error:
             for one in group:
                 one.error = StoreError(str(error))  # each thread raises its own

@@ -14,15 +14,13 @@ from ..system import Clock
 from ..wire import EMPTY_BATCH
 from ._deadlines import Deadlines
 from ._documents import DocumentError
-from ._feedback import add_feedback
 from ._group_commit import GroupCommit
-from ._heartbeats import add_heartbeat
 from ._judging import BatchReader, Reading
 from ._lone_documents import read_feedback, read_heartbeat
 from ._metrics import TakenIn
 from ._refusals import Refusals
 from ._requests import IncomingRequest, Refusal, Response
-from ._store import SqliteStore
+from .stores import Store
 
 __all__ = ["Intake"]
 
@@ -30,13 +28,13 @@ __all__ = ["Intake"]
 class Intake:
     """Takes documents in for *store*; safe between threads."""
 
-    def __init__(self, store: SqliteStore, clock: Clock, refusals: Refusals, taken_in: TakenIn) -> None:
+    def __init__(self, store: Store, clock: Clock, refusals: Refusals, taken_in: TakenIn) -> None:
         self._store = store
         self._clock = clock
         self._refusals = refusals
         self._taken_in = taken_in
         self._reader = BatchReader()
-        self._commits = GroupCommit(store)
+        self._commits = GroupCommit(store, clock)
         self._deadlines = Deadlines(clock)
 
     def take_events(self, request: IncomingRequest) -> Response:
@@ -50,7 +48,7 @@ class Intake:
                 first = reading.rejected[0]
                 raise Refusal(400, f"events[{first.place}].{first.reason}", reason="document")
         if reading.batch.events:
-            stored, duplicates = outcome = self._commits.add_events(reading.batch, received_at=self._now())
+            stored, duplicates = outcome = self._commits.add_events(reading.batch)
             self._taken_in.note_events(reading.batch, outcome)
         else:  # somebody asks whether events are taken here
             stored = duplicates = 0
@@ -67,7 +65,7 @@ class Intake:
         if body == EMPTY_BATCH:  # somebody asks whether heartbeats are taken here
             return Response(202, {"stored": 0, "duplicates": 0})
         document, ignored_fields = _or_refuse(lambda: read_heartbeat(body))
-        stored, duplicates = add_heartbeat(self._store, document, received_at=self._now())
+        stored, duplicates = self._store.add_heartbeat(document, received_at=self._now())
         if stored:
             self._taken_in.note_document("heartbeats", document["app"])
         answer: dict[str, object] = {"stored": stored, "duplicates": duplicates}
@@ -79,7 +77,7 @@ class Intake:
         """Store what a person typed."""
         body = self._read(request)
         document = _or_refuse(lambda: read_feedback(body))
-        add_feedback(self._store, document, received_at=self._now())
+        self._store.add_feedback(document, received_at=self._now())
         self._taken_in.note_document("feedback", document.get("app"))
         return Response(202, {"success": True})
 

@@ -19,7 +19,7 @@ from ..errors import TelemetryError
 from ..system import install_hint
 from ..vocabulary import OTHER, TelemetryStatus
 from ..wire import TelemetryBatch
-from ._store import Stored
+from .stores import Stored
 
 __all__ = ["MetricsMissing", "TakenIn"]
 

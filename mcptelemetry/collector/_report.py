@@ -8,22 +8,18 @@ occurred: whole milliseconds repeat, so a million events make a short list.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..system import printable
-from ._store import CallOutcome, SqliteStore
 from ._table import render_table
+from .stores import CallQuestions, Filter
 
 __all__ = ["compile_report", "render_report"]
 
-# What an error without a type, or an event of an unnamed application, goes under.
-_UNNAMED = "unknown"
 
-
-def compile_report(store: SqliteStore, *, app: str | None = None) -> dict[str, Any]:
+def compile_report(store: CallQuestions, *, app: str | None = None) -> dict[str, Any]:
     """
     Return the report on everything in *store*, or on the application called *app*.
 
@@ -33,10 +29,10 @@ def compile_report(store: SqliteStore, *, app: str | None = None) -> dict[str, A
     ``totals`` (the same over all rows). Events that named no application count as those of
     ``unknown``. Raises `StoreError`.
     """
-    counts = store.count_outcomes()
+    asked = Filter(app=app)
     document: dict[str, Any] = {"app": app}
     for section in _SECTIONS:
-        document.update(section.compile(counts, app))
+        document.update(section.compile(store, asked))
     return document
 
 
@@ -49,75 +45,19 @@ def render_report(document: Mapping[str, Any]) -> str:
 class _Section:
     """A part of the report: what it adds to the document, and how that reads."""
 
-    compile: Callable[[Mapping[CallOutcome, int], str | None], Mapping[str, Any]]
+    compile: Callable[[CallQuestions, Filter], Mapping[str, Any]]
     render: Callable[[Mapping[str, Any]], str]
 
 
-class _CallTotals:
-    """Calls, errors by type, and how often each latency occurred."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.error_types: Counter[str] = Counter()
-        self.latencies: Counter[int] = Counter()
-
-    def add(self, outcome: CallOutcome, count: int) -> None:
-        self.calls += count
-        self.latencies[outcome.latency_ms] += count
-        if outcome.status == "error":
-            self.error_types[outcome.error_type or _UNNAMED] += count
-
-    def to_dict(self) -> dict[str, Any]:
-        p50, p95, p99 = _percentiles(self.latencies, (50, 95, 99))
-        return {
-            "calls": self.calls,
-            "errors": sum(self.error_types.values()),
-            "error_types": dict(sorted(self.error_types.items(), key=_most_first)),
-            "p50_ms": p50,
-            "p95_ms": p95,
-            "p99_ms": p99,
-        }
-
-
-def _compile_calls(counts: Mapping[CallOutcome, int], app: str | None) -> Mapping[str, Any]:
-    apps: Counter[str] = Counter()
-    totals = _CallTotals()
-    totals_of: dict[tuple[str, str], _CallTotals] = {}
-    for outcome, count in counts.items():
-        name = outcome.app or _UNNAMED
-        apps[name] += count
-        if app is not None and name != app:
-            continue
-        totals.add(outcome, count)
-        totals_of.setdefault((outcome.tool, outcome.routing_decision), _CallTotals()).add(outcome, count)
-    rows = [
-        {"tool": tool, "routing_decision": decision, **sums.to_dict()}
-        for (tool, decision), sums in sorted(
-            totals_of.items(), key=lambda entry: (-entry[1].calls, entry[0])
-        )
-    ]
+def _compile_calls(store: CallQuestions, asked: Filter) -> Mapping[str, Any]:
+    answer = store.calls(asked)
     return {
-        "apps": dict(sorted(apps.items(), key=_most_first)),
-        "rows": rows,
-        "totals": totals.to_dict(),
+        "apps": store.apps(asked),
+        "rows": [
+            {"tool": row.tool, "routing_decision": row.routing_decision, **row.figures._asdict()} for row in answer.rows
+        ],
+        "totals": answer.totals._asdict(),
     }
-
-
-def _percentiles(counts: Mapping[int, int], percents: tuple[int, ...]) -> list[int | None]:
-    """Return the nearest-rank percentiles of the values that occur *counts* times, None without any."""
-    total = sum(counts.values())
-    if not total:
-        return [None] * len(percents)
-    # The smallest value that at least p percent of all values do not exceed; in whole
-    # numbers, because 0.95 * 20 is not 19 in floating point.
-    ranks = [-(-percent * total // 100) for percent in percents]
-    found: list[int | None] = []
-    seen = 0
-    for value, count in sorted(counts.items()):
-        seen += count
-        while len(found) < len(ranks) and ranks[len(found)] <= seen:
-            found.append(value)
-    return found
 
 
 _CALLS_HEADING = (
@@ -161,10 +101,6 @@ def _render_calls(document: Mapping[str, Any]) -> str:
     if app is not None:
         return table
     return f"{table}\n\nfrom {printable(', '.join(f'{name} ({count})' for name, count in apps.items()))}"
-
-
-def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
-    return -entry[1], entry[0]
 
 
 _SECTIONS = (_Section(_compile_calls, _render_calls),)

@@ -18,7 +18,7 @@ from ..system import Clock, install_hint
 from ..vocabulary import PORT_MAX
 from ._app import RATE_LIMIT_PER_SECOND, create_app
 from ._guards import Tokens
-from ._store import SqliteStore
+from .stores import Store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,7 +31,7 @@ _BACKLOG = 512
 
 
 def serve(
-    store: SqliteStore,
+    store: Store,
     host: str = "127.0.0.1",
     port: int = 0,
     *,

@@ -13,7 +13,7 @@ from ._metrics import MetricsMissing, TakenIn
 from ._refusals import Refusals
 from ._report import compile_report
 from ._requests import IncomingRequest, Refusal, Response
-from ._store import SqliteStore
+from .stores import Store
 
 __all__ = ["Shown"]
 
@@ -25,7 +25,7 @@ _REPORT_RETRY_AFTER_SECS = 5
 class Shown:
     """Answers readers from *store*; safe between threads."""
 
-    def __init__(self, store: SqliteStore, refusals: Refusals, taken_in: TakenIn) -> None:
+    def __init__(self, store: Store, refusals: Refusals, taken_in: TakenIn) -> None:
         self._store = store
         self._refusals = refusals
         self._taken_in = taken_in

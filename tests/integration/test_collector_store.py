@@ -31,11 +31,23 @@ def stored(store: SqliteStore) -> int:
 
 
 def test_event_with_an_id_is_stored_once_for_ever(tmp_path: Path) -> None:
-    """An id that was stored before, by whatever store object, is a duplicate; events without one are not."""
+    """An id that its application stored before is a duplicate, whatever store object does it; events without one are not."""
     path = tmp_path / "c.db"
     assert SqliteStore(path).add_events(a_batch("1", "1", "2", None, None), received_at=1) == (4, 1)
-    assert SqliteStore(path).add_events(a_batch("2", "3", None, app="other"), received_at=2) == (2, 1)
+    assert SqliteStore(path).add_events(a_batch("2", "3", None), received_at=2) == (2, 1)
     assert stored(SqliteStore(path)) == 6
+
+
+def test_applications_have_ids_of_their_own(tmp_path: Path) -> None:
+    """The id of one application's event, or of an earlier one, is no duplicate of another's."""
+    store = SqliteStore(tmp_path / "c.db")
+    own = f"{'0a' * 10}-7"
+    for app in ("acme-mcp", "other", None):
+        assert store.add_events(a_batch("1", own, app=app), received_at=1) == (2, 0)
+        assert store.add_events(a_batch("1", own, app=app), received_at=1) == (0, 2)
+    later = TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=2, id=own)], app="other", version="v1")
+    assert store.add_events(later, received_at=1) == (1, 0)
+    assert [received.document["id"] for received in store.events()].count(own) == 4
 
 
 def test_all_fields_are_stored(tmp_path: Path) -> None:
@@ -55,12 +67,7 @@ def test_all_fields_are_stored(tmp_path: Path) -> None:
     )
     path = tmp_path / "c.db"
     SqliteStore(path).add_events(TelemetryBatch([event], app="acme-mcp", version="v1"), received_at=9)
-    connection = sqlite3.connect(path)
-    connection.row_factory = sqlite3.Row
-    row = dict(connection.execute("SELECT * FROM events").fetchone())
-    connection.close()
-    assert row.pop("seq") == 1
-    assert row == {**event.to_dict(), "was_fallback": 1, "app": "acme-mcp", "version": "v1", "received_at": 9}
+    assert list(SqliteStore(path).events()) == [(9, "acme-mcp", "v1", event.to_dict())]
 
 
 _EVENTS_BEFORE_CLIENTS = """
@@ -88,9 +95,8 @@ def test_file_from_before_clients_were_told_goes_on(tmp_path: Path) -> None:
     connection.close()
     event = TelemetryEvent("a", "local_only", client="Cursor", timestamp_secs=1, id="2")
     assert SqliteStore(path).add_events(TelemetryBatch([event]), received_at=2) == (1, 0)
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT id, client FROM events ORDER BY seq").fetchall() == [("1", None), ("2", "cursor")]
-    connection.close()
+    documents = [received.document for received in SqliteStore(path).events()]
+    assert [(document["id"], document.get("client")) for document in documents] == [("1", None), ("2", "cursor")]
 
 
 def test_threads_store_each_event_once(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mcptelemetry.collector import FEEDBACK_PATH, HEARTBEAT_PATH, SqliteStore, read_heartbeats, serve
+from mcptelemetry.collector import FEEDBACK_PATH, HEARTBEAT_PATH, Filter, SqliteStore, StoreError, serve
 from mcptelemetry.testing import FakeClock, InProcessCollector
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 FULL = json.loads((Path(__file__).parents[1] / "data" / "heartbeat" / "full.json").read_text())
 FEEDBACK = {
@@ -117,7 +118,7 @@ def test_collector_stores_feedback(collector):
     first, second = collector.feedback()
     assert {name: first[name] for name in FEEDBACK} == FEEDBACK
     assert (second["app"], second["email"]) == (None, None)
-    assert second["message"] == "half a ? character, ten more"
+    assert second["message"] == "half a \ufffd character, ten more"
 
 
 @pytest.mark.parametrize(
@@ -163,16 +164,80 @@ def test_collector_rate_of_heartbeats_is_bounded_and_does_not_hold_up_events(tmp
         assert post(server.url, "/api/telemetry/tool-invocations", {"events": []})[0] == 202
 
 
-def test_collector_database_of_an_older_version_takes_heartbeats(tmp_path):
-    """A database from before there were heartbeats is brought up to date, with its events."""
+OLDER = Path(__file__).parents[1] / "data" / "collector" / "schema-3.db"
+BEGAN_AT = 1_750_000_000
+OWN = "0123456789abcdef0123"
+
+
+@pytest.fixture
+def older(tmp_path):
+    """Return the path of a database that an older collector wrote, with everything it could hold."""
     path = tmp_path / "c.db"
-    SqliteStore(path)
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE heartbeats")
-        connection.execute("DROP TABLE feedback")
-        connection.execute("ALTER TABLE events DROP COLUMN client")  # which came after them
-        connection.execute("PRAGMA user_version = 1")
+    path.write_bytes(OLDER.read_bytes())
+    return path
+
+
+def test_collector_database_of_an_older_version_keeps_its_events(older):
+    """A database of before is brought up to date with every event whole, whatever make its id is of."""
+    received = list(SqliteStore(older).events())
+    assert [(one.app, one.received_at - BEGAN_AT, one.document["timestamp_secs"] - BEGAN_AT, one.document.get("id")) for one in received] == [
+        ("acme-mcp", 5, 0, f"{OWN}-0"),
+        ("acme-mcp", 5, 1, f"{OWN}-1"),
+        ("acme-mcp", 5, 1, f"{OWN}-10"),
+        (None, 70, 60, None),
+        (None, 70, 60, None),
+        (None, 70, 61, "my-own.id/7"),
+        (None, 70, 62, f"{OWN}-007"),
+        ("other-mcp", 7000, 7200, f"{'f' * 20}-3"),
+    ]
+    assert received[2].document == {
+        "tool": "get_issues", "routing_decision": "strategy_remote", "upstream": "cloud", "status": "success",
+        "latency_ms": 7, "timestamp_secs": BEGAN_AT + 1, "was_fallback": True, "id": f"{OWN}-10",
+    }  # fmt: skip
+    assert received[5].document["routing_detail"] == "s*"
+
+
+def test_collector_database_of_an_older_version_knows_what_it_stored(older):
+    """What a database of before holds is a duplicate when it comes again, and new events go beside it."""
+    store = SqliteStore(older)
+    events = [TelemetryEvent.from_dict(one.document) for one in store.events() if one.app == "acme-mcp"]
+    again = TelemetryBatch([*events, TelemetryEvent("new", "local_only", id=f"{OWN}-11")], app="acme-mcp", version="v1.0.0")
+    assert store.add_events(again, received_at=BEGAN_AT + 9) == (1, 3)
+    assert store.add_heartbeat(FULL, received_at=BEGAN_AT + 9) == (0, 1)
+
+
+def test_collector_database_of_an_older_version_answers(older):
+    """Heartbeats and feedback of before are there whole, and questions about them are answered."""
+    store = SqliteStore(older)
+    first, second = store.heartbeats()
+    assert (first, second["version"]) == (FULL, "v1.5.0")
+    assert store.installations(Filter()) == (1, 1, 0)
+    assert [use.version for use in store.versions(Filter())] == ["v1.5.0"]
+    assert store.calls(Filter()).totals.calls == 8
+    (entry,) = store.inbox(Filter())
+    assert (entry.message, entry.is_read) == (FEEDBACK["message"], False)
+    assert store.health(Filter())[3:7] == (8, 2, 1, 0)
+
+
+def test_collector_database_of_an_older_version_is_read_by_no_reader(older):
+    """Who only reads says that the database is an older one, with the mend, and leaves it as it is."""
+    with pytest.raises(StoreError, match="older mcptelemetry; start 'mcptelemetry collect'"):
+        SqliteStore(older, read_only=True)
+    assert older.read_bytes() == OLDER.read_bytes()
+
+
+def test_collector_database_of_the_first_version_takes_heartbeats(tmp_path):
+    """A database from before there were heartbeats is brought up to date."""
+    path = tmp_path / "c.db"
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "CREATE TABLE events (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, app TEXT, version TEXT, received_at INTEGER NOT NULL,"
+        " tool TEXT NOT NULL, routing_decision TEXT NOT NULL, routing_detail TEXT, upstream TEXT, status TEXT NOT NULL,"
+        " error_type TEXT, latency_ms INTEGER NOT NULL, timestamp_secs INTEGER NOT NULL, was_fallback INTEGER NOT NULL)"
+    )
+    connection.execute(f"PRAGMA application_id = {0x6D637074}")
+    connection.execute("PRAGMA user_version = 1")
     connection.close()
     with InProcessCollector(path) as collector:
         assert post(collector.url, HEARTBEAT_PATH, FULL)[0] == 202
-    assert read_heartbeats(SqliteStore(path, read_only=True)) == [FULL]
+    assert list(SqliteStore(path, read_only=True).heartbeats()) == [FULL]
