@@ -27,7 +27,19 @@ from ._command import Command, Console, WrongUse
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
-    from . import _check, _collector, _feedback, _forget, _matching, _payload, _status, _switches, _wrap  # noqa: F401  as above
+    from . import (  # noqa: F401  as above
+        _backup,
+        _check,
+        _collect,
+        _collector,
+        _feedback,
+        _forget,
+        _matching,
+        _payload,
+        _status,
+        _switches,
+        _wrap,
+    )
 
 __all__ = ["add_telemetry_commands", "main"]
 
@@ -52,7 +64,9 @@ _GROUPS = (
     _Group("._check", ("check",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
-    _Group("._collector", ("collect", "report")),
+    _Group("._collect", ("collect",)),
+    _Group("._collector", ("report",)),
+    _Group("._backup", ("backup",)),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ._app import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, create_app
+from ._processes import Processes
 from ._report import compile_report, render_report
-from ._server import Server, serve
+from ._server import Listener, Server, serve
 from .stores import (
     AUTOMATION,
     COUNTED,
@@ -80,8 +81,10 @@ __all__ = [
     "InstallationSpan",
     "Installations",
     "Intake",
+    "Listener",
     "NamedCount",
     "OwnTool",
+    "Processes",
     "Pruned",
     "Questions",
     "ReceivedEvent",

@@ -18,7 +18,7 @@ from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENT
 from ._guards import Guard, RateLimit, SenderTokens, Tokens, refuse_browsers
 from ._intake import Intake
 from ._metrics import TakenIn
-from ._refusals import Refusals
+from ._refusals import OUTAGE, Refusals
 from ._report_access import ReportAccess
 from ._requests import IncomingRequest, Refusal, Response
 from ._shown import Shown
@@ -87,7 +87,7 @@ def create_app(
             Route("GET", "/metrics", access.admitting(shown.show_metrics)),
             Route("GET", "/", access.admitting(shown.show_index)),
         ),
-        refusals,
+        intake,
     )
 
 
@@ -109,9 +109,9 @@ class _App:
     outage begin may both report it, and that is the worst.
     """
 
-    def __init__(self, routes: tuple[Route, ...], refusals: Refusals) -> None:
+    def __init__(self, routes: tuple[Route, ...], intake: Intake) -> None:
         self._routes = {(route.method, route.path): route for route in routes}
-        self._refusals = refusals
+        self._intake = intake
         self._is_store_down = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -143,10 +143,10 @@ class _App:
         except Refusal as refusal:
             for rate in counted:
                 rate.give_back()
-            self._refusals.count(refusal.reason)
+            self._intake.note_refusal(refusal.reason, request.path)
             return refusal.response
         except StoreError as error:
-            return self._report_outage(error)
+            return self._report_outage(request, error)
         except Exception:  # noqa: BLE001  a mistake of ours must not end the sender's connection
             _log.exception("an answer of the collector failed")
             return Response(500, {"error": "the collector failed; its log says why"})
@@ -167,12 +167,12 @@ class _App:
         allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
         raise Refusal(405, f"use {allowed}", (("Allow", allowed),), reason="method")
 
-    def _report_outage(self, error: StoreError) -> Response:
+    def _report_outage(self, request: IncomingRequest, error: StoreError) -> Response:
         # One line an outage, and the sender is not told where the file lies.
-        self._refusals.count("store")
         if not self._is_store_down:
             self._is_store_down = True
             _log.warning("the collector's store cannot be used: %s", printable(str(error)))
+        self._intake.note_refusal(OUTAGE, request.path)
         return Response(
             503,
             {"error": "the store cannot be used at present; try again later"},

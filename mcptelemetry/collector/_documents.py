@@ -73,7 +73,7 @@ def _look_over(body: bytes) -> _Outline:
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
         if not brackets:
             break
-    if len(brackets) > DEPTH_MAX:
+    if len(brackets) > DEPTH_MAX or b"{}" in brackets or b"[]" in brackets:
         msg = "the body is nested too deeply"
         raise DocumentError(msg)
     return _Outline(outside.count(b":"), _LONG_NUMBER.search(outside) is not None)

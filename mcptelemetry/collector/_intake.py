@@ -8,6 +8,7 @@ be stored. Every application's documents are taken, or those that the sender's t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from ..system import Clock
@@ -20,7 +21,7 @@ from ._lone_documents import read_feedback, read_heartbeat
 from ._metrics import TakenIn
 from ._refusals import Refusals
 from ._requests import IncomingRequest, Refusal, Response
-from .stores import Store
+from .stores import Store, StoreError
 
 __all__ = ["Intake"]
 
@@ -43,10 +44,9 @@ class Intake:
         reading = _or_refuse(lambda: self._reader.read(body))
         _check_app(request, reading)
         if reading.rejected:
-            self._refusals.count("event", len(reading.rejected))
+            self.note_refusal("event", request.path, len(reading.rejected))
             if not reading.batch.events:
-                first = reading.rejected[0]
-                raise Refusal(400, f"events[{first.place}].{first.reason}", reason="document")
+                raise Refusal(400, str(reading.rejected[0]), reason="document")
         if reading.batch.events:
             stored, duplicates = outcome = self._commits.add_events(reading.batch)
             self._taken_in.note_events(reading.batch, outcome)
@@ -80,6 +80,13 @@ class Intake:
         self._store.add_feedback(document, received_at=self._now())
         self._taken_in.note_document("feedback", document.get("app"))
         return Response(202, {"success": True})
+
+    def note_refusal(self, reason: str, path: str, number: int = 1) -> None:
+        """Count what was refused, and now and then tell the store; that it cannot be told is no harm."""
+        unstored = self._refusals.count(reason, path, number)
+        if unstored:
+            with suppress(StoreError):
+                self._store.add_refusals(unstored, received_at=self._now())
 
     def _read(self, request: IncomingRequest) -> bytes:
         return request.read_body(self._clock, self._deadlines)

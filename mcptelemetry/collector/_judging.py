@@ -54,6 +54,10 @@ class Rejected(NamedTuple):
     place: int
     reason: str
 
+    def __str__(self) -> str:
+        """Return one sentence about it."""
+        return f"events[{self.place}]{' ' if self.reason.startswith('must') else '.'}{self.reason}"
+
 
 class Reading(NamedTuple):
     """What can be stored of a batch, what cannot, and the names of the fields that nobody knows."""
@@ -137,7 +141,7 @@ class BatchReader:
     def _judge(self, item: object, ignored: set[str]) -> TelemetryEvent:
         """Return the event in *item*; raise `ValueError` naming the field that does not fit."""
         if not isinstance(item, dict):
-            msg = f"an event must be an object, not {kind_of(item)}"
+            msg = f"must be an object, not {kind_of(item)}"
             raise ValueError(msg)  # noqa: TRY004  a bad document is a bad value, whatever its type
         if len(ignored) < _IGNORED_NAMES_MAX:
             ignored.update(item.keys() - _EVENT_FIELDS)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-__all__ = ["Server", "serve"]
+__all__ = ["Listener", "Server", "serve"]
 
 _BACKLOG = 512
 
@@ -60,7 +60,7 @@ def serve(
         TypeError, ValueError: for an argument that cannot be used.
     """
     app = create_app(store, token=token, report_token=report_token, rate_limit=rate_limit, clock=clock)
-    return Server(app if wrap is None else wrap(app), host, port)
+    return Server(app if wrap is None else wrap(app), Listener(host, port))
 
 
 class Server:
@@ -70,21 +70,20 @@ class Server:
     Its threads are daemons. `stop()` may be called from any thread, any number of times.
     """
 
-    def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
+    def __init__(self, app: WSGIApplication, listener: Listener) -> None:
         try:
             from ._embedded import EmbeddedServer  # waitress is an extra
         except ImportError as error:
+            listener.socket.close()
             msg = (
                 "the collector's own server needs waitress, which is not installed; "
                 f"{install_hint('waitress')}"
             )
             raise TelemetryError(msg) from error
-        listener = _listen(host, port)
-        shown, port_taken = listener.getsockname()[:2]
-        self.port: int = port_taken
-        self.host: str = host
-        self.url: str = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
-        self._server = EmbeddedServer(app, listener)
+        self.host: str = listener.host
+        self.port: int = listener.port
+        self.url: str = listener.url
+        self._server = EmbeddedServer(app, listener.socket)
 
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
@@ -107,6 +106,20 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+class Listener:
+    """
+    A socket that listens on *host* and *port*, before anybody answers: `url`, `host`, `port` and `socket`.
+
+    Raises `TelemetryError` when the address cannot be had, `TypeError` or `ValueError` when it is none.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.socket: socket.socket = _listen(host, port)
+        shown, self.port = self.socket.getsockname()[:2]
+        self.host: str = host
+        self.url: str = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
 
 
 def _listen(host: object, port: object) -> socket.socket:

@@ -41,6 +41,7 @@ from ._answers import (
 )
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, WEEK_SECS, Filter
 from ._port import Counted, Facet
+from ._sqlite_backup import back_up
 from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
 from ._sqlite_events import EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
@@ -138,9 +139,16 @@ class SqliteStore:
         return prune(self._file.writing, before)
 
     def check(self) -> None:
-        """Raise `StoreError` unless the file can be opened and read."""
+        """Raise `StoreError` unless the file can be opened and read, and written where that is what it is open for."""
         with self._file.reading() as connection:
             connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        if not self._file.is_read_only:
+            with self._file.writing():
+                pass
+
+    def back_up(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write a copy as of now to *path*, which must not exist; senders go on meanwhile. Raises `StoreError`."""
+        back_up(self._file, path)
 
     def close(self) -> None:
         """Nothing is held open between transactions."""

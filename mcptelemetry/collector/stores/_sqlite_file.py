@@ -29,7 +29,7 @@ BUSY_TIMEOUT_SECS = 10.0
 
 class SqliteFile:
     """
-    The file at *path*, made by the first transaction that writes.
+    The file at *path*, made by the first transaction that writes, and never a second time.
 
     Safe between threads and between processes, also after a fork.
     """
@@ -47,6 +47,7 @@ class SqliteFile:
         self.path: str = os.path.abspath(given)
         self.is_read_only = read_only
         self._busy_timeout_secs = busy_timeout_secs
+        self._was_there = False
         self._require_usable_path()
 
     def _require_usable_path(self) -> None:
@@ -92,7 +93,7 @@ class SqliteFile:
     def _connection(self, purpose: str) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; whatever goes wrong is a `StoreError` that names it."""
         try:
-            if purpose == "written":
+            if purpose == "written" and not self._was_there:
                 self._make_private()
             # A URI, because only there can sqlite be told not to make a missing file. Readers
             # open it for writing too, or they could not undo what a killed writer left half done.
@@ -103,6 +104,7 @@ class SqliteFile:
                 isolation_level=None,
             )
             try:
+                self._was_there = True
                 yield connection
             finally:
                 # Ends an unfinished transaction by rolling it back.
@@ -111,6 +113,10 @@ class SqliteFile:
             msg = f"{self.path} {error}"
             raise StoreError(msg) from None
         except (sqlite3.Error, OSError) as error:
+            if self._was_there and not os.path.exists(self.path):
+                # Not made anew: who removed it by mistake would lose what came since without a word.
+                msg = f"{self.path} is gone, removed or moved while in use; put it back, or start the collector again"
+                raise StoreError(msg) from None
             msg = f"{self.path} cannot be {purpose}: {_explain(error)}"
             raise StoreError(msg) from error
 
