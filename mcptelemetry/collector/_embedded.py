@@ -38,10 +38,10 @@ __all__ = ["EmbeddedServer"]
 _log = logging.getLogger(__name__)
 
 # As many posts can wait for one commit together.
-_WORKER_COUNT = 24
+_WORKER_COUNT = 16
 _CONNECTIONS_MAX = 256
 _REST_SECS_MAX = 120.0
-_HELD_BYTES_MAX = 24 * 1024 * 1024
+_HELD_BYTES_MAX = 16 * 1024 * 1024
 _LOOK_EVERY_SECS = 0.5
 _LOOK_EVERY_BYTES = 4 * 1024 * 1024
 _IDLE_TURN_SECS = 1.0

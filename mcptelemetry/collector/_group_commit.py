@@ -19,8 +19,8 @@ from .stores import Intake, Stored, StoreError
 
 __all__ = ["GroupCommit"]
 
-# A transaction of more would keep other processes waiting.
-_EVENTS_MAX = 20_000
+# A transaction of more would keep others waiting; a larger batch has one for itself.
+_EVENTS_MAX = 5_000
 
 
 class _Waiting:
@@ -73,12 +73,8 @@ class GroupCommit:
 
     def _store_group(self) -> None:
         """Store all that wait, and have the first of those that came meanwhile store the next."""
-        group: list[_Waiting] = []
         with self._lock:
-            count = 0
-            while self._waiting and (not group or count + len(self._waiting[0].batch) <= _EVENTS_MAX):
-                group.append(self._waiting.pop(0))
-                count += len(group[-1].batch)
+            group = self._take_group()
         try:
             self._store_all(group)
         finally:
@@ -93,6 +89,19 @@ class GroupCommit:
                 one.done.release()
             if following is not None:
                 following.done.release()
+
+    def _take_group(self) -> list[_Waiting]:
+        """Take out the first that waits and whoever fits beside it: small batches do not wait behind large ones."""
+        group, left = [self._waiting[0]], []
+        count = len(group[0].batch)
+        for one in self._waiting[1:]:
+            if count + len(one.batch) <= _EVENTS_MAX:
+                group.append(one)
+                count += len(one.batch)
+            else:
+                left.append(one)
+        self._waiting = left
+        return group
 
     def _store_all(self, group: list[_Waiting]) -> None:
         try:

@@ -17,6 +17,7 @@ from ._deadlines import Deadlines
 from ._documents import DocumentError
 from ._group_commit import GroupCommit
 from ._judging import BatchReader, Reading
+from ._large_bodies import LargeBodies
 from ._lone_documents import read_feedback, read_heartbeat
 from ._metrics import TakenIn
 from ._refusals import Refusals
@@ -37,11 +38,15 @@ class Intake:
         self._reader = BatchReader()
         self._commits = GroupCommit(store, clock)
         self._deadlines = Deadlines(clock)
+        self._large = LargeBodies()
 
     def take_events(self, request: IncomingRequest) -> Response:
         """Store what can be stored of a batch; the answer names the rest by its place and reason."""
-        body = self._read(request)
-        reading = _or_refuse(lambda: self._reader.read(body))
+        with self._large.holding(request.body_length):
+            return self._take_events(request)
+
+    def _take_events(self, request: IncomingRequest) -> Response:
+        reading = self._large.one_at_a_time(self._read(request), self._read_batch)
         _check_app(request, reading)
         if reading.rejected:
             self.note_refusal("event", request.path, len(reading.rejected))
@@ -58,6 +63,9 @@ class Intake:
         if reading.ignored_fields:
             document["ignored_fields"] = reading.ignored_fields
         return Response(202, document)
+
+    def _read_batch(self, body: bytes) -> Reading:
+        return _or_refuse(lambda: self._reader.read(body))
 
     def take_heartbeat(self, request: IncomingRequest) -> Response:
         """Store a heartbeat, once."""

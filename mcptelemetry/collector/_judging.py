@@ -96,6 +96,7 @@ class BatchReader:
         app, version = _read_name("app", document), _read_name("version", document)
         events: list[TelemetryEvent] = []
         rejected: list[Rejected] = []
+        reasons: dict[str, str] = {}  # each once, however many events have it
         recall, keep = self._recall, events.append
         for index, item in enumerate(items):
             event = recall(item)
@@ -103,7 +104,8 @@ class BatchReader:
                 try:
                     event = self._judge(item, ignored)
                 except ValueError as error:
-                    rejected.append(Rejected(index, str(error)))
+                    reason = str(error)
+                    rejected.append(Rejected(index, reasons.setdefault(reason, reason)))
                     continue
             keep(event)
         names = sorted(name[:_IGNORED_NAME_CHARACTERS_MAX] for name in ignored)

@@ -83,6 +83,12 @@ class IncomingRequest:
         return "HTTP_" + name.upper().replace("-", "_") in self._environ
 
     @property
+    def body_length(self) -> int:
+        """How long the body is said to be, as far as that can be read."""
+        text: str = self._environ.get("CONTENT_LENGTH", "") or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
+
+    @property
     def is_https(self) -> bool:
         """Whether the sender's own connection is encrypted, as far as is known."""
         scheme = self.header("X-Forwarded-Proto") or self._environ.get("wsgi.url_scheme", "http")
