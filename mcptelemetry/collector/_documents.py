@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections import Counter
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from ..errors import TelemetryError
 from ._limits import CONTAINERS_MAX, DEPTH_MAX, VALUES_MAX
@@ -22,19 +22,14 @@ __all__ = ["DocumentError", "kind_of", "read_object"]
 _INT_DIGITS_MAX = 20
 _NAME_CHARACTERS_MAX = 64
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_INT_DIGITS_MAX + 1))
+_LONG_NUMBER = b"0" * (_INT_DIGITS_MAX + 1)
+_DIGITS_AS_ZERO = bytes(ord("0") if chr(byte).isascii() and chr(byte).isdigit() else 0 for byte in range(256))
+_DEEP = (b"[" * (DEPTH_MAX + 1), b"{" * (DEPTH_MAX + 1))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class DocumentError(TelemetryError, ValueError):
     """A body is not the document that it should be; the message names the field."""
-
-
-class _Outline(NamedTuple):
-    """What one look over a body tells: how many members its objects have together, and whether its numbers are sane."""
-
-    member_count: int
-    has_long_number: bool
 
 
 def read_object(body: bytes, expected: str) -> dict[str, Any]:
@@ -44,10 +39,12 @@ def read_object(body: bytes, expected: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         msg = f"the body is not UTF-8 at byte {error.start}"
         raise DocumentError(msg) from None
-    outline = _look_over(body)
-    document = _decode(_STRICT if outline.has_long_number else _QUICK, text)
-    # The quick reading keeps one of two members of the same name: then fewer are left than were written.
-    if not outline.has_long_number and _count_members(document) != outline.member_count:
+    _look_over(body)
+    has_long_number = _LONG_NUMBER in body.translate(_DIGITS_AS_ZERO)
+    document = _decode(_STRICT if has_long_number else _QUICK, text)
+    # The quick reading keeps one of two members of the same name: then fewer are left than were
+    # written, each with a colon. A colon in a string costs a second reading, and no more.
+    if not has_long_number and _count_members(document) != body.count(b":"):
         document = _decode(_STRICT, text)
     if not isinstance(document, dict):
         msg = f"the body must be {expected}, not {kind_of(document)}"
@@ -55,28 +52,36 @@ def read_object(body: bytes, expected: str) -> dict[str, Any]:
     return document
 
 
-def _look_over(body: bytes) -> _Outline:
+def _look_over(body: bytes) -> None:
     """Raise `DocumentError` when *body* nests too deeply or holds too much; it need not be JSON."""
+    # With what stands in strings there is more of everything, so few are few; only where there
+    # are many is it looked at what stands where.
+    brackets = body.translate(None, _NO_BRACKETS)
+    if len(brackets) <= 2 * CONTAINERS_MAX and body.count(b",") <= VALUES_MAX and not _peel(brackets):
+        return
     if b"\\" in body:
         body = _ESCAPE.sub(b"", body)
     outside = b"".join(body.split(b'"')[::2])  # of its strings
     brackets = outside.translate(None, _NO_BRACKETS)
-    if len(brackets) > 2 * CONTAINERS_MAX or outside.count(b",") > VALUES_MAX:
-        # What is deep and never ends is told as what it is.
-        if brackets.lstrip(b"[{") and not brackets.startswith((b"[" * (DEPTH_MAX + 1), b"{" * (DEPTH_MAX + 1))):
-            msg = f"the body holds more than {CONTAINERS_MAX} objects and arrays, or {VALUES_MAX} values"
-            raise DocumentError(msg)
+    if brackets.startswith(_DEEP):
         msg = "the body is nested too deeply"
         raise DocumentError(msg)
-    # Each round takes away the innermost pairs; what is left after so many rounds is deeper, or no JSON.
+    if len(brackets) > 2 * CONTAINERS_MAX or outside.count(b",") > VALUES_MAX:
+        msg = f"the body holds more than {CONTAINERS_MAX} objects and arrays, or {VALUES_MAX} values"
+        raise DocumentError(msg)
+    left = _peel(brackets)
+    if len(left) > DEPTH_MAX or b"{}" in left or b"[]" in left:
+        msg = "the body is nested too deeply"
+        raise DocumentError(msg)
+
+
+def _peel(brackets: bytes) -> bytes:
+    """Return what is left of *brackets* when the innermost pairs were taken away as often as a document may be deep."""
     for _ in range(DEPTH_MAX):
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
         if not brackets:
             break
-    if len(brackets) > DEPTH_MAX or b"{}" in brackets or b"[]" in brackets:
-        msg = "the body is nested too deeply"
-        raise DocumentError(msg)
-    return _Outline(outside.count(b":"), _LONG_NUMBER.search(outside) is not None)
+    return brackets
 
 
 def _count_members(value: object) -> int:

@@ -55,6 +55,7 @@ class EventWriter:
         self._tallies = Tallies(connection)
         self._shapes: dict[tuple[Any, ...], int] = {}
         self._processes: dict[tuple[bytes, str], int] = {}
+        self._heads: dict[str, int] = {}
         self._calls: Counter[tuple[int, int]] = Counter()
         self._last_unnamed: int | None = None
 
@@ -62,6 +63,7 @@ class EventWriter:
         self, items: Iterable[EventItem], *, app: str | None, version: str | None, received_at: int
     ) -> Stored:
         """Add what is not there yet; say how much that was."""
+        self._heads = {}
         owner, of = storable(app) or "", storable(version) or ""
         rows: list[_Row] = [
             (moment, *self._key(owner, event_id), self._shape(owner, of, shape), latency_ms, received_at - moment)
@@ -97,6 +99,10 @@ class EventWriter:
         """Return process and number of an event, as they are kept."""
         if event_id is None:
             return NO_ID, self._draw_number()
+        head, _, tail = event_id.rpartition("-")
+        known = self._heads.get(head)
+        if known is not None and "1" <= tail < ":" and len(tail) <= 18 and tail.isdigit():  # no zero in front
+            return known, int(tail)
         halves = split_id(event_id)
         if halves is None:
             return FOREIGN_ID, self._number_of("foreign_ids", "id", event_id, app)
@@ -104,6 +110,7 @@ class EventWriter:
         number = self._processes.get(key)
         if number is None:
             number = self._processes[key] = self._number_of("processes", "process", halves.process, app)
+            self._heads = {head: number}  # of this application, and mostly the next event's too
         return number, halves.number
 
     def _number_of(self, table: str, column: str, value: object, app: str) -> int:
