@@ -31,11 +31,11 @@ if TYPE_CHECKING:
         _backup,
         _check,
         _collect,
-        _collector,
         _feedback,
         _forget,
         _matching,
         _payload,
+        _report,
         _status,
         _switches,
         _wrap,
@@ -65,7 +65,7 @@ _GROUPS = (
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._collect", ("collect",)),
-    _Group("._collector", ("report",)),
+    _Group("._report", ("report", "inbox")),
     _Group("._backup", ("backup",)),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}

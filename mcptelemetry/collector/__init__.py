@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ._app import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, create_app
+from ._asked import ENV_KINDS, parse_filter
+from ._demo import DEMO_APP, DEMO_UNTIL, DemoDocument, demo_documents, store_documents
 from ._processes import Processes
-from ._report import compile_report, render_report
+from ._report import REPORT_TABLES, compile_report, render_csv, render_report
 from ._server import Listener, Server, serve
 from .stores import (
     AUTOMATION,
@@ -56,11 +58,15 @@ __all__ = [
     "AUTOMATION",
     "COUNTED",
     "DEFINITIONS",
+    "DEMO_APP",
+    "DEMO_UNTIL",
+    "ENV_KINDS",
     "EVENTS_PATH",
     "FACETS",
     "FEEDBACK_PATH",
     "HEARTBEAT_PATH",
     "PEOPLE",
+    "REPORT_TABLES",
     "ROWS_MAX",
     "SPANS_MAX",
     "UNNAMED",
@@ -72,6 +78,7 @@ __all__ = [
     "ClientCalls",
     "Cohort",
     "Counted",
+    "DemoDocument",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",
@@ -102,8 +109,12 @@ __all__ = [
     "VersionUse",
     "compile_report",
     "create_app",
+    "demo_documents",
     "open_questions",
     "open_store",
+    "parse_filter",
+    "render_csv",
     "render_report",
     "serve",
+    "store_documents",
 ]

@@ -66,7 +66,7 @@ def create_app(
     refusals, taken_in = Refusals(clock), TakenIn()
     intake = Intake(store, clock, refusals, taken_in)
     access = ReportAccess(report_token)
-    shown = Shown(store, refusals, taken_in)
+    shown = Shown(store, clock, refusals, taken_in)
     sender: list[Guard] = [refuse_browsers]
     if token is not None:
         sender.append(SenderTokens(token))

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import threading
 
+from ..system import Clock
+from ._asked import parse_filter
 from ._metrics import MetricsMissing, TakenIn
 from ._refusals import Refusals
 from ._report import compile_report
 from ._requests import IncomingRequest, Refusal, Response
-from .stores import Store
+from .stores import Filter, Store
 
 __all__ = ["Shown"]
 
 _REPORTS_AT_ONCE_MAX = 1
 _REPORT_WAIT_SECS = 10.0
 _REPORT_RETRY_AFTER_SECS = 5
+_ASKED = ("app", "version", "client", "tool", "env_kind", "since", "until")
 
 
 class Shown:
     """Answers readers from *store*; safe between threads."""
 
-    def __init__(self, store: Store, refusals: Refusals, taken_in: TakenIn) -> None:
+    def __init__(self, store: Store, clock: Clock, refusals: Refusals, taken_in: TakenIn) -> None:
         self._store = store
+        self._clock = clock
         self._refusals = refusals
         self._taken_in = taken_in
         self._reporting = threading.BoundedSemaphore(_REPORTS_AT_ONCE_MAX)
@@ -46,16 +50,22 @@ class Shown:
 
     def show_report(self, request: IncomingRequest) -> Response:
         """Show what the store holds, of all applications or the one that the query names."""
-        app = request.query("app")
+        asked = self._read_filter(request)
         if request.method == "HEAD":
             return Response(200, {})
         if not self._reporting.acquire(timeout=_REPORT_WAIT_SECS):
             wait = (("Retry-After", str(_REPORT_RETRY_AFTER_SECS)),)
             raise Refusal(503, "another report is being made; try again later", wait, reason="busy")
         try:
-            return Response(200, compile_report(self._store, app=app))
+            return Response(200, compile_report(self._store, asked))
         finally:
             self._reporting.release()
+
+    def _read_filter(self, request: IncomingRequest) -> Filter:
+        try:
+            return parse_filter(now=self._clock.time(), **{name: request.query(name) for name in _ASKED})
+        except ValueError as error:
+            raise Refusal(400, str(error), reason="query") from None
 
     def show_metrics(self, request: IncomingRequest) -> Response:
         """Show what Prometheus reads."""

@@ -23,13 +23,23 @@ import pytest
 import requests
 
 from mcptelemetry import Telemetry, TelemetryUploader
-from mcptelemetry.cli import _backup, _collect, _collector
+from mcptelemetry.cli import _backup, _collect, _report
 from mcptelemetry.cli._command import CommandFailed, Console, WrongUse
-from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, serve
+from mcptelemetry.collector import (
+    EVENTS_PATH,
+    PEOPLE,
+    Filter,
+    SqliteStore,
+    compile_report,
+    demo_documents,
+    parse_filter,
+    serve,
+    store_documents,
+)
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
-COMMANDS = (*_collect.COMMANDS, *_collector.COMMANDS, *_backup.COMMANDS)
+COMMANDS = (*_collect.COMMANDS, *_report.COMMANDS, *_backup.COMMANDS)
 
 
 class SendResult(NamedTuple):
@@ -326,7 +336,7 @@ def test_report_prints_table_or_json(tmp_path: Path) -> None:
     assert (table.status, table.err) == (0, "")
     assert "get_issues" in table.out
     document = run("report", "--db", store.path, "--json")
-    assert json.loads(document.out) == compile_report(store)
+    assert json.loads(document.out) == compile_report(store, Filter(env_kinds=PEOPLE))
     other = run("report", "--db", store.path, "--app", "other")
     assert "acme-mcp" in other.out
     assert json.loads(run("report", "--db", store.path, "--app", "other", "--json").out)["rows"] == []
@@ -355,6 +365,80 @@ def test_report_on_something_else_fails_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(CommandFailed, match="is a directory"):
         run("report", "--db", str(tmp_path))
+
+
+def test_report_takes_a_period_filters_and_a_url(tmp_path: Path) -> None:
+    """A period, filters and a store's URL narrow the report; a table of it can be had as CSV."""
+    store = SqliteStore(tmp_path / "c.db")
+    store_documents(store, demo_documents(40, 60))
+    url = f"sqlite:{store.path}"
+    options = ("--since", "2025-11-01", "--until", "2025-11-28", "--env-kind", "all", "--version", "v1.4.1", "--client", "vscode")
+    asked = parse_filter(now=0, since="2025-11-01", until="2025-11-28", env_kind="all", version="v1.4.1", client="vscode")
+    document = json.loads(run("report", "--store", url, "--json", *options).out)
+    assert document == compile_report(store, asked)
+    assert document["before"]["totals"]["calls"] + document["totals"]["calls"] > 0
+    table = run("report", "--store", url, "--csv", "versions", *options)
+    assert table.out.splitlines()[0] == "version,installations,first heard of"
+    assert "v1.4.1" in table.out
+    assert "from 2025-11-01 00:00 to 2025-11-28 00:00 UTC" in run("report", "--store", url, *options).out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--since", "yesterday"],
+        ["--since", "2025-02-01", "--until", "2025-01-01"],
+        ["--csv", "calls", "--json"],
+    ],
+)
+def test_report_of_what_cannot_be_asked_is_wrong_use(tmp_path: Path, options: list[str]) -> None:
+    """A slip in what is asked for is said in one line."""
+    SqliteStore(tmp_path / "c.db")
+    with pytest.raises(WrongUse) as caught:
+        run("report", "--db", str(tmp_path / "c.db"), *options)
+    assert "\n" not in str(caught.value)
+
+
+def test_report_of_no_known_store_is_wrong_use() -> None:
+    """A URL of no store is wrong use, and nothing of it is repeated."""
+    with pytest.raises(WrongUse, match="names no store") as caught:
+        run("report", "--store", "mysql://u:hunter2@h/d")
+    assert "hunter2" not in str(caught.value)
+
+
+CONTEXT = {
+    "version": "v1.4.0", "edition": "personal", "os": "linux", "arch": "amd64", "server_count": 1,
+    "connected_server_count": 1, "routing_mode": "local",
+}  # fmt: skip
+
+
+def test_inbox_shows_feedback_and_marks_it_as_read(tmp_path: Path) -> None:
+    """What people typed is shown newest first, each with where it is about, and once read it is not new any more."""
+    store = SqliteStore(tmp_path / "c.db")
+    message = {"app": "acme-mcp", "category": "bug", "context": CONTEXT}
+    store.add_feedback({**message, "message": "first line\nsecond  line\x1b[2J", "email": "tim@acme.dev"}, received_at=60)
+    store.add_feedback({**message, "app": "other", "message": "Thank you for this."}, received_at=120)
+    shown = run("inbox", "--db", store.path)
+    assert shown.out == (
+        "1970-01-01 00:02  bug  other  v1.4.0  new\n    Thank you for this.\n\n"
+        "1970-01-01 00:01  bug  acme-mcp  v1.4.0  tim@acme.dev  new\n    first line\n    second  line\\u001b[2J\n"
+    )
+    (one,) = json.loads(run("inbox", "--db", store.path, "--app", "other", "--json").out)
+    assert (one["message"], one["is_read"]) == ("Thank you for this.", False)
+    assert "Thank you" in run("inbox", "--db", store.path, "--app", "other", "--mark-read").out
+    assert "Thank you" not in run("inbox", "--db", store.path, "--unread").out
+    assert "new" not in run("inbox", "--db", store.path, "--app", "other").out
+    assert run("inbox", "--db", store.path, "--mark-read").status == 0
+    assert run("inbox", "--db", store.path, "--unread").out == "There is no feedback that was not read.\n"
+
+
+def test_inbox_makes_no_database(tmp_path: Path) -> None:
+    """A slip in the file's name is said, and leaves no empty database behind, whatever is to be marked."""
+    for options in ([], ["--mark-read"]):
+        with pytest.raises(CommandFailed, match="does not exist"):
+            run("inbox", "--db", str(tmp_path / "c.db"), *options)
+    assert list(tmp_path.iterdir()) == []
+    assert run("inbox", "--db", SqliteStore(tmp_path / "d.db").path).out == "There is no feedback.\n"
 
 
 def test_collect_prints_three_lines_that_work_when_pasted(tmp_path: Path) -> None:

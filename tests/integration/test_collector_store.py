@@ -125,7 +125,7 @@ store = SqliteStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 for batch in range(20):
-    events = [TelemetryEvent("a", "local_only", id=f"{batch}-{number}") for number in range(50)]
+    events = [TelemetryEvent("a", "local_only", timestamp_secs=1, id=f"{batch}-{number}") for number in range(50)]
     events.append(TelemetryEvent("own", "local_only"))
     store.add_events(TelemetryBatch(events), received_at=1)
 """

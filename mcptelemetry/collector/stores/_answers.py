@@ -124,7 +124,7 @@ class ClientCalls(NamedTuple):
 
 
 class VersionCalls(NamedTuple):
-    """Calls of one version, and the full hour in which the first of them in the period was made."""
+    """Calls of one version, and the day (in UTC) on which the first of them in the period was made."""
 
     version: str
     first_at: int

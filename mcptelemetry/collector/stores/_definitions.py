@@ -21,10 +21,10 @@ DEFINITIONS: Mapping[str, str] = {
     "calls_over_time": "Calls and errors by the day, in UTC, on which the call was made.",
     UNKNOWN_TOOL: "Calls of tools that no list had announced and no server answered, by client.",
     "clients": "Calls by the MCP client that made them; a call without a client's name counts as unknown.",
-    "calls_by_version": "Calls by the application's version, with the hour of its first call in the period.",
+    "calls_by_version": "Calls by the application's version, with the day, in UTC, of its first call in the period.",
     "sessions": (
-        "Processes that made at least one call in the period, told by the first half of an event's id; events with "
-        "ids of another make, or without, belong to no session."
+        "Processes that made at least one call in the period, told by the first half of an event's id (20 hex "
+        "digits, then a number); events with ids of another make, or without, belong to no session."
     ),
     "installations": (
         "Installations that sent a heartbeat in the period; new ones had never sent one before it, returning ones had."

@@ -1,7 +1,7 @@
 """
 What a store is asked with: which documents, of which period.
 
-A period begins and ends at a full hour, which lets a store answer from hourly sums.
+A period begins and ends at a full hour, which lets a store answer from sums.
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ class Filter:
         if self.since is not None and self.until is not None and self.since >= self.until:
             msg = f"the period ends (until={self.until}) before it has begun (since={self.since})"
             raise ValueError(msg)
+
+    def about(self, tool: str) -> Filter:
+        """Return the same for calls of *tool*."""
+        return replace(self, tool=tool)
 
     def before(self) -> Filter | None:
         """Return the same for the period of the same length before; None when the period is open."""

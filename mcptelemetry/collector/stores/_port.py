@@ -9,7 +9,7 @@ question means stands in `DEFINITIONS`, and one contract suite holds every store
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...wire import TelemetryBatch
 from ._answers import (
@@ -61,12 +61,16 @@ class Intake(Protocol):
         """Store the events of *batch*: each (app or none, id, timestamp_secs) once, one without an id as it comes."""
         ...
 
-    def add_batches(self, batches: Sequence[TelemetryBatch], *, received_at: int) -> list[Stored]:
-        """Store several batches in one transaction, in their order; say of each what became of it."""
+    def add_batches(self, received: Sequence[tuple[TelemetryBatch, int]]) -> list[Stored]:
+        """Store several batches, each with the moment of its receipt, in one transaction; say of each what became of it."""
         ...
 
     def add_heartbeat(self, document: Mapping[str, Any], *, received_at: int) -> Stored:
         """Store *document* unless its `heartbeat_id` is known."""
+        ...
+
+    def add_heartbeats(self, received: Sequence[tuple[Mapping[str, Any], int]]) -> list[Stored]:
+        """Store several heartbeats, each with the moment of its receipt, in one transaction."""
         ...
 
     def add_feedback(self, document: Mapping[str, Any], *, received_at: int) -> None:
@@ -90,7 +94,7 @@ class Intake(Protocol):
         ...
 
     def check(self) -> None:
-        """Return when the store can be read."""
+        """Return when documents can be stored, or, where a store was opened for reading only, read."""
         ...
 
     def close(self) -> None:
@@ -122,6 +126,7 @@ class CallQuestions(Protocol):
         ...
 
 
+@runtime_checkable
 class Questions(CallQuestions, Protocol):
     """Questions about everything a collector takes in."""
 

@@ -41,7 +41,6 @@ from ._answers import (
 )
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, WEEK_SECS, Filter
 from ._port import Counted, Facet
-from ._sqlite_backup import back_up
 from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
 from ._sqlite_events import EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
@@ -76,19 +75,16 @@ class SqliteStore:
         self.path: str = self._file.path
         if read_only:
             self.check()
-        else:
-            with self._file.writing():
-                pass
 
     def __repr__(self) -> str:
         return f"SqliteStore({self.path!r})"
 
     def add_events(self, batch: TelemetryBatch, *, received_at: int) -> Stored:
         """Store the events of *batch*: each (app or none, id, timestamp_secs) once, one without an id as it comes."""
-        return self.add_batches([batch], received_at=received_at)[0]
+        return self.add_batches([(batch, received_at)])[0]
 
-    def add_batches(self, batches: Sequence[TelemetryBatch], *, received_at: int) -> list[Stored]:
-        """Store several batches in one transaction, in their order; say of each what became of it."""
+    def add_batches(self, received: Sequence[tuple[TelemetryBatch, int]]) -> list[Stored]:
+        """Store several batches, each with the moment of its receipt, in one transaction; say of each what became of it."""
         with self._file.writing() as connection:
             writer = EventWriter(connection)
             stored = [
@@ -96,9 +92,9 @@ class SqliteStore:
                     [(event.id, event.latency_ms, event.timestamp_secs, event.shape) for event in batch.events],
                     app=batch.app,
                     version=batch.version,
-                    received_at=received_at,
+                    received_at=moment,
                 )
-                for batch in batches
+                for batch, moment in received
             ]
             writer.finish()
         return stored
@@ -139,16 +135,12 @@ class SqliteStore:
         return prune(self._file.writing, before)
 
     def check(self) -> None:
-        """Raise `StoreError` unless the file can be opened and read, and written where that is what it is open for."""
-        with self._file.reading() as connection:
-            connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
-        if not self._file.is_read_only:
-            with self._file.writing():
-                pass
+        """Return when documents can be stored, or, opened for reading only, read; raise `StoreError` otherwise."""
+        self._file.check()
 
     def back_up(self, path: Union[str, os.PathLike[str]]) -> None:
-        """Write a copy as of now to *path*, which must not exist; senders go on meanwhile. Raises `StoreError`."""
-        back_up(self._file, path)
+        """Write everything that is stored now to the new file *path*, which can be used as it is; senders do not wait long."""
+        self._file.back_up(path)
 
     def close(self) -> None:
         """Nothing is held open between transactions."""

@@ -1,5 +1,5 @@
 """
-Questions about events, as sqlite answers them: from the hourly sums where they suffice.
+Questions about events, as sqlite answers them: from the sums of days where they suffice.
 
 Percentiles need every latency: these are gathered, grouped, and walked in order once.
 """
@@ -11,17 +11,29 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 
+from ...vocabulary import COUNT_MAX
 from ._answers import CallFigures, Calls, CallSpan, ClientCalls, Sessions, ToolCalls, VersionCalls
-from ._filter import HOUR_SECS, ROWS_MAX, SPANS_MAX, Filter
+from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, Filter
 from ._ranks import nearest_ranks
-from ._sqlite_filters import Condition, moment_condition, named, shape_condition, span_start
+from ._sqlite_filters import Condition, named, shape_condition, span_start
 from ._sqlite_slices import gather_latencies, gather_sessions
 
 __all__ = ["apps", "calls", "calls_by_version", "calls_over_time", "clients", "sessions"]
 
 _PERCENTS = (50, 95, 99)
+_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _ERRORS = "sum(CASE s.status WHEN 'error' THEN h.calls ELSE 0 END)"
-_SUMS = "calls_by_hour AS h JOIN shapes AS s ON s.number = h.shape"
+_SUMS = "sums AS h JOIN shapes AS s ON s.number = h.shape"
+# Whole days from their sums, what is left of the period from the events themselves.
+_WITH_SUMS = f"""
+WITH sums (moment, shape, calls) AS (
+    SELECT day * {DAY_SECS}, shape, calls FROM calls_by_day WHERE day >= ? AND day < ?
+    UNION ALL
+    SELECT timestamp_secs, shape, 1 FROM events WHERE timestamp_secs >= ? AND timestamp_secs < ?
+    UNION ALL
+    SELECT timestamp_secs, shape, 1 FROM events WHERE timestamp_secs >= ? AND timestamp_secs < ?
+)
+"""
 _COUNTED = "counted AS c JOIN shapes AS s ON s.number = c.shape JOIN wanted AS w ON w.shape = c.shape"
 
 
@@ -30,7 +42,7 @@ def apps(connection: sqlite3.Connection, asked: Filter) -> dict[str, int]:
     condition = _in_sums(asked, any_app=True)
     return dict(
         connection.execute(
-            f"SELECT {named('s.app')} AS name, sum(h.calls) AS calls FROM {_SUMS} WHERE {condition.sql} "
+            f"{_WITH_SUMS} SELECT {named('s.app')} AS name, sum(h.calls) AS calls FROM {_SUMS} WHERE {condition.sql} "
             f"GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
             condition.values,
         )
@@ -62,9 +74,9 @@ def calls(connection: sqlite3.Connection, asked: Filter) -> Calls:
 
 def calls_over_time(connection: sqlite3.Connection, asked: Filter, step_secs: int) -> list[CallSpan]:
     """Answer `CallQuestions.calls_over_time`."""
-    condition = _in_sums(asked)
+    condition = _in_sums(asked, has_days=step_secs % DAY_SECS == 0)
     rows = connection.execute(
-        f"SELECT {span_start(f'h.hour * {HOUR_SECS}', step_secs)} AS start, sum(h.calls), {_ERRORS} "
+        f"{_WITH_SUMS} SELECT {span_start('h.moment', step_secs)} AS start, sum(h.calls), {_ERRORS} "
         f"FROM {_SUMS} WHERE {condition.sql} GROUP BY start ORDER BY start DESC LIMIT {SPANS_MAX}",
         condition.values,
     )
@@ -75,7 +87,7 @@ def clients(connection: sqlite3.Connection, asked: Filter) -> list[ClientCalls]:
     """Answer `CallQuestions.clients`."""
     condition = _in_sums(asked)
     rows = connection.execute(
-        f"SELECT {named('s.client')} AS name, sum(h.calls) AS calls, {_ERRORS} FROM {_SUMS} WHERE {condition.sql} "
+        f"{_WITH_SUMS} SELECT {named('s.client')} AS name, sum(h.calls) AS calls, {_ERRORS} FROM {_SUMS} WHERE {condition.sql} "
         f"GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
         condition.values,
     )
@@ -86,7 +98,7 @@ def calls_by_version(connection: sqlite3.Connection, asked: Filter) -> list[Vers
     """Answer `CallQuestions.calls_by_version`."""
     condition = _in_sums(asked)
     rows = connection.execute(
-        f"SELECT {named('s.version')} AS name, min(h.hour) * {HOUR_SECS}, sum(h.calls) AS calls, {_ERRORS} "
+        f"{_WITH_SUMS} SELECT {named('s.version')} AS name, min(h.moment) / {DAY_SECS} * {DAY_SECS}, sum(h.calls) AS calls, {_ERRORS} "
         f"FROM {_SUMS} WHERE {condition.sql} GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
         condition.values,
     )
@@ -102,8 +114,19 @@ def sessions(connection: sqlite3.Connection, asked: Filter) -> Sessions:
     return Sessions(count, made, p50, p95)
 
 
-def _in_sums(asked: Filter, *, any_app: bool = False) -> Condition:
-    return shape_condition(asked, any_app=any_app) & moment_condition("h.hour", asked, HOUR_SECS)
+def _in_sums(asked: Filter, *, any_app: bool = False, has_days: bool = True) -> Condition:
+    """Return the condition on `_SUMS`, with the values for `_WITH_SUMS` first."""
+    since = 0 if asked.since is None else max(0, asked.since)
+    until = _FOR_EVER if asked.until is None else asked.until
+    # From the first whole day up to, not including, the first that is not whole any more.
+    first, last = (-(-since // DAY_SECS), until // DAY_SECS) if has_days else (0, 0)
+    if first >= last:
+        first = last = 0
+        edges = [since, until, 0, 0]
+    else:
+        edges = [since, first * DAY_SECS, last * DAY_SECS, until]
+    condition = shape_condition(asked, any_app=any_app)
+    return Condition(condition.sql, [first, last, *edges, *condition.values])
 
 
 def _percentiles_of_routes(connection: sqlite3.Connection) -> Iterator[tuple[int, list[int | None]]]:

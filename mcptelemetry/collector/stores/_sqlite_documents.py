@@ -23,7 +23,7 @@ _SLICE_ROWS = 5_000
 _SELECT_EVENTS = """
 SELECT e.timestamp_secs, e.process, e.n, e.latency_ms, s.app, s.version, s.tool, s.routing_decision, s.routing_detail,
     s.upstream, s.status, s.error_type, s.client, s.was_fallback, p.process, f.id, e.timestamp_secs + e.delay_secs
-FROM events AS e JOIN shapes AS s ON s.number = e.shape JOIN processes AS p ON p.number = e.process
+FROM events AS e JOIN shapes AS s ON s.number = e.shape LEFT JOIN processes AS p ON p.number = e.process
 LEFT JOIN foreign_ids AS f ON e.process = 1 AND f.number = e.n
 WHERE (e.timestamp_secs, e.process, e.n) > (?, ?, ?)
 ORDER BY e.timestamp_secs, e.process, e.n LIMIT ?

@@ -15,7 +15,7 @@ from typing import Any, Optional
 from ...wire import EventShape, cut_names
 from ._answers import Stored
 from ._event_ids import split_id
-from ._filter import HOUR_SECS
+from ._filter import DAY_SECS
 from ._sqlite_tallies import Tallies
 from ._text import storable
 
@@ -33,8 +33,8 @@ INSERT INTO events (timestamp_secs, process, n, shape, latency_ms, delay_secs) V
 ON CONFLICT DO NOTHING
 """
 _ADD_CALLS = """
-INSERT INTO calls_by_hour (hour, shape, calls) VALUES (?, ?, ?)
-ON CONFLICT (hour, shape) DO UPDATE SET calls = calls + excluded.calls
+INSERT INTO calls_by_day (day, shape, calls) VALUES (?, ?, ?)
+ON CONFLICT (day, shape) DO UPDATE SET calls = calls + excluded.calls
 """
 _FIND_SHAPE = """
 SELECT number FROM shapes WHERE tool = ? AND routing_decision = ? AND routing_detail = ? AND upstream = ?
@@ -53,11 +53,12 @@ class EventWriter:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._tallies = Tallies(connection)
+        self._apps: dict[str, int] = {}
         self._shapes: dict[tuple[Any, ...], int] = {}
-        self._processes: dict[tuple[bytes, str], int] = {}
+        self._processes: dict[tuple[bytes, int], int] = {}
         self._heads: dict[str, int] = {}
         self._calls: Counter[tuple[int, int]] = Counter()
-        self._last_unnamed: int | None = None
+        self._last: dict[str, int] = {}
 
     def add(
         self, items: Iterable[EventItem], *, app: str | None, version: str | None, received_at: int
@@ -65,12 +66,13 @@ class EventWriter:
         """Add what is not there yet; say how much that was."""
         self._heads = {}
         owner, of = storable(app) or "", storable(version) or ""
+        number = self._find_app(owner)
         rows: list[_Row] = [
-            (moment, *self._key(owner, event_id), self._shape(owner, of, shape), latency_ms, received_at - moment)
+            (moment, *self._key(number, event_id), self._shape(owner, of, shape), latency_ms, received_at - moment)
             for event_id, latency_ms, moment, shape in items
         ]
         fresh = self._insert(rows)
-        self._calls.update((row[0] // HOUR_SECS, row[3]) for row in fresh)
+        self._calls.update((row[0] // DAY_SECS, row[3]) for row in fresh)
         stored = Stored(len(fresh), len(rows) - len(fresh))
         self._tallies.add(owner, "events", stored, received_at)
         return stored
@@ -79,8 +81,7 @@ class EventWriter:
         """Write the sums of what was added."""
         self._connection.executemany(_ADD_CALLS, [(*key, calls) for key, calls in self._calls.items()])
         self._tallies.finish()
-        if self._last_unnamed is not None:
-            self._connection.execute("UPDATE numbers SET last = ? WHERE name = 'event without id'", (self._last_unnamed,))
+        self._connection.executemany("UPDATE numbers SET last = ? WHERE name = ?", [(last, name) for name, last in self._last.items()])
 
     def _insert(self, rows: Sequence[_Row]) -> Sequence[_Row]:
         """Insert *rows* and return those that were new."""
@@ -95,38 +96,54 @@ class EventWriter:
         connection.execute("RELEASE rows")
         return rows
 
-    def _key(self, app: str, event_id: str | None) -> tuple[int, int]:
+    def _key(self, app: int, event_id: str | None) -> tuple[int, int]:
         """Return process and number of an event, as they are kept."""
         if event_id is None:
-            return NO_ID, self._draw_number()
+            return NO_ID, self._draw("event without id")
         head, _, tail = event_id.rpartition("-")
         known = self._heads.get(head)
         if known is not None and "1" <= tail < ":" and len(tail) <= 18 and tail.isdigit():  # no zero in front
             return known, int(tail)
         halves = split_id(event_id)
         if halves is None:
-            return FOREIGN_ID, self._number_of("foreign_ids", "id", event_id, app)
+            return FOREIGN_ID, self._find_foreign_id(event_id, app)
         key = (halves.process, app)
         number = self._processes.get(key)
         if number is None:
-            number = self._processes[key] = self._number_of("processes", "process", halves.process, app)
+            number = self._processes[key] = self._find_process(*key)
             self._heads = {head: number}  # of this application, and mostly the next event's too
         return number, halves.number
 
-    def _number_of(self, table: str, column: str, value: object, app: str) -> int:
-        row = self._connection.execute(f"SELECT number FROM {table} WHERE {column} = ? AND app = ?", (value, app)).fetchone()
-        if row is None:
-            added = self._connection.execute(f"INSERT INTO {table} ({column}, app) VALUES (?, ?)", (value, app))
-            return added.lastrowid or 0
-        return int(row[0])
+    def _find_app(self, name: str) -> int:
+        number = self._apps.get(name)
+        if number is None:
+            run = self._connection.execute
+            row = run("SELECT number FROM apps WHERE app = ?", (name,)).fetchone()
+            number = int(row[0]) if row else run("INSERT INTO apps (app) VALUES (?)", (name,)).lastrowid or 0
+            self._apps[name] = number
+        return number
 
-    def _draw_number(self) -> int:
-        """Return a number that no event without an id has."""
-        if self._last_unnamed is None:
-            row = self._connection.execute("SELECT last FROM numbers WHERE name = 'event without id'").fetchone()
-            self._last_unnamed = int(row[0])
-        self._last_unnamed += 1
-        return self._last_unnamed
+    def _find_foreign_id(self, event_id: str, app: int) -> int:
+        run, key = self._connection.execute, (event_id, app)
+        row = run("SELECT number FROM foreign_ids WHERE id = ? AND app = ?", key).fetchone()
+        return int(row[0]) if row else run("INSERT INTO foreign_ids (id, app) VALUES (?, ?)", key).lastrowid or 0
+
+    def _find_process(self, process: bytes, app: int) -> int:
+        run = self._connection.execute
+        row = run("SELECT number FROM processes WHERE process = ? AND app = ?", (process, app)).fetchone()
+        if row is not None:
+            return int(row[0])
+        number = self._draw("process")
+        run("INSERT INTO processes (process, app, number) VALUES (?, ?, ?)", (process, app, number))
+        return number
+
+    def _draw(self, name: str) -> int:
+        """Return the next number of a kind."""
+        last = self._last.get(name)
+        if last is None:
+            last = int(self._connection.execute("SELECT last FROM numbers WHERE name = ?", (name,)).fetchone()[0])
+        self._last[name] = last + 1
+        return last + 1
 
     def _shape(self, app: str, version: str, shape: EventShape) -> int:
         key = (app, version, shape)

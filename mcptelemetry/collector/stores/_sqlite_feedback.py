@@ -66,8 +66,8 @@ def health(connection: sqlite3.Connection, asked: Filter) -> Health:
     # What was refused was not read: nobody knows whose it was, and it counts for all.
     app, owner = "", []
     if asked.app is not None:
-        app = f"AND (app = ? OR fate NOT IN ('{STORED}', '{DUPLICATE}'))"
-        owner = ["" if asked.app == UNNAMED else asked.app]
+        app = f"AND (app IN (?, ?) OR fate NOT IN ('{STORED}', '{DUPLICATE}'))"
+        owner = [asked.app, "" if asked.app == UNNAMED else asked.app]
     last = dict(
         connection.execute(f"SELECT stream, max(last_at) FROM tallies WHERE fate = '{STORED}' {app} GROUP BY stream", owner)
     )

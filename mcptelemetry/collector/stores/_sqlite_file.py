@@ -1,6 +1,9 @@
 """
 The collector's one sqlite file, opened for one transaction at a time.
 
+It is made at construction and never again: one that is gone, or empty, while a collector runs
+has lost what was acknowledged, and that is said.
+
 A connection lives for one transaction. That costs some 50 microseconds beside a commit of
 a millisecond, and buys: nothing is shared between threads or carried through a fork, and a
 file that was moved away or restored underneath is noticed at the next batch instead of
@@ -29,7 +32,7 @@ BUSY_TIMEOUT_SECS = 10.0
 
 class SqliteFile:
     """
-    The file at *path*, made by the first transaction that writes, and never a second time.
+    The file at *path*, made when it is missing unless *read_only*.
 
     Safe between threads and between processes, also after a fork.
     """
@@ -47,8 +50,12 @@ class SqliteFile:
         self.path: str = os.path.abspath(given)
         self.is_read_only = read_only
         self._busy_timeout_secs = busy_timeout_secs
-        self._was_there = False
         self._require_usable_path()
+        if not read_only:
+            with self._connection("written", is_made=True) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                migrate(connection)
+                connection.execute("COMMIT")
 
     def _require_usable_path(self) -> None:
         if os.path.isdir(self.path):
@@ -70,9 +77,29 @@ class SqliteFile:
             raise StoreError(msg)
         with self._connection("written") as connection:
             connection.execute("BEGIN IMMEDIATE")
-            migrate(connection)
+            if not has_schema(connection):
+                msg = "is empty, which it was not: put back what it held, or start the collector anew"
+                raise StoreError(msg)
             yield connection
             connection.execute("COMMIT")
+
+    def check(self) -> None:
+        """Return when the file can be read and, unless opened for reading only, written."""
+        with self.reading() as connection:
+            connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        if not self.is_read_only:
+            with self.writing():
+                pass  # as far as any transaction goes before it changes a page
+
+    def back_up(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write the file as it is now, whole and compact, to *path*, which must not exist; others go on."""
+        with self.reading() as connection:
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            except OSError as error:
+                msg = f"cannot be backed up to {os.fspath(path)}: {error.strerror}"
+                raise StoreError(msg) from error
+            connection.execute("VACUUM INTO ?", (os.fspath(path),))
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -90,10 +117,10 @@ class SqliteFile:
                 empty.close()
 
     @contextmanager
-    def _connection(self, purpose: str) -> Iterator[sqlite3.Connection]:
+    def _connection(self, purpose: str, *, is_made: bool = False) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; whatever goes wrong is a `StoreError` that names it."""
         try:
-            if purpose == "written" and not self._was_there:
+            if is_made:
                 self._make_private()
             # A URI, because only there can sqlite be told not to make a missing file. Readers
             # open it for writing too, or they could not undo what a killed writer left half done.
@@ -104,7 +131,6 @@ class SqliteFile:
                 isolation_level=None,
             )
             try:
-                self._was_there = True
                 yield connection
             finally:
                 # Ends an unfinished transaction by rolling it back.
@@ -113,10 +139,6 @@ class SqliteFile:
             msg = f"{self.path} {error}"
             raise StoreError(msg) from None
         except (sqlite3.Error, OSError) as error:
-            if self._was_there and not os.path.exists(self.path):
-                # Not made anew: who removed it by mistake would lose what came since without a word.
-                msg = f"{self.path} is gone, removed or moved while in use; put it back, or start the collector again"
-                raise StoreError(msg) from None
             msg = f"{self.path} cannot be {purpose}: {_explain(error)}"
             raise StoreError(msg) from error
 
@@ -131,7 +153,7 @@ _MENDS = (
     ("file is not a database", "it is no sqlite file; name another, or move it away"),
     ("malformed", "it is damaged; move it away and start again"),
     ("readonly", "allow writing to the file and to its folder"),
-    ("unable to open", "allow reading and writing of the file and of its folder"),
+    ("unable to open", "put the file back if it is gone, or allow reading and writing of it and of its folder"),
     ("locked", "another program holds it; end that program or wait"),
     ("full", "make room on the disk"),
     ("Permission denied", "allow writing to the file and to its folder"),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from ._answers import Pruned
-from ._filter import HOUR_SECS, WEEK_SECS
+from ._filter import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._sqlite_heartbeats import MONDAY_OFFSET_SECS
 
 __all__ = ["prune"]
@@ -33,6 +33,15 @@ _DELETE_HEARTBEATS = (
     f"DELETE FROM heartbeat_documents WHERE number IN ({_OLD_HEARTBEATS})",
     f"DELETE FROM heartbeats WHERE number IN ({_OLD_HEARTBEATS})",
 )
+# The day in whose middle the limit lies keeps its later part.
+_RESUM_DAY = (
+    "DELETE FROM calls_by_day WHERE day <= :day",
+    f"""
+    INSERT INTO calls_by_day (day, shape, calls)
+    SELECT :day, shape, count(*) FROM events
+    WHERE timestamp_secs >= :day * {DAY_SECS} AND timestamp_secs < (:day + 1) * {DAY_SECS} GROUP BY shape
+    """,
+)
 _DELETE_LEFTOVERS = (
     "DELETE FROM installations WHERE number NOT IN (SELECT installation FROM installation_weeks)",
     """
@@ -40,8 +49,8 @@ _DELETE_LEFTOVERS = (
         AND number NOT IN (SELECT first_profile FROM installations)
     """,
     "DELETE FROM labels WHERE number NOT IN (SELECT label FROM heartbeat_counts)",
-    "DELETE FROM shapes WHERE number NOT IN (SELECT shape FROM calls_by_hour)",
-    "DELETE FROM processes WHERE number > 1 AND number NOT IN (SELECT process FROM events)",
+    "DELETE FROM shapes WHERE number NOT IN (SELECT shape FROM events)",
+    "DELETE FROM processes WHERE number NOT IN (SELECT process FROM events)",
     "DELETE FROM foreign_ids WHERE number NOT IN (SELECT n FROM events WHERE process = 1)",
 )
 
@@ -53,7 +62,8 @@ def prune(writing: Writing, before: int) -> Pruned:
     week = (before + MONDAY_OFFSET_SECS) // WEEK_SECS - _WEEKS_KEPT
     with writing() as connection:
         feedback = connection.execute("DELETE FROM feedback WHERE received_at < ?", (before,)).rowcount
-        connection.execute("DELETE FROM calls_by_hour WHERE hour < ?", (before // HOUR_SECS,))
+        for statement in _RESUM_DAY:
+            connection.execute(statement, {"day": before // DAY_SECS})
         connection.execute("DELETE FROM tallies WHERE hour < ?", (before // HOUR_SECS,))
         connection.execute("DELETE FROM installation_weeks WHERE week < ?", (week,))
     for statement in _DELETE_LEFTOVERS:

@@ -37,21 +37,25 @@ _TABLES = (
         UNIQUE (tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback, version, app)
     )
     """,
-    # Senders of ours; number 0 stands for events without an id, 1 for ids of another make.
+    # The last number that was given to a process, to an event without an id, and so on.
+    "CREATE TABLE numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE apps (number INTEGER PRIMARY KEY, app TEXT NOT NULL UNIQUE)",
+    # Senders of ours. One tree, because there may be many and only their digits are looked up: number 0
+    # stands for events without an id, 1 for ids of another make.
     """
     CREATE TABLE processes (
-        number INTEGER PRIMARY KEY,
         process BLOB NOT NULL,
-        app TEXT NOT NULL,
-        UNIQUE (process, app)
-    )
+        app INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (process, app)
+    ) WITHOUT ROWID
     """,
-    "INSERT INTO processes (number, process, app) VALUES (0, x'', ''), (1, x'01', '')",
+    "INSERT INTO numbers (name, last) VALUES ('event without id', 0), ('process', 1)",
     """
     CREATE TABLE foreign_ids (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL,
-        app TEXT NOT NULL,
+        app INTEGER NOT NULL,
         UNIQUE (id, app)
     )
     """,
@@ -66,15 +70,13 @@ _TABLES = (
         PRIMARY KEY (timestamp_secs, process, n)
     ) WITHOUT ROWID
     """,
-    "CREATE TABLE numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
-    "INSERT INTO numbers (name, last) VALUES ('event without id', 0)",
     # The sums of `events`, kept in the transactions that add to it.
     """
-    CREATE TABLE calls_by_hour (
-        hour INTEGER NOT NULL,              -- since 1970
+    CREATE TABLE calls_by_day (
+        day INTEGER NOT NULL,               -- since 1970
         shape INTEGER NOT NULL,
         calls INTEGER NOT NULL,
-        PRIMARY KEY (hour, shape)
+        PRIMARY KEY (day, shape)
     ) WITHOUT ROWID
     """,
     # What became of documents, by the hour of their receipt.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import EVENTS_PATH, Filter, SqliteStore, compile_report, create_app
+from mcptelemetry.collector import EVENTS_PATH, PEOPLE, Filter, SqliteStore, compile_report, create_app
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 MIB = 1024 * 1024
@@ -276,9 +276,11 @@ def test_report_is_shown_to_its_token(store: SqliteStore, call: Any) -> None:
         assert call(app, "GET", path, headers={"Authorization": "Bearer s3cret"}).status == 401
     headers = {"Authorization": "Bearer r3ader", "X-Forwarded-For": "192.0.2.1"}
     answer = call(app, "GET", "/api/report", headers=headers, REMOTE_ADDR="192.0.2.1", HTTP_HOST="t.example")
-    assert answer.document == compile_report(store)
-    answer = call(app, "GET", "/api/report", headers=headers, QUERY_STRING="app=acme-mcp")
-    assert answer.document == compile_report(store, app="acme-mcp")
+    assert answer.document == compile_report(store, Filter(env_kinds=PEOPLE))
+    answer = call(app, "GET", "/api/report", headers=headers, QUERY_STRING="app=acme-mcp&env_kind=all&tool=a&until=1970-01-02")
+    assert answer.document == compile_report(store, Filter(app="acme-mcp", tool="a", until=86_400))
+    refusal = call(app, "GET", "/api/report", headers=headers, QUERY_STRING="since=yesterday")
+    assert (refusal.status, "since" in refusal.document["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("path", READERS[:1])
@@ -430,6 +432,20 @@ def test_refusals_are_one_line_a_minute(store: SqliteStore, call: Any, caplog: p
     assert second.endswith("by reason: path 2, token 4")
     assert "192.0.2.1" not in caplog.text
     assert store.health(Filter()).refused == {"events: token": 5}
+def test_store_that_comes_back_is_used_again(store: SqliteStore, call: Any) -> None:
+    """A file that is gone is not replaced without a word; when it has been put back the collector goes on."""
+    app = create_app(store)
+    assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 202
+    whole = Path(store.path).read_bytes()
+    Path(store.path).write_bytes(b"x" * 4096)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).unlink()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).touch()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).write_bytes(whole)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 202
+    assert stored(store) == 2
 
 
 def test_failure_of_our_own_is_answered(call: Any, caplog: pytest.LogCaptureFixture) -> None:
