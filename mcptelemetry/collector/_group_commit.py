@@ -104,8 +104,9 @@ class GroupCommit:
         return group
 
     def _store_all(self, group: list[_Waiting]) -> None:
+        received_at = int(self._clock.time())
         try:
-            results = self._store.add_batches([one.batch for one in group], received_at=int(self._clock.time()))
+            results = self._store.add_batches([(one.batch, received_at) for one in group])
         except StoreError as error:
             for one in group:
                 one.error = StoreError(str(error))  # each thread raises its own
