@@ -2,22 +2,19 @@
 The collector with a server of its own, for one machine: `mcptelemetry collect` and tests.
 
 The server is waitress, a well-kept WSGI server, and an extra of this package: who runs the
-app under another server does not need it. The socket is ours, so that what goes wrong with
-host and port is said in our words, and before a thread exists.
+app under another server does not need it.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
 from ..errors import TelemetryError
 from ..system import Clock, install_hint
-from ..vocabulary import PORT_MAX
 from ._app import RATE_LIMIT_PER_SECOND, create_app
 from ._guards import Tokens
+from ._listener import Listener
 from .stores import Store
 
 if TYPE_CHECKING:
@@ -25,9 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-__all__ = ["Listener", "Server", "serve"]
-
-_BACKLOG = 512
+__all__ = ["Server", "serve"]
 
 
 def serve(
@@ -106,53 +101,3 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-class Listener:
-    """
-    A socket that listens on *host* and *port*, before anybody answers: `url`, `host`, `port` and `socket`.
-
-    Raises `TelemetryError` when the address cannot be had, `TypeError` or `ValueError` when it is none.
-    """
-
-    def __init__(self, host: str, port: int) -> None:
-        self.socket: socket.socket = _listen(host, port)
-        shown, self.port = self.socket.getsockname()[:2]
-        self.host: str = host
-        self.url: str = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
-
-
-def _listen(host: object, port: object) -> socket.socket:
-    """Return a listening socket, or raise an error that names the argument."""
-    if not isinstance(host, str):
-        msg = f"host must be a str such as '127.0.0.1', not {type(host).__name__}"
-        raise TypeError(msg)
-    if not host:
-        msg = "host='' is not usable: give an address such as '127.0.0.1', or '0.0.0.0' for all"
-        raise ValueError(msg)
-    if isinstance(port, bool) or not isinstance(port, int):
-        msg = f"port must be an int, not {type(port).__name__}"
-        raise TypeError(msg)
-    if not 0 <= port <= PORT_MAX:
-        msg = f"port={port} is not usable: give 1 to {PORT_MAX}, or 0 for a free one"
-        raise ValueError(msg)
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            if os.name == "posix":
-                # A port whose last connections still linger may be taken again; elsewhere the
-                # option would let two servers share one.
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except (OSError, UnicodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        msg = f"cannot listen on {host} port {port}: {reason}; choose another host or port"
-        raise TelemetryError(msg) from error
-    return listener
