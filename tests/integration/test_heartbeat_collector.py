@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -30,7 +31,9 @@ def post(url, path, document, headers=()):
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     try:
-        connection.request("POST", path, body, {"Content-Type": "application/json", **dict(headers)})
+        # Refused unread: the answer is there all the same.
+        with contextlib.suppress(BrokenPipeError):
+            connection.request("POST", path, body, {"Content-Type": "application/json", **dict(headers)})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read()), answer.headers
     finally:
