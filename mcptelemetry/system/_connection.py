@@ -5,28 +5,25 @@ Tracing libraries add headers that name the host's release by patching `requests
 and `http.client`. So the head is not taken from what came down through them: it is written
 here from the `Letter`, which travels down as the body. Before the first byte, and before
 each further block, the letter's question is asked once more. Importing this module imports
-`urllib3`'s parts.
+`http.client`.
 """
 
 from __future__ import annotations
 
-import functools
-import io
+import errno
 import re
-import socket
 import time
 from collections.abc import Callable, Iterable
-from http.client import HTTPResponse, RemoteDisconnected
 from typing import Any
 
-from ._transport import BLOCK_BYTES, Withheld
+from ._answers import AnswerStream, DeadlineResponse, left_until, read_at_sight
+from ._transport import BLOCK_BYTES, Answer, Withheld
 
 __all__ = ["Letter", "compose_head", "guard_connection"]
 
 _ILLEGAL = re.compile(r"[\r\n\0]")
-_LINE_MAX_BYTES = 65_536
-_INTERIM_ANSWERS_MAX = 100
-_STATUS_FINAL_FROM = 200
+# What a write says when the other side has ended the connection; it may have answered before (as `urllib3` has it).
+_ENDED = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 
 
 class Letter(bytes):
@@ -91,10 +88,10 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
         def _tunnel(self) -> None:
             # What is said to a proxy has no headers but the proxy's own. Its answer is closed here:
             # Python 3.9 leaves that to the garbage collector, and the socket with it.
-            answers: list[_DeadlineResponse] = []
+            answers: list[DeadlineResponse] = []
 
-            def answer(*args: Any, **options: Any) -> _DeadlineResponse:  # http.client's signature
-                answers.append(_DeadlineResponse(*args, timeout_secs=self.timeout, **options))
+            def answer(sock: Any, *args: Any, **options: Any) -> DeadlineResponse:  # http.client's signature
+                answers.append(DeadlineResponse(AnswerStream(sock, self.timeout), *args, **options))
                 return answers[-1]
 
             self.response_class = answer
@@ -119,6 +116,11 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
             if self._is_tunnelling:
                 self.sock.sendall(data)
             elif isinstance(data, Letter):
+
+                def answer(sock: Any, *args: Any, **options: Any) -> DeadlineResponse:  # http.client's signature
+                    return DeadlineResponse(AnswerStream(sock, data.timeout_secs, data.note_answer), *args, **options)
+
+                self.response_class = answer
                 self._send_letter(data)
             else:
                 msg = "what was to be sent is not what was handed over"
@@ -126,10 +128,6 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
 
         def _send_letter(self, letter: Letter) -> None:
             letter.is_on_used_connection = self._answers_count > 0
-            answer_class: Any = functools.partial(
-                _DeadlineResponse, note_answer=letter.note_answer, timeout_secs=letter.timeout_secs
-            )
-            self.response_class = answer_class
             if self.sock is None:
                 self.connect()
             # Not asked for its time-out: pyOpenSSL's connections, which a host may have given to
@@ -141,7 +139,7 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
                 if not letter.may_send():
                     raise Withheld
                 block = bytes(view[start : start + BLOCK_BYTES])
-                sock.settimeout(_left_until(ends_at))
+                sock.settimeout(left_until(ends_at))
                 sock.sendall(letter.head + block if start == 0 else block)
             sock.settimeout(letter.timeout_secs)
 
@@ -150,74 +148,37 @@ def guard_connection(connection_class: Any) -> Any:  # one of urllib3's connecti
             self._answers_count += 1
             return response
 
+        def exchange(self, letter: Letter, answer_max_bytes: int) -> Answer | DeadlineResponse:
+            """
+            Send *letter* over this connection, which stands and is at rest; return what came back.
+
+            That is all of it, or what it is read from. Whatever is raised, the connection is of no use then.
+            """
+            try:
+                self._send_letter(letter)
+            except OSError as error:
+                if error.errno not in _ENDED:
+                    raise
+            found = self._receive(letter, answer_max_bytes)
+            self._answers_count += 1
+            return found
+
+        def _receive(self, letter: Letter, answer_max_bytes: int) -> Answer | DeadlineResponse:
+            stream = AnswerStream(self.sock, letter.timeout_secs, letter.note_answer)
+            left_open: AnswerStream | DeadlineResponse | None = stream
+            try:
+                answer = read_at_sight(stream.peek(), answer_max_bytes)
+                if answer is not None:
+                    return answer
+                response = left_open = DeadlineResponse(stream, method="POST")
+                response.begin()
+                left_open = None
+            finally:
+                if left_open is not None:
+                    left_open.close()
+            if response.will_close:
+                self.close()
+            return response
+
     Guarded.__name__ = connection_class.__name__
     return Guarded
-
-
-def _left_until(ends_at: float) -> float:
-    left = ends_at - time.monotonic()
-    if left <= 0:
-        msg = "the other side took too long"
-        raise socket.timeout(msg)
-    return left
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Reads a socket's bytes until a moment that all reads share."""
-
-    def __init__(self, sock: Any, secs: float, note_answer: Callable[[], None] | None) -> None:  # plain or TLS socket
-        self._sock = sock
-        self._ends_at = time.monotonic() + secs
-        self._note_answer = note_answer
-        # The socket counts its readers and closes itself with the last of them.
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # any writable buffer
-        self._sock.settimeout(_left_until(self._ends_at))
-        count: int | None = self._raw.readinto(buffer)
-        if count and self._note_answer is not None:
-            self._note_answer()
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineSource:
-    """What an answer is read from: of a socket, the one thing that `http.client` asks of it."""
-
-    def __init__(self, sock: Any, timeout_secs: float, note_answer: Callable[[], None] | None) -> None:  # plain or TLS socket
-        self._reader = _DeadlineReader(sock, timeout_secs, note_answer)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._reader)
-
-
-class _DeadlineResponse(HTTPResponse):
-    """An answer whose every read obeys the deadline that began with it, and that begins with a final status."""
-
-    def __init__(
-        self,
-        sock: Any,
-        *args: Any,
-        timeout_secs: float,
-        note_answer: Callable[[], None] | None = None,
-        **options: Any,
-    ) -> None:  # http.client's signature, and what we add
-        source: Any = _DeadlineSource(sock, timeout_secs, note_answer)
-        super().__init__(source, *args, **options)
-
-    def _read_status(self) -> tuple[str, int, str]:
-        """Return the status line of the answer itself, past every 1xx that came before it."""
-        for _ in range(_INTERIM_ANSWERS_MAX):
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in the stubs
-            if status >= _STATUS_FINAL_FROM:
-                return version, status, reason
-            while self.fp.readline(_LINE_MAX_BYTES) not in (b"\r\n", b"\n", b""):
-                pass
-        msg = "no end of interim answers"
-        raise RemoteDisconnected(msg)

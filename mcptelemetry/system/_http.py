@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from .._version import VERSION
@@ -26,7 +26,8 @@ from ._urls import is_loopback_host, url_without_secrets
 
 if TYPE_CHECKING:
     from ._connection import Letter
-    from ._session import Adapter, Way
+    from ._session import Adapter
+    from ._way import Way
 
 __all__ = ["HttpTransport", "NetworkSettings"]
 
@@ -141,16 +142,11 @@ class HttpTransport:
 
     def _exchange(self, way: Way, letter: Letter, request: Request, *, is_proxied: bool) -> Answer:
         with _without_tracing():
-            response = way.send(letter)
-            try:
-                self._answered_at = self._clock.monotonic()
-                if response.status == PROXY_WANTS_CREDENTIALS and is_proxied:
-                    raise ProxyRefusal(response.status)
-                headers = {name.lower(): value for name, value in response.headers.itermerged()}
-                return Answer(response.status, headers, _read_at_most(response, request.answer_max_bytes))
-            finally:
-                response.close()  # before it is given back: what was not read to its end is not used again
-                response.release_conn()
+            answer = way.exchange(letter, request.answer_max_bytes)
+        self._answered_at = self._clock.monotonic()
+        if answer.status == PROXY_WANTS_CREDENTIALS and is_proxied:
+            raise ProxyRefusal(answer.status)
+        return answer
 
     def _open_adapter(self) -> Adapter:
         if self._is_cut_off:
@@ -192,23 +188,9 @@ class HttpTransport:
 
 
 def _errors_of_libraries() -> tuple[type[Exception], ...]:
-    from urllib3.exceptions import HTTPError  # loaded with requests
+    from ._way import ERRORS  # loaded by now
 
-    return (HTTPError, OSError, ValueError)  # requests' own are among the second
-
-
-def _read_at_most(response: Any, count: int) -> bytes:  # urllib3's response
-    parts = bytearray()
-    try:
-        while len(parts) < count:
-            part = response.read(count - len(parts), decode_content=False)
-            parts += part
-            if not part or response.length_remaining == 0:
-                return bytes(parts)
-        response.read(1)  # the end of a chunked body must be read for the connection to be kept
-    except _errors_of_libraries():
-        pass  # the status is known by now; a body that breaks off, or never ends, changes nothing
-    return bytes(parts)
+    return ERRORS
 
 
 def _is_past_proxies(netloc: str, host: str, refused: str) -> bool:

@@ -1,10 +1,10 @@
 """
-The way of a request through `requests` and `urllib3`: an adapter of our own, and no session round it.
+Where the ways of requests begin, in `requests`: an adapter of our own, and no session round it.
 
 A session would look at cookies, redirects, `~/.netrc` and the hooks of others for each
 request, and its adapter at proxies and certificates: most of what a request costs. Here the
 adapter finds the pool of connections once, for as long as nothing changes that it depends on, and a
-request goes to the pool. Its pool has no lock that a fork could leave held in the child.
+request goes its `Way` from there. Its pool has no lock that a fork could leave held in the child.
 Importing this module imports `requests`.
 """
 
@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.util import Retry, Timeout
 
-from ._connection import Letter, compose_head, guard_connection
+from ._connection import guard_connection
+from ._way import Way
 
-__all__ = ["Adapter", "Way"]
+__all__ = ["Adapter"]
 
-_NO_SECOND_ATTEMPT = Retry(0, read=False)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -48,60 +47,6 @@ class _LockFreeQueue:
 
     def qsize(self) -> int:
         return len(self._items)
-
-
-class Way:
-    """
-    What all requests to one URL have in common, by the same proxy and with the same certificates.
-
-    *pool* holds the connection, *target* is what the request line says, *host* and *for_proxy* are the
-    headers that belong to the way.
-    """
-
-    def __init__(self, pool: Any, target: str, host: str, for_proxy: Mapping[str, str]) -> None:  # urllib3's pool
-        self._pool = pool
-        self._target = target
-        self._host = host
-        self._for_proxy = dict(for_proxy)
-        self._head: tuple[Mapping[str, str], bytes] | None = None
-        self._timeout: tuple[float, Timeout] | None = None
-
-    def write(
-        self, body: bytes, headers: Mapping[str, str], may_send: Callable[[], bool], timeout_secs: float
-    ) -> Letter:
-        """Return what goes over the wire; `ValueError` for a header that would be two."""
-        kept = self._head
-        if kept is None or kept[0] != headers:
-            own = {"Host": self._host, **headers, **self._for_proxy}
-            kept = self._head = (dict(headers), compose_head(self._target, own.items()))
-        return Letter.of(b"%s%d\r\n\r\n" % (kept[1], len(body)), body, may_send, timeout_secs)
-
-    def send(self, letter: Letter) -> Any:
-        """Return urllib3's response; its `HTTPError` or an `OSError` when there is none."""
-        kept = self._timeout
-        if kept is None or kept[0] != letter.timeout_secs:
-            secs = letter.timeout_secs
-            kept = self._timeout = (secs, Timeout(connect=secs, read=secs))
-        return self._pool.urlopen(
-            "POST",
-            self._target,
-            body=letter,
-            headers={},  # the letter has its own
-            retries=_NO_SECOND_ATTEMPT,
-            redirect=False,
-            assert_same_host=False,
-            timeout=kept[1],
-            preload_content=False,
-            decode_content=False,
-        )
-
-    def is_beside(self, other: Way) -> bool:
-        """Return whether both go over the same connection."""
-        return self._pool is other._pool
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._pool.close()
 
 
 class Adapter(HTTPAdapter):
