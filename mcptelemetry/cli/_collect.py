@@ -115,7 +115,8 @@ def _collect(args: argparse.Namespace, plan: _Plan, until: UntilSignal, console:
         msg = "--workers needs a system that forks; leave it out, or run several collectors on one store"
         raise WrongUse(msg)
     listener = Listener(args.host, args.port)
-    processes = Processes(lambda: _work(plan, listener), args.workers)
+    parent = os.getpid()  # asked here: a child may first run when this one is gone
+    processes = Processes(lambda: _work(plan, listener, parent), args.workers)
     try:
         _say_where(args, plan, listener.url, console, is_drawn=is_drawn)
         _Pruning(plan, console).wait(until, processes=processes)
@@ -125,9 +126,8 @@ def _collect(args: argparse.Namespace, plan: _Plan, until: UntilSignal, console:
     return 0
 
 
-def _work(plan: _Plan, listener: Listener) -> int:
-    """Be one of several processes; end when told, or when the parent is gone."""
-    parent = os.getppid()
+def _work(plan: _Plan, listener: Listener, parent: int) -> int:
+    """Be one of several processes; end when told, or when *parent* is gone."""
     with UntilSignal() as until, closing(plan.open_store()) as store, plan.serve(store, listener):
         while not until.wait(_LOOK_EVERY_SECS):
             if os.getppid() != parent:
