@@ -104,6 +104,24 @@ def refuse_other_machines(event, args) -> None:
 sys.addaudithook(refuse_other_machines)
 
 
+# -- other people's packages -----------------------------------------------------------
+
+REAL_PACKAGES = runpy.run_path(str(Path(__file__).parent / "data" / "scripts" / "real_packages.py"))
+ENVIRONMENT_AS_FOUND = dict(os.environ)
+
+
+@pytest.fixture(scope="session")
+def environment_as_found():
+    """Return the environment that the tests were started in: installers may need a proxy, which no test sees."""
+    return dict(ENVIRONMENT_AS_FOUND)
+
+
+@pytest.fixture(scope="session")
+def python_with(tmp_path_factory):
+    """Return a function from requirements to the interpreter of an environment that has them, made once a session."""
+    return REAL_PACKAGES["RealPackages"](tmp_path_factory.mktemp("packages"), dict(ENVIRONMENT_AS_FOUND)).python_with
+
+
 # -- nothing is left behind ------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 # Which floor each room of the package stands on; a room may import the floors below it.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_late", "_names", "_version", "vocabulary", "errors", "application", "wire", "system"),
-    ("config", "state", "environment", "matching"),
+    ("config", "state", "environment", "matching", "clientfile"),
     ("privacy",),
     ("installation",),  # it answers for the switches, and so stands above them
     ("counters",),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         _status,
         _switches,
         _wrap,
+        _wrap_config,
     )
 
 __all__ = ["add_telemetry_commands", "main"]
@@ -64,6 +65,7 @@ _GROUPS = (
     _Group("._check", ("check",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
+    _Group("._wrap_config", ("wrap-config",)),
     _Group("._collect", ("collect",)),
     _Group("._report", ("report", "inbox")),
     _Group("._backup", ("backup",)),

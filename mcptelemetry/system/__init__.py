@@ -10,12 +10,19 @@ from ._backoff import Backoff, draw_backoff_secs, draw_uniform
 from ._clock import Clock, SystemClock, as_clock
 from ._database import CORRUPT_SUFFIX, Database, StorageFailure
 from ._exit import ExitHook
-from ._files import FileStamp, make_private_directory, read_small_file, stamp_of, write_atomically
+from ._files import (
+    FileStamp,
+    make_private_directory,
+    read_small_file,
+    replace_file,
+    stamp_of,
+    write_atomically,
+)
 from ._fork import WeakKey, around_fork, begin_anew, notice_fork
 from ._hosts import join_host
 from ._http import HttpTransport, NetworkSettings
 from ._identifiers import draw_uuid4, is_uuid
-from ._interpreter import install_hint, module_command, quoted
+from ._interpreter import install_hint, module_command, module_words, quoted
 from ._lifecycle import Asked, Lifecycle, Loop
 from ._logs import package_logger
 from ._ownership import ForeignFile
@@ -76,11 +83,13 @@ __all__ = [
     "look_at_once",
     "make_private_directory",
     "module_command",
+    "module_words",
     "notice_fork",
     "package_logger",
     "printable",
     "quoted",
     "read_small_file",
+    "replace_file",
     "stamp_of",
     "url_without_secrets",
     "utf16_units",

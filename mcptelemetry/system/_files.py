@@ -11,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 
 from ._ownership import require_own_file
 
-__all__ = ["FileStamp", "make_private_directory", "read_small_file", "stamp_of", "write_atomically"]
+__all__ = ["FileStamp", "make_private_directory", "read_small_file", "replace_file", "stamp_of", "write_atomically"]
 
 # What no platform but one has is harmless to leave out elsewhere.
 _READ_FLAGS = (
@@ -48,11 +49,11 @@ def stamp_of(path: str) -> FileStamp | None:
     return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns, found.st_dev)
 
 
-def read_small_file(path: str, *, limit_bytes: int) -> bytes:
+def read_small_file(path: str, *, limit_bytes: int, may_be_anybodys: bool = False) -> bytes:
     """
     Return the bytes of the regular file *path*, when nobody but this user and root can have written it.
 
-    Raises `ForeignFile` when somebody else can, and another `OSError` when it cannot be read,
+    With *may_be_anybodys*, whoever wrote it. Raises `ForeignFile` when somebody else can, and another `OSError` when it cannot be read,
     is not a regular file (a pipe put there would hold the host for ever) or is longer than
     *limit_bytes*.
     """
@@ -61,7 +62,8 @@ def read_small_file(path: str, *, limit_bytes: int) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             msg = "it is not a regular file"
             raise OSError(msg)
-        require_own_file(descriptor, path)
+        if not may_be_anybodys:
+            require_own_file(descriptor, path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(limit_bytes + 1)
     finally:
@@ -98,8 +100,35 @@ def write_atomically(path: str, content: bytes) -> None:
     replaced and the link stays; a link to nothing is replaced itself.
     """
     target = os.path.realpath(path) if os.path.exists(path) else os.path.abspath(path)
+    make_private_directory(os.path.dirname(target))
+    with _draft_of(target, content):
+        pass
+
+
+def replace_file(path: str, content: bytes, *, like: str, instead_of: FileStamp | None = None) -> None:
+    """
+    Let *path*, whose directory is there, hold *content*, with mode and owner of the file *like*.
+
+    For a file of somebody else's: another program's, or one that others read too. Links are
+    followed. Raises `OSError` and leaves everything as it was when that cannot be done, or when
+    *instead_of* is given and is no longer what `stamp_of` says of *path*.
+    """
+    model = os.stat(like)
+    with _draft_of(os.path.realpath(path), content) as draft:
+        if hasattr(os, "chown"):
+            made = os.stat(draft)
+            if (made.st_uid, made.st_gid) != (model.st_uid, model.st_gid):
+                os.chown(draft, model.st_uid, model.st_gid)
+        os.chmod(draft, stat.S_IMODE(model.st_mode))  # last: a change of owner takes bits away
+        if instead_of is not None and stamp_of(path) != instead_of:
+            msg = "it has changed meanwhile"
+            raise OSError(msg)
+
+
+@contextlib.contextmanager
+def _draft_of(target: str, content: bytes) -> Iterator[str]:
+    """Give a file beside *target* that holds *content* on the disk; afterwards it takes that name, or is gone."""
     directory = os.path.dirname(target)
-    make_private_directory(directory)
     # Drawn from the system, not from `random`: two processes, or two children of one fork,
     # never meet in one name.
     draft = os.path.join(directory, f".{os.path.basename(target)}.{os.urandom(8).hex()}.tmp")
@@ -108,6 +137,7 @@ def write_atomically(path: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        yield draft
         os.replace(draft, target)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-__all__ = ["install_hint", "module_command", "quoted"]
+__all__ = ["install_hint", "module_command", "module_words", "quoted"]
 
 # python3.13t, python_d.exe, pythonw.exe, python3-intel64, pypy3.10
 _INTERPRETER = r"(?i:(?:python|pypy)w?[\d.]*t?(?:_?d)?(?:-(?:intel|arm)?(?:32|64))?(?:\.exe)?)"
@@ -35,15 +35,27 @@ def module_command(package: str, file: str) -> str | None:
     *file* is the `__file__` of that package's `__init__`.
     """
     python = _python_command()
-    if python is None or not os.path.isfile(file):  # inside an archive, or only compiled in
+    if python is None or not _is_found_anew(package, file):
         return None
-    root = os.path.abspath(file)
-    for _ in range(package.count(".") + 2):
-        root = os.path.dirname(root)
-    top = package.partition(".")[0]
-    if _is_same_place(root, _site_directories()) or _is_installed_editable(top, root):
-        return f"{python} -m {package}"
-    return None
+    return f"{python} -m {package}"
+
+
+def module_words(package: str, file: str) -> list[str] | None:
+    """
+    Return the program and the arguments that run *package* for whoever starts it without a shell, from any folder.
+
+    Unlike `module_command` it need not be typed, and so it also serves a package that only this
+    process's search path leads to. None where no interpreter is known, as in a frozen application.
+    """
+    python = _python_path()
+    if python is None:
+        return None
+    # The folder it is started in is a stranger's: a `logging.py` there must not be taken for Python's.
+    safe = [python, *(["-P"] if sys.version_info >= (3, 11) else [])]
+    if _is_found_anew(package, file):
+        return [*safe, "-m", package]
+    place, name = _root_of(package, file), f"{package!r}, run_name='__main__', alter_sys=True"
+    return [*safe, "-c", f"import runpy, sys; sys.path.append({place!r}); runpy.run_module({name})"]
 
 
 def install_hint(*names: str) -> str:
@@ -54,12 +66,34 @@ def install_hint(*names: str) -> str:
     return f"run {python} -m pip install {' '.join(names)}"
 
 
+def _is_found_anew(package: str, file: str) -> bool:
+    """Return whether a fresh interpreter, started anywhere, finds *package* where *file* is."""
+    if not os.path.isfile(file):  # inside an archive, or only compiled in
+        return False
+    root, top = _root_of(package, file), package.partition(".")[0]
+    return _is_same_place(root, _site_directories()) or _is_installed_editable(top, root)
+
+
+def _root_of(package: str, file: str) -> str:
+    """Return the directory, or the archive, in which *package* is looked for."""
+    root = os.path.abspath(file)
+    for _ in range(package.count(".") + 2):
+        root = os.path.dirname(root)
+    return root
+
+
 def _python_command() -> str | None:
     """Return what starts this interpreter; None when `sys.executable` is something else, or cannot be typed."""
+    path = _python_path()
+    return None if path is None else quoted(path)
+
+
+def _python_path() -> str | None:
+    """Return this interpreter's file; None when `sys.executable` is something else."""
     path = sys.executable or ""
     if getattr(sys, "frozen", False) or re.fullmatch(_INTERPRETER, os.path.basename(path)) is None:
         return None
-    return quoted(path) if os.path.isfile(path) else None
+    return path if os.path.isfile(path) else None
 
 
 def _site_directories() -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,10 +33,14 @@ FULL = json.loads((DATA / "heartbeat" / "full.json").read_text())
 STORES = ("sqlite",)
 
 
+def url_of(kind, folder):
+    """Return the URL of a store of that *kind*; what it keeps on the disk goes to *folder*."""
+    return {"sqlite": f"sqlite:{folder / 'collector.db'}"}[kind]
+
+
 def open_one(kind, folder):
-    """Return an empty store of that *kind*; what it keeps on the disk goes to *folder*."""
-    urls = {"sqlite": f"sqlite:{folder / 'collector.db'}"}
-    return open_store(urls[kind])
+    """Return the store of that *kind* and folder, empty when it is opened for the first time."""
+    return open_store(url_of(kind, folder))
 
 
 def load_plain_answers():
@@ -95,7 +101,7 @@ def year(installations, days):
 @pytest.fixture(scope="module")
 def documents():
     """Return a year in small."""
-    return year(150, 120)
+    return year(100, 100)
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +227,17 @@ def test_feedback_is_marked_as_read_once(store):
     assert store.feedback(Filter()) == [("bug", 3, 1)]
 
 
+def test_no_sum_of_what_strangers_count_overflows(store):
+    """Heartbeats that count as much as they may, each a billion at most, are summed all the same."""
+    beats = [
+        {**FULL, "heartbeat_id": f"00000000-0000-4000-8000-{number:012}", "surface_requests": {"mcp": 2**53 - 1}, "builtin_tool_calls": {"a": 2**53 - 1}}
+        for number in range(1_100)
+    ]
+    store.add_heartbeats([(beat, MONDAY) for beat in beats])
+    assert store.counts("surface", Filter()) == [("mcp", 1, 1_100 * 10**9)]
+    assert [tool.calls for tool in store.own_tools(Filter()) if tool.tool == "a"] == [1_100 * 10**9]
+
+
 def test_texts_that_an_engine_cannot_hold_are_taken(store):
     """NUL and half characters, in names and in what people type, are replaced."""
     batch = TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=MONDAY, id="1")], app="a\0b", version="v\ud83d")
@@ -235,7 +252,8 @@ def test_texts_that_an_engine_cannot_hold_are_taken(store):
 
 def test_reports_of_all_stores_are_the_same_to_the_byte(filled, plain):
     """`report --json` over the year is, byte for byte, the one that is compiled from plain arithmetic's answers."""
-    for name, asked in FILTERS.items():
+    for name in ("everything", "people of a month", "hours"):
+        asked = FILTERS[name]
         assert json.dumps(compile_report(filled, asked)) == json.dumps(compile_report(plain, asked)), name
 
 
@@ -253,3 +271,85 @@ def test_batches_of_one_transaction_are_told_apart(store):
     batches = [TelemetryBatch([one], app="acme-mcp"), TelemetryBatch([one, two], app="acme-mcp"), TelemetryBatch([])]
     assert store.add_batches([(batch, MONDAY + number) for number, batch in enumerate(batches)]) == [(1, 0), (1, 1), (0, 0)]
     assert store.calls(Filter()).totals.calls == 2
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("kind", STORES)
+def test_the_whole_year_is_reported_as_plain_arithmetic_does(kind, tmp_path):
+    """Over a year of two thousand installations the report is, to the byte, that of the answers of plain arithmetic."""
+    documents = year(2_000, 365)
+    plain = load_plain_answers()(documents)
+    store = open_one(kind, tmp_path)
+    assert store_documents(store, documents) == len(documents) > 90_000
+    for asked in (Filter(), FILTERS["people of a month"]):
+        assert json.dumps(compile_report(store, asked)) == json.dumps(compile_report(plain, asked))
+    store.close()
+
+
+_WRITER = """
+import random, sys
+from mcptelemetry.collector import open_store
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+
+url, seed = sys.argv[1], int(sys.argv[2])
+events = [
+    TelemetryEvent(f"tool-{number % 7}", "local_only", latency_ms=number % 900, timestamp_secs=1_750_032_000 + number % 50_000,
+                   id=f"{number % 40:020x}-{number}" if number % 10 else f"other/{number}")
+    for number in range(40_000)
+]
+shuffler = random.Random(seed)
+shuffler.shuffle(events)
+store = open_store(url)
+print("ready", flush=True)
+sys.stdin.readline()
+at, count = 0, 0
+while at < len(events):
+    size = shuffler.randrange(1, 1500)
+    batch = TelemetryBatch(events[at : at + size], app="acme-mcp", version="v1")
+    for _ in range(2 if count % 3 == 2 else 1):
+        while True:
+            try:
+                store.add_events(batch, received_at=1_750_100_000)
+                break
+            except Exception as error:
+                print(type(error).__name__, error, file=sys.stderr)
+    at, count = at + size, count + 1
+    if count == 5:
+        print("under way", flush=True)
+store.close()
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kind", STORES)
+def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_path):
+    """Four writers of the same events, shuffled and cut each in its own way, every third batch twice, one killed: each once."""
+    opened = open_one(kind, tmp_path)
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, url_of(kind, tmp_path), str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for seed in range(4)
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            writer.stdin.write("\n")
+            writer.stdin.flush()
+        assert writers[0].stdout.readline() == "under way\n"
+        writers[0].kill()
+        for writer in writers:
+            writer.communicate(timeout=100)
+        assert [writer.returncode for writer in writers] == [-9, 0, 0, 0]
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    answer = opened.calls(Filter())
+    assert (answer.totals.calls, answer.totals.p50_ms, answer.totals.p99_ms) == (40_000, 445, 890)
+    assert [row.figures.calls for row in answer.rows] == [5_715] * 2 + [5_714] * 5
+    assert sum(span.calls for span in opened.calls_over_time(Filter())) == 40_000
+    health = opened.health(Filter())
+    assert health.events == 40_000
+    assert health.duplicates >= 80_000
+    opened.close()

@@ -36,7 +36,7 @@ DEFINITIONS: Mapping[str, str] = {
     ),
     "installations_by": "Active installations by what the latest heartbeat of each in the period says.",
     "clients_seen": "Installations whose heartbeats in the period name the client among those that ever connected.",
-    "surfaces": "Requests that heartbeats of the period counted, by where they came from.",
+    "surfaces": "Requests that heartbeats of the period counted, each at most a billion, by where they came from.",
     "error_categories": "Errors that heartbeats of the period counted, by closed category.",
     "own_tools": (
         "Calls of the application's own tools that heartbeats of the period counted, by how many installations made "

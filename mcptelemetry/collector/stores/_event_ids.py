@@ -8,27 +8,19 @@ are kept as they came.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-__all__ = ["ProcessId", "join_id", "split_id"]
+__all__ = ["join_id", "split_id"]
 
 # As our senders write them and not otherwise, so that the halves give back the very id.
 _OWN = re.compile(r"([0-9a-f]{20})-(0|[1-9][0-9]{0,17})")
 
 
-class ProcessId(NamedTuple):
-    """The halves: the process's digits as bytes, and the number."""
-
-    process: bytes
-    number: int
-
-
-def split_id(text: str) -> ProcessId | None:
-    """Return the halves of an id, None when it is of another make."""
+def split_id(text: str) -> tuple[str, int] | None:
+    """Return the halves of an id, the process's digits and the number; None when it is of another make."""
     match = _OWN.fullmatch(text)
-    return None if match is None else ProcessId(bytes.fromhex(match[1]), int(match[2]))
+    return None if match is None else (match[1], int(match[2]))
 
 
-def join_id(process: bytes, number: int) -> str:
+def join_id(digits: str, number: int) -> str:
     """Return the id that has these halves."""
-    return f"{process.hex()}-{number}"
+    return f"{digits}-{number}"

@@ -33,6 +33,10 @@ _MAPS = (
 )
 
 
+# More than anybody does in a day, and few enough that no engine's sum of them overflows.
+_COUNT_MAX = 1_000_000_000
+
+
 class Profile(NamedTuple):
     """What an installation says of itself; the same in heartbeat after heartbeat."""
 
@@ -77,11 +81,11 @@ def counts_of(document: Mapping[str, Any]) -> Iterator[Counted]:
     for kind, field in _MAPS:
         for name, count in (document.get(field) or {}).items():
             if count:
-                yield Counted(kind, name, count)
+                yield Counted(kind, name, min(count, _COUNT_MAX))
     for name, durations in (document.get("builtin_tool_durations") or {}).items():
         for step, count in durations.items():
             if count:
-                yield Counted(DURATION + step, name, count)
+                yield Counted(DURATION + step, name, min(count, _COUNT_MAX))
     activation = document.get("activation") or {}
     for name in STEPS:
         if activation.get(name):

@@ -42,7 +42,7 @@ from ._answers import (
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, WEEK_SECS, Filter
 from ._port import Counted, Facet
 from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
-from ._sqlite_events import EventWriter
+from ._sqlite_events import NO_SHAPES, EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
 from ._sqlite_heartbeats import HeartbeatWriter
 from ._sqlite_prune import prune
@@ -73,6 +73,7 @@ class SqliteStore:
     ) -> None:
         self._file = SqliteFile(path, read_only=read_only, busy_timeout_secs=busy_timeout_secs)
         self.path: str = self._file.path
+        self._known_shapes = NO_SHAPES  # replaced whole, so that threads and forks see one or the other
         if read_only:
             self.check()
 
@@ -86,7 +87,7 @@ class SqliteStore:
     def add_batches(self, received: Sequence[tuple[TelemetryBatch, int]]) -> list[Stored]:
         """Store several batches, each with the moment of its receipt, in one transaction; say of each what became of it."""
         with self._file.writing() as connection:
-            writer = EventWriter(connection)
+            writer = EventWriter(connection, self._known_shapes)
             stored = [
                 writer.add(
                     [(event.id, event.latency_ms, event.timestamp_secs, event.shape) for event in batch.events],
@@ -97,6 +98,7 @@ class SqliteStore:
                 for batch, moment in received
             ]
             writer.finish()
+        self._known_shapes = writer.known()
         return stored
 
     def add_heartbeat(self, document: Mapping[str, Any], *, received_at: int) -> Stored:

@@ -68,7 +68,7 @@ def _received(row: tuple[Any, ...]) -> ReceivedEvent:
     moment, process, number, latency_ms, app, version, *shape = row[:14]
     digits, event_id, received_at = row[14:]
     if process > FOREIGN_ID:
-        event_id = join_id(digits, number)
+        event_id = join_id(digits.hex(), number)
     values = (*(name or None for name in shape[:7]), latency_ms, moment, bool(shape[7]), event_id)
     document = {name: value for name, value in zip(EVENT_FIELDS, values) if value is not None and value is not False}
     return ReceivedEvent(received_at, app or None, version or None, document)

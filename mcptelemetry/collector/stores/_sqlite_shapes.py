@@ -37,7 +37,7 @@ _TABLES = (
         UNIQUE (tool, routing_decision, routing_detail, upstream, status, error_type, client, was_fallback, version, app)
     )
     """,
-    # The last number that was given to a process, to an event without an id, and so on.
+    # The last number that was given to a process or to an event without an id; and the token of the shapes.
     "CREATE TABLE numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE apps (number INTEGER PRIMARY KEY, app TEXT NOT NULL UNIQUE)",
     # Senders of ours. One tree, because there may be many and only their digits are looked up: number 0
@@ -50,7 +50,7 @@ _TABLES = (
         PRIMARY KEY (process, app)
     ) WITHOUT ROWID
     """,
-    "INSERT INTO numbers (name, last) VALUES ('event without id', 0), ('process', 1)",
+    "INSERT INTO numbers (name, last) VALUES ('event without id', 0), ('process', 1), ('shapes', 0)",
     """
     CREATE TABLE foreign_ids (
         number INTEGER PRIMARY KEY,

@@ -7,6 +7,7 @@ Written from the definitions, not from any store's code; what is fast there is a
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import re
 from collections import Counter, defaultdict
@@ -20,6 +21,7 @@ from mcptelemetry.collector import (
     Cohort,
     FeedbackCount,
     FeedbackEntry,
+    Filter,
     Funnel,
     Health,
     Installations,
@@ -260,6 +262,7 @@ class PlainAnswers:
     def heartbeats(self):
         return (beat for _, beat in self._beats)
 
+    @functools.lru_cache(maxsize=8)  # one period is asked about many times
     def _asked_events(self, asked, *, but_app=False):
         def fits(event):
             return all(
@@ -269,8 +272,11 @@ class PlainAnswers:
                 )
             )  # fmt: skip
 
+        if asked == Filter(since=asked.since, until=asked.until, env_kinds=asked.env_kinds):
+            return [event for event in self._events if in_period(event["timestamp_secs"], asked)]
         return [event for event in self._events if in_period(event["timestamp_secs"], asked) and fits(event)]
 
+    @functools.lru_cache(maxsize=8)
     def _asked_beats(self, asked, *, but_env_kind=False):
         return [
             (received_at, beat)

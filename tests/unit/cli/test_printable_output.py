@@ -61,10 +61,10 @@ def test_paths_reach_no_terminal(tmp_path, command, hostile):
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-@pytest.mark.parametrize("command", [*PERSONS, "match", "wrap", "collect", "report", "feedback"])
+@pytest.mark.parametrize("command", [*PERSONS, "match", "wrap", "wrap-config", "collect", "report", "feedback"])
 def test_a_refused_name_reaches_no_terminal(tmp_path, command, hostile):
     """An application's name that is refused, and an option that is not known, are shown as printable text."""
-    more = {"wrap": ["--", "true"], "collect": ["--db", str(tmp_path / "a" / "x.db")], "report": ["--db", str(tmp_path / "x.db")]}
+    more = {"wrap": ["--", "true"], "wrap-config": ["--file", str(tmp_path / "x.json")], "collect": ["--db", str(tmp_path / "a" / "x.db")], "report": ["--db", str(tmp_path / "x.db")]}
     assert_plain(command, f"--{hostile}", HOME=str(tmp_path))
     if command not in ("match", "fields", "collect"):
         status, _, err = assert_plain("--app", hostile, command, *more.get(command, []), HOME=str(tmp_path))

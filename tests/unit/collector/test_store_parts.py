@@ -40,7 +40,7 @@ def test_ids_of_ours_are_halved_and_joined(number: int) -> None:
     text = f"{'0af9' * 5}-{number}"
     halves = split_id(text)
     assert halves is not None
-    assert (halves.number, join_id(*halves)) == (number, text)
+    assert (halves[1], join_id(*halves)) == (number, text)
 
 
 @pytest.mark.parametrize("end", ["", "-", "-07", "-1 ", "-x", "-1000000000000000000", "--1", "0-1", "-\u0661", "-1\n"])

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.system._files import make_private_directory, read_small_file, stamp_of, write_atomically
+from mcptelemetry.system._files import (
+    make_private_directory,
+    read_small_file,
+    replace_file,
+    stamp_of,
+    write_atomically,
+)
+from mcptelemetry.system._ownership import ForeignFile
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and modes are another matter there")
 
@@ -138,3 +145,40 @@ def test_stamp_of_finds_nothing_below_what_is_no_directory(tmp_path: Path) -> No
     assert stamp_of(str(tmp_path / "file" / "a")) is None
     (tmp_path / "link").symlink_to(tmp_path / "file" / "a")
     assert stamp_of(str(tmp_path / "link")) is not None
+
+
+@posix_only
+def test_replace_file_takes_mode_and_owner_of_another(tmp_path: Path) -> None:
+    """What is another program's stays that program's: its rights, and whose it is."""
+    model, path = tmp_path / "model", tmp_path / "made"
+    model.write_text("")
+    model.chmod(0o664)
+    if os.geteuid() == 0:
+        os.chown(model, 12345, 12346)
+    replace_file(str(path), b"x", like=str(model))
+    made, wanted = path.stat(), model.stat()
+    assert path.read_bytes() == b"x"
+    assert (made.st_mode, made.st_uid, made.st_gid) == (wanted.st_mode, wanted.st_uid, wanted.st_gid)
+
+
+def test_replace_file_leaves_what_has_changed(tmp_path: Path) -> None:
+    """A stamp that no longer fits means that somebody else has written since."""
+    path = tmp_path / "a"
+    path.write_text("one")
+    stamp = stamp_of(str(path))
+    replace_file(str(path), b"three", like=str(path), instead_of=stamp)
+    with pytest.raises(OSError, match="changed meanwhile"):
+        replace_file(str(path), b"four", like=str(path), instead_of=stamp)
+    assert path.read_text() == "three"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@posix_only
+def test_read_small_file_takes_anybodys_file_when_that_is_wanted(tmp_path: Path) -> None:
+    """A file that a group writes together is refused as a setting, and read as what it is."""
+    path = tmp_path / "shared"
+    path.write_text("x")
+    path.chmod(0o666)
+    with pytest.raises(ForeignFile):
+        read_small_file(str(path), limit_bytes=10)
+    assert read_small_file(str(path), limit_bytes=10, may_be_anybodys=True) == b"x"

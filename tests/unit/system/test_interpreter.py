@@ -7,10 +7,11 @@ import site
 import subprocess
 import sys
 import types
+import zipfile
 
 import pytest
 
-from mcptelemetry.system import install_hint, module_command, quoted
+from mcptelemetry.system import install_hint, module_command, module_words, quoted
 
 
 @pytest.fixture
@@ -107,3 +108,47 @@ def test_quoting_refuses_what_a_shell_would_read():
     """A word goes between quotation marks only if it means nothing more there."""
     assert quoted("/home/a b/c") == '"/home/a b/c"'
     assert [quoted(text) for text in ('a"b', "a`b`", "$HOME", "a\nb")] == [None] * 4
+
+
+def run_from(folder, words, *more):
+    """Return what a process started in *folder* with *words*, and nothing of this environment, prints."""
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    done = subprocess.run([*words, *more], cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_words_of_an_installed_package_start_it_from_any_folder(tmp_path):
+    """Also where the folder holds files that are called like Python's own modules."""
+    if sys.version_info >= (3, 11):
+        (tmp_path / "logging.py").write_text("raise SystemExit('the folder was searched')")
+    words = module_words("pytest", pytest.__file__)
+    assert words[-2:] == ["-m", "pytest"]
+    assert "pytest" in run_from(tmp_path, words, "--version")
+
+
+@pytest.mark.parametrize("package", ["acme", "acme._vendor.mcptelemetry"])
+def test_the_words_of_a_package_that_only_this_process_finds_say_where_it_is(tmp_path, package):
+    """It is not typed, and so a longer command may be written: it runs as `-m` would."""
+    folder = tmp_path.joinpath("it's here", *package.split("."))
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "__main__.py").write_text("import sys\nprint(__name__, __package__, sys.argv[1:])")
+    words = module_words(package, str(folder / "__init__.py"))
+    assert run_from(tmp_path, words, "a", "--b") == f"__main__ {package} ['a', '--b']\n"
+
+
+def test_the_words_lead_into_an_archive_too(tmp_path):
+    """What a zip file holds is found there."""
+    archive = tmp_path / "app.pyz"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("acme/__init__.py", "")
+        file.writestr("acme/__main__.py", "import sys\nprint(sys.argv[1:])")
+    words = module_words("acme", str(archive / "acme" / "__init__.py"))
+    assert run_from(tmp_path, words, "x") == "['x']\n"
+
+
+def test_a_frozen_application_has_no_words(monkeypatch):
+    """Its program starts the application again and no module."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert module_words("pytest", pytest.__file__) is None
