@@ -5,7 +5,7 @@ Print what recording and delivering cost, each beside what it is measured agains
     tools/bench.py [--quick]
     tools/bench.py --beside DIRECTORY
 
-The events first, then counting, matching and scanning, which have scripts of their own beside
+The events first, then counting, matching, the spool and scanning, which have scripts of their own beside
 this one (`--quick` does a tenth of the work and leaves the scanner's ten megabytes out).
 With `--beside`, recording, encoding and delivering of this checkout and of the one in DIRECTORY
 (such as a `git worktree` of an older commit), in turns, the best round of each.
@@ -66,7 +66,7 @@ def main() -> int:
             bench_delivery(sink, 200_000 // scale, batch_size)
     bench_import()
     sys.stdout.flush()
-    for script in ("bench_counters.py", "bench_matching.py", "bench_settings.py", "bench_scanner.py")[: 4 if scale == 1 else 3]:
+    for script in ("bench_counters.py", "bench_matching.py", "bench_settings.py", "bench_spool.py", "bench_scanner.py")[: 5 if scale == 1 else 4]:
         print(f"\n== {script}", flush=True)
         subprocess.run([sys.executable, str(ROOT / "tools" / script)], check=True)
     return 0

@@ -1,5 +1,5 @@
 """
-The command `collect`: a collector of its own, until it is told to end.
+The commands `collect`, a collector of its own until it is told to end, and `backup`, a copy of what it keeps.
 
 It names its store on the command line: a collector usually stands on another machine than the
 applications that send, and has no data directory of theirs. With several processes this one
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .. import collector
-from ..collector import Listener, Processes, Server, Store, StoreError, create_app, open_store
+from ..collector import Listener, Processes, Server, SqliteStore, Store, StoreError, create_app, open_store
 from ..errors import TelemetryError
 from ..system import is_loopback_host
 from ..vocabulary import DAY_SECS, PORT_MAX
@@ -245,6 +245,22 @@ def _count(text: str) -> int:
     return count
 
 
+def _configure_backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--db", required=True, metavar="FILE", help="the collector's database")
+    parser.add_argument("copy", metavar="COPY", help="the file to write; it must not exist")
+
+
+def _run_backup(args: argparse.Namespace, console: Console) -> int:
+    try:
+        SqliteStore(args.db, read_only=True).back_up(args.copy)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
+    except StoreError as error:
+        raise CommandFailed(str(error)) from None
+    console.note(f"a copy of {args.db} is in {args.copy}")
+    return 0
+
+
 COMMANDS = (
     Command(
         "collect",
@@ -252,4 +268,5 @@ COMMANDS = (
         _run_collect,
         _configure_collect,
     ),
+    Command("backup", "copy a collector's database while the collector runs", _run_backup, _configure_backup),
 )

@@ -28,9 +28,9 @@ from ._command import Command, Console, WrongUse
 if TYPE_CHECKING:
     from ..client import Telemetry
     from . import (  # noqa: F401  as above
-        _backup,
         _check,
         _collect,
+        _deliver,
         _feedback,
         _forget,
         _matching,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         _switches,
         _wrap,
         _wrap_config,
-    )
+    )  # fmt: skip
 
 __all__ = ["add_telemetry_commands", "main"]
 
@@ -63,12 +63,12 @@ _GROUPS = (
     _Group("._forget", ("forget",), is_for_applications=True),
     _Group("._feedback", ("feedback",), is_for_applications=True),
     _Group("._check", ("check",), is_for_applications=True),
+    _Group("._deliver", ("deliver",), is_for_applications=True),
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._wrap_config", ("wrap-config",)),
-    _Group("._collect", ("collect",)),
+    _Group("._collect", ("collect", "backup")),
     _Group("._report", ("report", "inbox")),
-    _Group("._backup", ("backup",)),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}
 

@@ -14,7 +14,10 @@ from urllib.parse import urlsplit
 from ..config import FORMATS_OF_SCHEME, PROXY_KEYS, check_endpoint
 from ..vocabulary import CompressionWord, FormatWord
 
-__all__ = ["PipelineConfig"]
+__all__ = ["CAPACITY_MIN", "PipelineConfig"]
+
+CAPACITY_MIN = 16
+"""So many events may wait, however few are asked for."""
 
 # The types of those settings that are not text.
 _TYPES_OF: dict[str, tuple[type, ...]] = {
@@ -26,7 +29,7 @@ _TYPES_OF: dict[str, tuple[type, ...]] = {
     "headers": (dict,),
     "allow_insecure": (bool,),
 }
-_NOT_YET = {"format": "otlp", "spool": True}
+_NOT_YET = {"format": "otlp"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class PipelineConfig:
         token_key: the environment variable that holds the bearer token; read by `Telemetry`.
         format: ``"json"`` to an HTTP endpoint, ``"jsonl"`` to a ``file:///path``.
         compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
-        spool: not available in this version.
+        spool: whether what is not delivered yet is kept on the disk, for this or another process of the
+            installation to deliver; see `TelemetryPipeline`.
         headers: further headers: the names of the environment variables that hold their values,
             by header name; read by `Telemetry`. None: no further ones.
         allow_insecure: whether ``http://`` to another machine is taken.

@@ -10,7 +10,8 @@ __all__ = [
     "APP_NAME_PATTERN", "AUTOSTART_FILE", "CLIENT_INFO_KEY", "CLIENT_NAME_PATTERN", "COUNT_MAX", "DAY_SECS",
     "DURATION_BUCKETS", "EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "HTTP_METHODS", "IDENTIFIER_PATTERN",
     "MAX_MCP_CLIENTS_SEEN", "MILESTONES_MAX", "NAME_CHARACTERS_MAX", "OS_WORD_OF_PLATFORM", "OTHER",
-    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "STATUS_CLASSES", "TEMPLATE_PATTERN", "TIMESTAMP_SECS_MAX", "TOKEN_BUCKETS",
+    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "SPOOL_FILE", "STATUS_CLASSES", "TEMPLATE_PATTERN",
+    "TIMESTAMP_SECS_MAX", "TOKEN_BUCKETS",
     "TOOL_NAME_PATTERN", "UNKNOWN_TOOL", "UNMATCHED", "UPSTREAM_BUCKETS", "UUID_PATTERN",
 ]  # fmt: skip
 
@@ -76,5 +77,7 @@ CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 """Under which key of a request's `_meta` an MCP client introduces itself."""
 AUTOSTART_FILE = "tray-autostart.json"
 """In which file of the data directory a tray says whether it starts at login."""
+SPOOL_FILE = "telemetry-spool.db"
+"""In which file of the data directory events wait that are not delivered yet."""
 OS_WORD_OF_PLATFORM = {"win32": "windows", "cygwin": "windows"}
 """The seeds' words for `sys.platform`, where it has another."""

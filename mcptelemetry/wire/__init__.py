@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._batch import EMPTY_BATCH, TelemetryBatch, wrap_events
     from ._check import check, strip_unknown, with_known_words
     from ._encoding import EventEncoder, EventRow
+    from ._event_text import EventReader
     from ._feedback import (
         FEEDBACK,
         FEEDBACK_CATEGORIES,
@@ -81,6 +82,7 @@ __all__ = [
     "VERSION",
     "ZERO_ID",
     "EventEncoder",
+    "EventReader",
     "EventRow",
     "EventShape",
     "Field",
@@ -125,6 +127,7 @@ if not TYPE_CHECKING:
             "_batch": ("EMPTY_BATCH", "TelemetryBatch", "wrap_events"),
             "_check": ("check", "strip_unknown", "with_known_words"),
             "_encoding": ("EventEncoder", "EventRow"),
+            "_event_text": ("EventReader",),
             "_feedback": (
                 "FEEDBACK",
                 "FEEDBACK_CATEGORIES",

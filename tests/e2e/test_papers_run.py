@@ -935,9 +935,28 @@ def a_host_as_the_guide_says_it_delivers(desk: Desk, block: Block) -> None:
     deed, delivered = GUIDE["HOSTS"][name]
     (desk.folder / name).write_text(f"block = {block.text!r}\n{block.text}\n{deed}\n", encoding="utf-8")
     with desk.collector() as url:
+        if name in GUIDE["LEFT_BEHIND"]:
+            (desk.folder / "killed.py").write_text(GUIDE["LEFT_BEHIND"][name], encoding="utf-8")
+            assert desk.try_to_type("exec python killed.py", ACME_MCP_EVENTS_ENDPOINT=url).returncode == -signal.SIGKILL
         done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
         assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
         assert sum(desk.calls().values()) == delivered
+
+
+@runs("docs/deployment.md", "[proxy.telemetry]", "mcptelemetry deliver", "mcptelemetry off")
+def events_on_the_disk_outlive_a_kill(desk: Desk, block: Block) -> None:
+    """With the settings as they stand a killed process leaves its events, and `deliver` sends them; `off` leaves an operator's."""
+    settings = next(one for one in BLOCKS if (one.paper, one.language) == ("docs/deployment.md", "toml"))
+    killed = GUIDE["LEFT_BEHIND"]["flusher.py"].replace("write_text('[proxy.telemetry]\\nspool = true\\n')", "write_text(open('as_it_stands.toml').read())")
+    assert "as_it_stands" in killed
+    (desk.folder / "as_it_stands.toml").write_text(settings.text, encoding="utf-8")
+    (desk.folder / "killed.py").write_text(killed, encoding="utf-8")
+    with desk.collector() as url:
+        assert desk.try_to_type("exec python killed.py", ACME_MCP_EVENTS_ENDPOINT=url).returncode == -signal.SIGKILL
+        if block.first_line != "[proxy.telemetry]":
+            desk.type(block.text, ACME_MCP_EVENTS_ENDPOINT=url)
+        desk.type("mcptelemetry deliver", ACME_MCP_EVENTS_ENDPOINT=url)
+        assert sum(desk.calls().values()) == 3
 
 
 @runs("docs/design.md", " 9  __main__                                                              `python -m mcptelemetry`")

@@ -23,7 +23,7 @@ import pytest
 import requests
 
 from mcptelemetry import Telemetry, TelemetryUploader
-from mcptelemetry.cli import _backup, _collect, _report
+from mcptelemetry.cli import _collect, _report
 from mcptelemetry.cli._command import CommandFailed, Console, WrongUse
 from mcptelemetry.collector import (
     EVENTS_PATH,
@@ -39,7 +39,7 @@ from mcptelemetry.collector import (
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
-COMMANDS = (*_collect.COMMANDS, *_report.COMMANDS, *_backup.COMMANDS)
+COMMANDS = (*_collect.COMMANDS, *_report.COMMANDS)
 
 
 class SendResult(NamedTuple):
