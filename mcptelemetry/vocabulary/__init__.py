@@ -34,6 +34,7 @@ from ._bounds import (
     UNMATCHED,
     UPSTREAM_BUCKETS,
     UUID_PATTERN,
+    WRAPPED_VARIABLE,
 )
 from ._words import (
     CompressionWord,
@@ -96,6 +97,7 @@ __all__ = [
     "UNMATCHED",
     "UPSTREAM_BUCKETS",
     "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
     "CompressionWord",
     "EnvDisabledReason",
     "EnvDisabledReasonWord",

@@ -13,6 +13,7 @@ __all__ = [
     "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "SPOOL_FILE", "STATUS_CLASSES", "TEMPLATE_PATTERN",
     "TIMESTAMP_SECS_MAX", "TOKEN_BUCKETS",
     "TOOL_NAME_PATTERN", "UNKNOWN_TOOL", "UNMATCHED", "UPSTREAM_BUCKETS", "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
 ]  # fmt: skip
 
 UNKNOWN_TOOL = "unknown_tool"
@@ -76,6 +77,8 @@ FEEDBACK_PATH = "/feedback"
 CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 """Under which key of a request's `_meta` an MCP client introduces itself."""
 AUTOSTART_FILE = "tray-autostart.json"
+WRAPPED_VARIABLE = "MCPTELEMETRY_WRAPPED"
+"""The environment variable by which a server learns that `wrap` records its calls, and, as a checksum, for which place."""
 """In which file of the data directory a tray says whether it starts at login."""
 SPOOL_FILE = "telemetry-spool.db"
 """In which file of the data directory events wait that are not delivered yet."""
