@@ -411,7 +411,7 @@ def test_database_removed_while_in_use_is_noticed(
     assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
     assert call(app, "GET", "/readyz").status == 503
     assert not Path(store.path).exists()
-    assert "is gone" in caplog.text
+    assert "the collector's store cannot be used" in caplog.text
     aside.rename(store.path)
     assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 202
     assert stored(store) == 2
