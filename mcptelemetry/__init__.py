@@ -68,6 +68,9 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .events import Outcomes as Outcomes
     from .events import PipelineConfig as PipelineConfig
     from .events import PipelineStats as PipelineStats
+    from .events import SpoolDelivery as SpoolDelivery
+    from .events import SpoolPlace as SpoolPlace
+    from .events import SpoolTerms as SpoolTerms
     from .events import TelemetryAuth as TelemetryAuth
     from .events import TelemetryBuffer as TelemetryBuffer
     from .events import TelemetryPipeline as TelemetryPipeline
@@ -145,6 +148,7 @@ if TYPE_CHECKING:  # made by tools/generate from the table in _names
     from .status import IdentityStatus as IdentityStatus
     from .status import NoticeStatus as NoticeStatus
     from .status import NoticeWord as NoticeWord
+    from .status import SpoolStatus as SpoolStatus
     from .status import Status as Status
     from .status import StorageStatus as StorageStatus
     from .status import TroubleStatus as TroubleStatus

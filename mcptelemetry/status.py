@@ -26,6 +26,7 @@ __all__ = [
     "MemoryStatus",
     "NoticeStatus",
     "NoticeWord",
+    "SpoolStatus",
     "Status",
     "StorageStatus",
     "SurroundingsStatus",
@@ -45,6 +46,7 @@ class FilesStatus(TypedDict):
     mode: str
     person: str
     memory: str
+    spool: str
     autostart: str
 
 
@@ -128,6 +130,23 @@ class DeliveryStatus(TypedDict):
     last_error_at: Optional[str]
 
 
+class SpoolStatus(TypedDict):
+    """
+    The events on the disk that no process has delivered yet: *waiting* for the present endpoint, and *in_flight* with one.
+
+    *elsewhere* are those recorded for another endpoint or owner, *dropped* those that made room for others, waited
+    too long or were refused by a person. *oldest_at* is since when the oldest waits; *set_aside* where a
+    damaged file was put.
+    """
+
+    waiting: int
+    in_flight: int
+    elsewhere: int
+    dropped: int
+    oldest_at: Optional[str]
+    set_aside: Optional[str]
+
+
 class StorageStatus(TypedDict):
     """
     Whether this machine can remember anything.
@@ -146,12 +165,13 @@ class TroubleStatus(TypedDict):
 
     *delivery*: events did not leave when that was last tried. *counting*: what was counted could
     not be stored, and is kept in memory. *windows*: a heartbeat could not be begun or settled.
-    *storage*: nothing could be stored on this machine.
+    *spool*: events wait in memory instead of on the disk, or what waits there cannot be read. *storage*: nothing could be stored on this machine.
     """
 
     delivery: Optional[str]
     counting: Optional[str]
     windows: Optional[str]
+    spool: Optional[str]
     storage: Optional[str]
 
 
@@ -220,7 +240,7 @@ class Status(MemoryStatus, SurroundingsStatus):
 
     *mode*, *reason* and *row* (of the table of switches) are those of what the author set up;
     *heartbeat* and *events* say the same of their streams; *deliveries* is what was sent, also by other processes;
-    *trouble* is what fails now.
+    *spool* is what waits on the disk, None without one; *trouble* is what fails now.
     """
 
     app: str
@@ -232,6 +252,7 @@ class Status(MemoryStatus, SurroundingsStatus):
     heartbeat: HeartbeatStatus
     events: EventsStatus
     deliveries: list[DeliveryStatus]
+    spool: Optional[SpoolStatus]
     storage: StorageStatus
     trouble: TroubleStatus
     activation: Optional[ActivationStatus]

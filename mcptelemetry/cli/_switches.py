@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from ..application import SOME_RELEASE, Application
 from ..config import Mode, load_config, read_mode, write_mode
 from ..privacy import Stream, Switches
-from ._applications import note_if_unknown
+from ._applications import find_applications, note_if_unknown
 from ._command import Command, CommandFailed, Console, WrongUse
+from ._spools import erase_refused
 from ._streams import LeavingStream, find_leaving_streams, leaving_streams
 
 __all__ = ["COMMANDS"]
@@ -74,6 +75,7 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
         read_mode(subject.person_path)
     everything = mode is Mode.OFF and args.everything
     record = write_mode(subject.mode_path, mode, clock=time.time, refuse_events=everything)
+    erase_refused(_data_dirs(subject, console), mode, console, everything=not record.has_events)
     verdict = subject.judge()
     if args.json:
         console.say_json(
@@ -92,6 +94,13 @@ def _run(mode: Mode, args: argparse.Namespace, console: Console) -> int:
         console.say(f"{subject.name}: {said} since {record.since or 'long ago'} ({subject.mode_path})")
     _say_what_else_holds(mode, verdict, subject, console)
     return 0
+
+
+def _data_dirs(subject: _Subject, console: Console) -> list[str]:
+    """Return where the files of those are who are spoken about."""
+    if subject.app is not None:
+        return [os.path.dirname(subject.state_path)]
+    return [application.data_directory(console.environ) for application in find_applications(console.environ)]
 
 
 def _say_what_else_holds(said: Mode, verdict: _Standing, subject: _Subject, console: Console) -> None:

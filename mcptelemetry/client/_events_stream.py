@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, cast
 from ..errors import ConfigError
 from ..installation import HELD_FROM_BEFORE, AsOf, Installation, Journal, why_not_yet
 from ..privacy import Stream
-from ..system import url_without_secrets
+from ..system import StorageFailure, url_without_secrets
+from ._double import tell_if_wrapped
 from ._moment import moment_text
 
 if TYPE_CHECKING:
-    from ..events import EventsTarget, PipelineConfig, TelemetryPipeline
+    from ..events import (
+        EventsTarget,
+        PipelineConfig,
+        Spool,
+        SpoolDelivery,
+        SpoolPlace,
+        SpoolStream,
+        TelemetryPipeline,
+    )
     from ..privacy import Refusal
     from ..state import Picture, SentStreamWord
     from ..status import EventsAccount, EventsStatus
@@ -85,7 +94,7 @@ class EventsStream:
         if self._is_printed:
             from dataclasses import replace
 
-            settings, transport = replace(settings, compression="none"), installation.open_printing_transport()
+            settings, transport = replace(settings, compression="none", spool=False), installation.open_printing_transport()
         else:
             self._journal = Journal(installation, self.stream_word, settings.endpoint or "")
             outcomes = Outcomes(self._journal, installation.clock, keeps_batches=is_authors)
@@ -100,7 +109,37 @@ class EventsStream:
             refusal=self._refusal,
             is_authors=is_authors,
             outcomes=outcomes,
+            spool=self._spool_place() if settings.spool else None,
         )
+
+    def _spool_place(self) -> SpoolPlace:
+        """Return where events are kept, and under which terms; only who has a spool pays for it."""
+        from ..events import SpoolPlace
+        from ._spool_terms import InstallationTerms
+
+        terms = InstallationTerms(self._installation, self.stream, self._shown_endpoint() or "", self._refusal)
+        return SpoolPlace(self._installation.spool_path, terms)
+
+    def spool_stream(self) -> SpoolStream | None:
+        """Return what the events of this stream are known by in a spool, None when there is none."""
+        from ..events import stream_to
+
+        target = self.target
+        if target is None:
+            return None
+        return stream_to(target.settings.endpoint or "", "operator" if target.is_operators else "author")
+
+    def deliver(self, spool: Spool, timeout: float | None) -> SpoolDelivery:
+        """Send what *spool* holds of this stream, in the caller's thread; see `Telemetry.deliver`."""
+        from ..events import SpoolDelivery
+
+        if self.pipeline is not None and self.target is not None and not self._is_printed:
+            return self.pipeline.deliver_spooled(self.target.auth, self._spool_place(), timeout)
+        picture = spool.look()
+        if isinstance(picture, StorageFailure):
+            return SpoolDelivery(0, 0, picture.text)
+        left = sum(found.waiting + found.claimed for found in picture.streams)
+        return SpoolDelivery(0, left, str(self.describe()["why_not"] or "nothing may be sent") if left else None)
 
     @property
     def stream_word(self) -> SentStreamWord:
@@ -125,6 +164,7 @@ class EventsStream:
                 self._as_of.begin(picture.generations_begun)
                 self._is_noticed = self._notice_wait_secs(picture) is not None
             self.pipeline.start(self.target.auth)
+            tell_if_wrapped(self._installation.environ, self.target.settings.endpoint or "")
 
     def endpoint_to_notice(self) -> str | None:
         """Return the endpoint that a person must be told of first, None when there is none."""

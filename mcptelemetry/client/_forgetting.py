@@ -1,5 +1,5 @@
 """
-Forgetting: a new anonymous id, no counts, no milestones, no documents; what a person said stays.
+Forgetting: a new anonymous id, no counts, milestones, documents or waiting events; what a person said stays.
 
 The file is emptied in one transaction, its freed pages overwritten, and a generation begins: what
 running processes hold is of the one before, and they drop it as soon as they look.
@@ -16,6 +16,7 @@ from ..errors import StorageError
 from ..installation import Installation
 from ..state import forget_deliveries, write_value
 from ..system import CORRUPT_SUFFIX, StorageFailure
+from ._spool import open_spool
 
 if TYPE_CHECKING:
     import sqlite3
@@ -56,5 +57,12 @@ def forget_installation(installation: Installation) -> None:
         if isinstance(found, StorageFailure):
             msg = f"what is remembered cannot be erased: {found.text}; make it writable, or delete that file"
             raise StorageError(msg)
+    spool = open_spool(installation)
+    erased = None if spool is None else spool.erase()
+    if isinstance(erased, StorageFailure):
+        msg = f"the events that wait cannot be erased: {erased.text}; make it writable, or delete that file"
+        raise StorageError(msg)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(installation.spool_path + CORRUPT_SUFFIX)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(memory.path + CORRUPT_SUFFIX)  # an earlier one, set aside with all that stood in it

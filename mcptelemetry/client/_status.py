@@ -18,6 +18,7 @@ from ..state import DeliveryTotals, Memory, Picture, format_moment
 from ..system import CORRUPT_SUFFIX, StorageFailure, url_without_secrets
 from ._events_stream import EventsStream
 from ._moment import moment_text
+from ._spool import describe_spool, spool_trouble
 
 if TYPE_CHECKING:
     from ..heartbeat import HeartbeatService
@@ -70,13 +71,15 @@ def describe_status(
             "mode": switches.state_path,
             "person": switches.person_path,
             "memory": memory.path,
+            "spool": installation.spool_path,
             "autostart": installation.autostart_path,
         },
         "heartbeat": _heartbeat(installation, decision, picture, windows),
         "events": events.describe(),
         "deliveries": _deliveries(installation),
+        "spool": describe_spool(installation, events),
         "storage": storage,
-        "trouble": _trouble(events, counting, heartbeat, windows, storage),
+        "trouble": _trouble(installation, events, counting, heartbeat, windows, storage),
         **_memory(picture),
         **_surroundings(installation),
         "activation": _activation(installation),
@@ -151,6 +154,7 @@ def _storage(memory: Memory) -> StorageStatus:
 
 
 def _trouble(
+    installation: Installation,
     events: EventsStream,
     counting: Counting,
     heartbeat: HeartbeatService | None,
@@ -163,6 +167,7 @@ def _trouble(
         "delivery": events.trouble(),
         "counting": None if counting.failure is None else counting.failure.text,
         "windows": None if held_up is None else held_up.text,
+        "spool": spool_trouble(installation, events),
         "storage": storage["failure"],
     }
 

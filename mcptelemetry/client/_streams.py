@@ -22,6 +22,7 @@ from ..system import StorageFailure, SystemClock, begin_anew, notice_fork, print
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
+from ._spooled import Spooled
 from ._status import describe_status, read_sent_documents
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _logger = logging.getLogger(__name__)
 _FLUSH_ON_SIGNAL_SECS = 1.0
 
 
-class Streams:
+class Streams(Spooled):
     """
     What leaves *installation*, and what is counted there by *counting*.
 

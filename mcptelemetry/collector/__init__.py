@@ -5,6 +5,9 @@ from __future__ import annotations
 from ._app import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, create_app
 from ._asked import ENV_KINDS, parse_filter
 from ._demo import DEMO_APP, DEMO_UNTIL, DemoDocument, demo_documents, store_documents
+from ._guards import Tokens
+from ._listener import Listener
+from ._processes import Processes
 from ._report import REPORT_TABLES, compile_report, render_csv, render_report
 from ._server import Server, serve
 from .stores import (
@@ -87,8 +90,10 @@ __all__ = [
     "InstallationSpan",
     "Installations",
     "Intake",
+    "Listener",
     "NamedCount",
     "OwnTool",
+    "Processes",
     "Pruned",
     "Questions",
     "ReceivedEvent",
@@ -100,6 +105,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Stored",
+    "Tokens",
     "ToolCalls",
     "VersionCalls",
     "VersionChange",

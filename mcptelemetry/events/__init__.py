@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ._config import PipelineConfig
     from ._outcomes import AnsweredBatch, Outcomes
     from ._pipeline import TelemetryPipeline
+    from ._spool import Spool, SpoolPicture
+    from ._spool_rows import SpooledStream, SpoolStream
+    from ._spool_sender import SpoolDelivery
+    from ._spool_terms import SpoolPlace, SpoolTerms, stream_to
     from ._target import EventsTarget, find_target
     from ._uploader import TelemetryAuth, TelemetryUploader
 
@@ -28,6 +32,13 @@ __all__ = [
     "PipelineConfig",
     "PipelineStats",
     "Recorder",
+    "Spool",
+    "SpoolDelivery",
+    "SpoolPicture",
+    "SpoolPlace",
+    "SpoolStream",
+    "SpoolTerms",
+    "SpooledStream",
     "TelemetryAuth",
     "TelemetryBatch",
     "TelemetryBuffer",
@@ -37,6 +48,7 @@ __all__ = [
     "TelemetryUploader",
     "UploadError",
     "find_target",
+    "stream_to",
 ]
 
 if not TYPE_CHECKING:
@@ -49,6 +61,10 @@ if not TYPE_CHECKING:
             "_config": ("PipelineConfig",),
             "_outcomes": ("AnsweredBatch", "Outcomes"),
             "_pipeline": ("TelemetryPipeline",),
+            "_spool": ("Spool", "SpoolPicture"),
+            "_spool_rows": ("SpoolStream", "SpooledStream"),
+            "_spool_sender": ("SpoolDelivery",),
+            "_spool_terms": ("SpoolPlace", "SpoolTerms", "stream_to"),
             "_target": ("EventsTarget", "find_target"),
             "_uploader": ("TelemetryAuth", "TelemetryUploader"),
         },

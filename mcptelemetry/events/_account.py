@@ -21,7 +21,7 @@ class PipelineStats:
     One consistent picture of every event recorded in this process.
 
     Always recorded = delivered + dropped + rejected + spooled + buffered + in_flight.
-    *requeued* counts how often events went back, *invalid* the records that made no event;
+    *spooled* were handed to the spool, which has its own account. *requeued* counts how often events went back, *invalid* the records that made no event;
     *last_error* is one line or None, *last_success_at* Unix seconds or None.
     """
 
@@ -46,9 +46,15 @@ class Account:
         self._buffer = buffer
         self._delivered = AtomicCounter()
         self._rejected = AtomicCounter()
+        self._spooled = AtomicCounter()
         self._requeued = 0
         self._last_error: str | None = None
         self._last_success_at: float | None = None
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what goes back outlives this process: it does not."""
+        return False
 
     @property
     def delivered(self) -> int:
@@ -65,6 +71,10 @@ class Account:
         self._last_error = doubt or self._last_error
         self._buffer.acknowledge(count, self._delivered)
         self._last_success_at = at
+
+    def spool(self, count: int) -> None:
+        """Settle the first *count* checked out events as handed to the spool, which accounts for them from now on."""
+        self._buffer.acknowledge(count, self._spooled)
 
     def reject(self, count: int, error: str) -> None:
         """Settle the first *count* checked out events as given up for good."""
@@ -85,13 +95,13 @@ class Account:
 
     def stats(self) -> PipelineStats:
         """Return one consistent picture."""
-        counts, (delivered, rejected) = self._buffer.picture(self._delivered, self._rejected)
+        counts, (delivered, rejected, spooled) = self._buffer.picture(self._delivered, self._rejected, self._spooled)
         return PipelineStats(
             recorded=counts.recorded,
             delivered=delivered,
-            dropped=counts.recorded - delivered - rejected - counts.waiting - counts.checked_out,
+            dropped=counts.recorded - delivered - rejected - spooled - counts.waiting - counts.checked_out,
             rejected=rejected,
-            spooled=0,
+            spooled=spooled,
             buffered=counts.waiting,
             in_flight=counts.checked_out,
             requeued=self._requeued,

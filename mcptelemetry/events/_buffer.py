@@ -198,6 +198,10 @@ class TelemetryBuffer(RowQueue):
         """
         return self._wait(timeout, lambda: self._threshold)
 
+    def wait_for(self, count: int, timeout: float) -> bool:
+        """Wait as `wait()` does, but for *count* events."""
+        return self._wait(timeout, lambda: count)
+
     def wait_for_wake(self, timeout: float) -> None:
         """Wait at most *timeout* seconds for a `wake()`, however many events are waiting."""
         self._wait(timeout, lambda: sys.maxsize)

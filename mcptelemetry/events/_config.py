@@ -14,7 +14,10 @@ from urllib.parse import urlsplit
 from ..config import FORMATS_OF_SCHEME, PROXY_KEYS, check_endpoint
 from ..vocabulary import CompressionWord, FormatWord
 
-__all__ = ["PipelineConfig"]
+__all__ = ["CAPACITY_MIN", "PipelineConfig"]
+
+CAPACITY_MIN = 16
+"""So many events may wait, however few are asked for."""
 
 # The types of those settings that are not text.
 _TYPES_OF: dict[str, tuple[type, ...]] = {
@@ -27,7 +30,6 @@ _TYPES_OF: dict[str, tuple[type, ...]] = {
     "allow_insecure": (bool,),
     "metrics": (bool,),
 }
-_NOT_YET = {"spool": True}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class PipelineConfig:
             endpoint, ``"jsonl"`` to a ``file:///path``.
         compression: ``"gzip"`` compresses bodies over 1 KiB, ``"none"`` nothing; None: as the format has
             it, ``"otlp"`` compresses and the others do not.
-        spool: not available in this version.
+        spool: whether what is not delivered yet is kept on the disk, for this or another process of the
+            installation to deliver; see `TelemetryPipeline`.
         headers: further headers: the names of the environment variables that hold their values,
             by header name; read by `Telemetry`. None: no further ones.
         allow_insecure: whether ``http://`` to another machine is taken.
@@ -76,9 +79,6 @@ class PipelineConfig:
                 msg = f"{key.name}{shown} is not usable: it {key.demand(value)}"
                 if type(value) not in _TYPES_OF.get(key.name, (str,)):
                     raise TypeError(msg)
-                raise ValueError(msg)
-            if key.name in _NOT_YET and value == _NOT_YET[key.name]:
-                msg = f"{key.name}={value!r} is not available in this version"
                 raise ValueError(msg)
         if self.metrics and self.format != "otlp":
             msg = f"metrics=True is not usable with format={self.format!r}: it goes with 'otlp'"

@@ -9,13 +9,11 @@ smaller parts, one that names a credential goes without the guilty).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..privacy import SendResult, Verdict
 from ..system import Clock
 from ..wire import EventRow
-from ._account import Account
-from ._buffer import TelemetryBuffer
 from ._format import BodyWriter
 from ._outage import OutageLog
 from ._outcomes import AnsweredBatch
@@ -25,7 +23,39 @@ from ._uploader import TelemetryUploader
 if TYPE_CHECKING:
     from ._meter import Meter
 
-__all__ = ["Delivery"]
+__all__ = ["Delivery", "EventAccount", "EventQueue"]
+
+
+class EventQueue(Protocol):
+    """Where events wait: a `TelemetryBuffer`, or a spool."""
+
+    @property
+    def process(self) -> str:
+        """What the ids of events that have none begin with."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def check_out(self, max: int) -> list[EventRow]:  # `max` as in `TelemetryBuffer`
+        """Hand out up to *max* events, which are accounted for until they are settled."""
+        ...
+
+
+class EventAccount(Protocol):
+    """Where checked out events are settled: an `Account`, or that of a spool; see there."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what goes back outlives this process."""
+        ...
+
+    def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None: ...
+
+    def reject(self, count: int, error: str) -> None: ...
+
+    def requeue(self, error: str | None = None) -> None: ...
+
+    def drop_all(self, error: str) -> None: ...
 
 
 class Delivery:
@@ -38,10 +68,10 @@ class Delivery:
 
     def __init__(
         self,
-        buffer: TelemetryBuffer,
+        buffer: EventQueue,
         *,
         uploader: TelemetryUploader,
-        account: Account,
+        account: EventAccount,
         schedule: Schedule,
         outages: OutageLog,
         writer: BodyWriter,
@@ -163,5 +193,6 @@ class Delivery:
         self._schedule.postpone(outcome.retry_after_secs)
         if outcome.verdict is Verdict.NOT_YET:
             return  # that is no outage, and status says it
-        fate = "kept and sent later" if self._secs_left() is None else "lost, because this is the end"
+        is_kept = self._account.is_lasting or self._secs_left() is None
+        fate = "kept and sent later" if is_kept else "lost, because this is the end"
         self._outages.tell(outcome.verdict.value, f"events to {self._where} are {fate}: {outcome.advice}")

@@ -44,10 +44,20 @@ class Format(NamedTuple):
 
 
 class BodyWriter:
-    """Writes the bodies of one application's batches in one format; used by one thread at a time."""
+    """
+    Writes the bodies of one application's batches in one format; used by one thread at a time.
+
+    Without *tells_parents* no span that calls belong to is told, as where the next process could not.
+    """
 
     def __init__(
-        self, format: Format, *, app: str | None, version: str | None, network_transport: str | None = None
+        self,
+        format: Format,
+        *,
+        app: str | None,
+        version: str | None,
+        network_transport: str | None = None,
+        tells_parents: bool = True,
     ) -> None:
         self.format: Format = format
         """Which one."""
@@ -55,8 +65,11 @@ class BodyWriter:
         self.version: str | None = version
         self.network_transport: str | None = network_transport
         """The convention's word for what carried the calls, None when it is not known."""
+        self._tells_parents = tells_parents
         self._encoder = format.build_encoder(network_transport)
 
     def write(self, rows: Iterable[EventRow], process: str) -> bytes:
         """Return the body that carries *rows*; a row without an id gets ``<process>-<number>``."""
+        if not self._tells_parents:
+            rows = [(*row[:5], None) for row in rows]
         return self.format.wrap(self._encoder.encode(rows, process), app=self.app, version=self.version)

@@ -14,15 +14,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import UploadError
-from ..privacy import SendResult
+from ..privacy import Refusal, SendResult
 from ..system import Clock, Lifecycle
-from ._account import Account
+from ._account import Account, PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
 from ._delivery import Delivery
 from ._format import BodyWriter
 from ._outage import OutageLog
-from ._outcomes import Outcomes
+from ._outcomes import AnsweredBatch, Outcomes
 from ._schedule import Schedule
 from ._uploader import TelemetryUploader, is_quick_to_try, upload_error
 
@@ -112,10 +112,49 @@ class EventsLoop:
         """Begin to deliver with *uploader* what *writer* writes; the thread itself starts with the first record."""
         self.uploader, self._writer = uploader, writer
         self._build_delivery(uploader, writer)
+        self.attend()
+
+    def prepare(
+        self, build_uploader: Callable[[Callable[[], Refusal]], TelemetryUploader], writer: BodyWriter
+    ) -> None:
+        """Take what builds another uploader, which asks another question, and what it writes with: for a loop that sends from elsewhere too."""
+
+    def attend(self) -> None:
+        """Have the next record summon the thread."""
         self.life.start()
         self._buffer.attend(self.life.summon)
         if not self._buffer.is_empty():
             self.life.summon()
+
+    @property
+    def delivered(self) -> int:
+        """How many events this process delivered."""
+        return self.account.delivered
+
+    @property
+    def rejected(self) -> int:
+        """How many events this process gave up for good."""
+        return self.account.rejected
+
+    def stats(self) -> PipelineStats:
+        """Return one consistent picture of what was recorded here."""
+        return self.account.stats()
+
+    def doings(self) -> PipelineStats:
+        """Return what this process did, as it is told to the machine's memory."""
+        return self.account.stats()
+
+    def waiting(self) -> int:
+        """Return how many events wait to be sent."""
+        return len(self._buffer)
+
+    def storage_trouble(self) -> str | None:
+        """Return why events are not kept on the disk: they need not be."""
+        return None
+
+    def end(self, timeout: float) -> None:
+        """Take the last turn within *timeout* seconds."""
+        self.life.end(timeout)
 
     def flush(self, timeout: float | None) -> None:
         """Have everything sent, and wait; raise `UploadError` when that was not done within *timeout* seconds."""
@@ -147,30 +186,44 @@ class EventsLoop:
         waiting = self.life.waiting()
         is_last = self.life.secs_left() is not None
         self._outages.tell_of_complaint(self._buffer.take_complaint())  # here: recording itself never logs
-        self.account.requeue()  # a worker before this one may have been killed while it was sending
-        due_in = self._schedule.due_in_secs(len(self._buffer), is_asked=bool(waiting) or is_last)
+        self._collect(is_asked=bool(waiting) or is_last)
+        due_in = self._schedule.due_in_secs(self.waiting(), is_asked=bool(waiting) or is_last)
         outcome = None
         if due_in <= 0 and self._delivery is not None:
             outcome = self._send_waiting(self._delivery)
-            due_in = self._schedule.due_in_secs(len(self._buffer), is_asked=False)
+            due_in = self._schedule.due_in_secs(self.waiting(), is_asked=False)
         if self._meter is not None and outcome is None and not self._schedule.is_held:
             due_in = min(due_in, self._meter.take_turn(is_asked=bool(waiting) or is_last))
         self.life.answer(waiting, self._why_not_all(outcome))
-        answered = None if self._delivery is None else self._delivery.take_answered()
+        answered = self._take_answered()
         if self._outcomes is not None:
-            due_in = min(due_in, self._outcomes.note(self.account.stats(), outcome, answered, is_last=is_last))
-        if is_last and self.uploader is not None:
-            self.uploader.close()
+            due_in = min(due_in, self._outcomes.note(self.doings(), outcome, answered, is_last=is_last))
+        if is_last:
+            self._close_connections()
         return None if is_last else due_in
 
+    def _collect(self, *, is_asked: bool) -> None:  # noqa: ARG002  for a loop that has more to collect
+        """Have what is to be sent where it is sent from."""
+        self.account.requeue()  # a worker before this one may have been killed while it was sending
+
     def _send_waiting(self, delivery: Delivery) -> SendResult | None:
-        rejected_before = self.account.rejected
-        outcome = delivery.send_waiting()
+        rejected_before = self.rejected
+        outcome = self._send_all(delivery)
         if outcome is not None:
             self.trouble = outcome.message
         else:
-            self.trouble = self.account.stats().last_error if self.account.rejected > rejected_before else None
+            self.trouble = self.stats().last_error if self.rejected > rejected_before else None
         return outcome
+
+    def _send_all(self, delivery: Delivery) -> SendResult | None:
+        return delivery.send_waiting()
+
+    def _take_answered(self) -> AnsweredBatch | None:
+        return None if self._delivery is None else self._delivery.take_answered()
+
+    def _close_connections(self) -> None:
+        if self.uploader is not None:
+            self.uploader.close()
 
     @property
     def _meter(self) -> Meter | None:
@@ -181,7 +234,7 @@ class EventsLoop:
         if outcome is not None and outcome.verdict.is_retryable:
             return upload_error(outcome)
         left_alone = self._schedule.left_alone_secs
-        if left_alone <= 0 or self._buffer.is_empty():
+        if left_alone <= 0 or self.waiting() == 0:
             return None
         msg = f"nothing may be sent for another {left_alone:.0f} s"
         return UploadError(msg, retryable=True, retry_after=left_alone)
@@ -225,4 +278,4 @@ class EventsLoop:
         """Take in nothing more: what is left counts as dropped."""
         self._buffer.close()
         if self._outcomes is not None and self.uploader is not None:
-            self._outcomes.finish(self.account.stats(), self.life.secs_left() or 0.0)
+            self._outcomes.finish(self.doings(), self.life.secs_left() or 0.0)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from ..application import Application
 from ..privacy import Refusal
 from ..system import Clock, NetworkSettings, Transport, as_clock, draw_uniform
 from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
-from ._config import PipelineConfig
+from ._config import CAPACITY_MIN, PipelineConfig
 from ._format import BodyWriter
 from ._formats import format_of
 from ._loop import EventsLoop
@@ -25,9 +25,11 @@ from ._outcomes import Outcomes
 from ._standing import StandingRefusal
 from ._uploader import TelemetryAuth, TelemetryUploader
 
-__all__ = ["TelemetryPipeline"]
+if TYPE_CHECKING:
+    from ._spool_sender import SpoolDelivery
+    from ._spool_terms import SpoolPlace
 
-_CAPACITY_MIN = 16
+__all__ = ["TelemetryPipeline"]
 
 
 class TelemetryPipeline:
@@ -47,6 +49,8 @@ class TelemetryPipeline:
         refusal: asked before each send; returns why not (perhaps a `NotYet`), or None. None: see *app*.
         is_authors: as for `TelemetryUploader`.
         outcomes: brings what became of the events to the machine's memory; None: nothing does.
+        spool: where events are kept with ``config.spool``, and under which terms; None: in *app*'s data
+            directory, as an operator's.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -66,6 +70,7 @@ class TelemetryPipeline:
         refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
         outcomes: Outcomes | None = None,
+        spool: SpoolPlace | None = None,
     ) -> None:
         application = None if app is None else Application(app)
         if version is not None and not isinstance(version, str):
@@ -76,18 +81,25 @@ class TelemetryPipeline:
             msg = f"config must be a PipelineConfig, not {type(config).__name__}"
             raise TypeError(msg)
         self.config: PipelineConfig = config
-        self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, _CAPACITY_MIN))
+        self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, CAPACITY_MIN))
+        self._clock = clock = as_clock(clock)
+        self._outcomes = outcomes
         self.network_transport: str | None = None
         """OpenTelemetry's word for what carries the calls (``"pipe"``), which spans tell; set before `start()`."""
-        clock = as_clock(clock)
-        self._loop = EventsLoop(
+        surroundings = os.environ if environ is None else environ
+        build_loop: Callable[..., EventsLoop] = EventsLoop
+        if config.spool and config.endpoint is not None:
+            from ._spool_loop import prepare_spool_loop  # only who has a spool pays for it
+
+            build_loop = prepare_spool_loop(config, clock, application, version, surroundings, spool, is_authors=is_authors)
+        self._loop = build_loop(
             self.buffer,
             config,
             clock=clock,
             uniform=uniform,
             outcomes=outcomes,
         )
-        self._build_writer = partial(BodyWriter, format_of(config.format), app=app, version=version)
+        self._build_writer = partial(BodyWriter, format_of(config.format), app=app, version=version, tells_parents=not config.spool)
         self._build_uploader = partial(
             TelemetryUploader,
             app=app,
@@ -95,7 +107,7 @@ class TelemetryPipeline:
             clock=clock,
             transport=transport,
             network=network,
-            refusal=refusal or StandingRefusal(os.environ if environ is None else environ, application).refusal,
+            refusal=refusal or StandingRefusal(surroundings, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
             format=config.format,
@@ -113,8 +125,10 @@ class TelemetryPipeline:
         if not self.config.enabled or self.config.endpoint is None or loop.uploader or loop.life.is_closed:
             return
         uploader = self._build_uploader(self.config.endpoint, auth)
+        writer = self._build_writer(network_transport=self.network_transport)
+        loop.prepare(lambda refusal: self._build_uploader(self.config.endpoint or "", auth, refusal=refusal), writer)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        loop.start(uploader, self._build_writer(network_transport=self.network_transport))
+        loop.start(uploader, writer)
 
     def flush(self, timeout: float | None = None) -> int:
         """
@@ -127,9 +141,9 @@ class TelemetryPipeline:
         loop = self._loop
         if loop.uploader is None or loop.life.is_closed or loop.life.is_current():
             return 0
-        delivered_before = loop.account.delivered
+        delivered_before = loop.delivered
         loop.flush(timeout)
-        return loop.account.delivered - delivered_before
+        return loop.delivered - delivered_before
 
     def shutdown(self, timeout: float = 1.0) -> None:
         """
@@ -137,15 +151,34 @@ class TelemetryPipeline:
 
         What could not be delivered counts as dropped, and so does what is recorded later.
         """
-        self._loop.life.end(timeout)
+        self._loop.end(timeout)
 
     def stats(self) -> PipelineStats:
         """Return one consistent picture."""
-        return self._loop.account.stats()
+        return self._loop.stats()
 
     def trouble(self) -> str | None:
         """Return why the last attempt to send did not deliver everything, None when it did."""
         return self._loop.trouble
+
+    def deliver_spooled(
+        self, auth: TelemetryAuth | None, place: SpoolPlace, timeout: float | None = None
+    ) -> SpoolDelivery:
+        """Send what is kept at *place* for this endpoint, in the caller's thread and with *auth*; starts nothing."""
+        from ._spool_sender import send_spooled
+        from ._spool_terms import build_spooling
+
+        return send_spooled(
+            build_spooling(place, self.config, self._clock, None),
+            lambda refusal: self._build_uploader(self.config.endpoint or "", auth, refusal=refusal),
+            self._build_writer(),
+            self._outcomes,
+            timeout,
+        )
+
+    def storage_trouble(self) -> str | None:
+        """Return why events are not kept on the disk although they should be, None when they are or need not be."""
+        return self._loop.storage_trouble()
 
     def turn(self) -> float | None:
         """

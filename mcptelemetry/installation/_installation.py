@@ -20,7 +20,7 @@ from ..errors import ConfigError
 from ..privacy import Stream, Switches, has_been_noticed, notice_wait_secs
 from ..state import DATABASE_FILE, Memory, Picture
 from ..system import Clock, HttpTransport, Transport, as_clock, printable, url_without_secrets
-from ..vocabulary import AUTOSTART_FILE
+from ..vocabulary import AUTOSTART_FILE, SPOOL_FILE
 from ._endpoints import OperatorsEndpoint, find_operators_endpoint
 from ._setup import Setup
 
@@ -85,6 +85,11 @@ class Installation:
     def autostart_path(self) -> str:
         """Where the application's tray says whether it starts with the machine, ``""`` without a place."""
         return path_in(self.data_dir, AUTOSTART_FILE)
+
+    @property
+    def spool_path(self) -> str:
+        """Where events wait that are kept on the disk, ``""`` without a place."""
+        return path_in(self.data_dir, SPOOL_FILE)
 
     # -- where something goes ---------------------------------------------------------
 

@@ -107,8 +107,12 @@ class StandingSwitches:
 
     def refusal(self, facts: SwitchFacts | None = None) -> str | None:
         """Return why nothing may leave by *facts* (None: now), or None: the gate's question."""
-        decision = decide(self.look() if facts is None else facts, Stream.OPERATOR_EVENTS)
+        decision = self.decide(facts)
         return None if decision.may_send else decision.reason
+
+    def decide(self, facts: SwitchFacts | None = None) -> Decision:
+        """Return whether anything may leave by *facts* (None: now), and why."""
+        return decide(self.look() if facts is None else facts, Stream.OPERATOR_EVENTS)
 
 
 def is_under_test_runner() -> bool:

@@ -88,6 +88,10 @@ class InProcessCollector(UntilStopped):
         """How many answers were lost on purpose."""
         return self._relay.losses.value if self._relay is not None else 0
 
+    def fail_every(self, requests: int) -> None:
+        """From now on fail every *requests*-th request, 0: none."""
+        self._faults.every = requests
+
     def events(self) -> list[TelemetryEvent]:
         """Return every stored event in the order of time, those of a second by process and number."""
         return [TelemetryEvent.from_dict(received.document) for received in self.store.events()]
@@ -118,7 +122,7 @@ class _Faults:
     """Counts requests and fails some; the server answers on several threads."""
 
     def __init__(self, every: int, status: int) -> None:
-        self._every = every
+        self.every = every
         self._status = status
         self.requests = AtomicCounter()
         self.failures = AtomicCounter()
@@ -126,7 +130,7 @@ class _Faults:
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         def fail_some(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             number = self.requests.add_one() + 1
-            if self._every and number % self._every == 0:
+            if self.every and number % self.every == 0:
                 self.failures.add_one()
                 start_response(f"{self._status} On Order", [("Content-Length", "0")])
                 return []
@@ -141,7 +145,7 @@ class _LosingRelay(SocketServer):
     def __init__(self, url: str, every: int) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)
-        self._every = every
+        self.every = every
         self._answers = AtomicCounter()
         self.losses = AtomicCounter()
         super().__init__(self._relay)
@@ -157,7 +161,7 @@ class _LosingRelay(SocketServer):
             with socket.create_connection(self._address, timeout=_ANSWER_SECS) as upstream:
                 upstream.sendall(head + request.body)
                 answer = b"".join(iter(lambda: upstream.recv(65_536), b""))
-            if (self._answers.add_one() + 1) % self._every == 0:
+            if (self._answers.add_one() + 1) % self.every == 0:
                 self.losses.add_one()
                 return
             connection.send(answer)

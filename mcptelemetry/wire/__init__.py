@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._late import late_names
 from ._clients import CLIENT_SPELLINGS, OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
-from ._event import EVENT_FIELDS, TelemetryEvent
+from ._event import EVENT_FIELDS, TelemetryEvent, checked_event, is_event_id
 from ._event_shape import (
     NAME_KEPT_MAX_CHARACTERS,
     EventShape,
@@ -37,8 +37,9 @@ from ._traceparent import ParentedLatency, latency_under, parse_traceparent
 
 if TYPE_CHECKING:
     from ._batch import EMPTY_BATCH, TelemetryBatch, wrap_events
-    from ._check import check, strip_unknown
+    from ._check import check, strip_unknown, with_known_words
     from ._encoding import EventEncoder, EventRow
+    from ._event_text import EventReader
     from ._feedback import (
         FEEDBACK,
         FEEDBACK_CATEGORIES,
@@ -86,6 +87,7 @@ __all__ = [
     "ZERO_ID",
     "DurationHistograms",
     "EventEncoder",
+    "EventReader",
     "EventRow",
     "EventShape",
     "Field",
@@ -107,11 +109,13 @@ __all__ = [
     "check",
     "check_feedback",
     "check_shape",
+    "checked_event",
     "cut_names",
     "encode_feedback",
     "find_token_shape",
     "free_names",
     "heartbeat_json_schema",
+    "is_event_id",
     "is_known_client",
     "latency_under",
     "parse_traceparent",
@@ -121,6 +125,7 @@ __all__ = [
     "sanitize_client_name",
     "strip_unknown",
     "walk",
+    "with_known_words",
     "wrap_events",
     "wrap_spans",
 ]
@@ -130,8 +135,9 @@ if not TYPE_CHECKING:
         globals(),
         {
             "_batch": ("EMPTY_BATCH", "TelemetryBatch", "wrap_events"),
-            "_check": ("check", "strip_unknown"),
+            "_check": ("check", "strip_unknown", "with_known_words"),
             "_encoding": ("EventEncoder", "EventRow"),
+            "_event_text": ("EventReader",),
             "_feedback": (
                 "FEEDBACK",
                 "FEEDBACK_CATEGORIES",

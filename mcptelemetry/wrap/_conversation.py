@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import ClassVar, Optional
+from typing import Any, ClassVar, Optional, Union
 
 from ..vocabulary import CLIENT_INFO_KEY, TRACEPARENT_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
 from ..wire import latency_under, parse_traceparent
 from ._calls import OpenCall, OpenCalls
+from ._ends import read_ends
+from ._lines import LongLine
 from ._messages import (
     INPUT_REQUIRED,
     TASK,
@@ -32,6 +34,7 @@ from ._messages import (
 __all__ = ["Conversation"]
 
 _METHOD_NOT_FOUND = -32601
+_BYTE_ORDER_MARK = "\ufeff"
 
 _KNOWN_NAMES_LIMIT = 10_000
 _QUESTIONS_LIMIT = 1_024
@@ -85,11 +88,11 @@ class Conversation:
         """How many tools the server's lists have declared so far; None before the first list."""
         return len(self._declared) if self._list_seen else None
 
-    def client_line(self, line: bytes, now: float) -> None:
+    def client_line(self, line: Union[bytes, LongLine], now: float) -> None:
         """Look at a *line* from the client, at *now* on the monotonic clock (seconds)."""
         self._look(line, now, self._client_message)
 
-    def server_line(self, line: bytes, now: float) -> None:
+    def server_line(self, line: Union[bytes, LongLine], now: float) -> None:
         """Look at a *line* from the server, at *now* on the monotonic clock (seconds)."""
         # A server may say a lot that answers nothing; what nobody waits for is not even decoded.
         if self._calls or self._questions:
@@ -103,10 +106,12 @@ class Conversation:
 
     # -- lines and messages ------------------------------------------------------------------
 
-    def _look(self, line: bytes, now: float, handle: Callable[[Document, float], None]) -> None:
+    def _look(
+        self, line: Union[bytes, LongLine], now: float, handle: Callable[[Document, float], None]
+    ) -> None:
         try:
             self._give_up_overdue(now)
-            document = json.loads(line.decode("utf-8", "replace"))
+            document = read_ends(line.head, line.tail) if isinstance(line, LongLine) else _read(line)
             for message in document if isinstance(document, list) else (document,):
                 if isinstance(message, dict):
                     handle(message, now)
@@ -276,3 +281,8 @@ class Conversation:
         "tasks/result": _on_task_result,
         "notifications/cancelled": _on_cancelled,
     }
+
+
+def _read(line: bytes) -> Any:
+    """Return the JSON in *line*; `ValueError` when it is none. A byte order mark before it is nobody's mistake but the sender's."""
+    return json.loads(line.decode("utf-8", "replace").lstrip(_BYTE_ORDER_MARK))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -13,6 +14,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"
 HANGS_AFTER_SECS = 100
+TRACE = "trace=%file,%network,%process,read,write"
 PASSED_ON = ("PATH", "PYTHONDEVMODE", "RECORD_UNDER_LOCK")
 
 
@@ -50,3 +52,16 @@ def run_host(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def strace(tmp_path):
+    """Return the command that traces what follows it, and the file it writes."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed (Debian: apt-get install strace)")
+    log = tmp_path / "strace.log"
+    command = ["strace", "-f", "-o", str(log), "-e", TRACE]
+    found = subprocess.run([*command, "true"], capture_output=True, text=True, timeout=30, check=False)
+    if found.returncode != 0:
+        pytest.skip(f"strace may not trace here: {found.stderr.strip()[-200:]}")
+    return command, log

@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 
 import pytest
 
 from mcptelemetry.testing import InProcessCollector
-
-TRACE = "trace=%file,%network,%process,read,write"
-
-
-@pytest.fixture
-def strace(tmp_path):
-    """Return the command that traces what follows it, and the file it writes."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed (Debian: apt-get install strace)")
-    log = tmp_path / "strace.log"
-    command = ["strace", "-f", "-o", str(log), "-e", TRACE]
-    found = subprocess.run([*command, "true"], capture_output=True, text=True, timeout=30, check=False)
-    if found.returncode != 0:
-        pytest.skip(f"strace may not trace here: {found.stderr.strip()[-200:]}")
-    return command, log
 
 
 @pytest.mark.heavy

@@ -138,6 +138,18 @@ def test_constructing_what_counts_loads_no_module_of_ours():
     assert (after - before) & {"random", "selectors", "socket"} == set()
 
 
+def test_only_who_keeps_events_on_the_disk_loads_what_does_it():
+    """A started client without `spool` that records, says its status and ends loads no module of the spool."""
+    run = (
+        "from mcptelemetry import Telemetry, UploadError\n"
+        "t = Telemetry('acme-mcp', '1.0', environ={'ACME_MCP_EVENTS_ENDPOINT': 'http://127.0.0.1:9/e'}, data_dir='/nonexistent')\n"
+        "t.start(); t.record('a'); t.status(); t.shutdown()\n"
+    )
+    names = {name for name in modules_after(run) if "spool" in name}
+    assert names == {"mcptelemetry.client._spool", "mcptelemetry.client._spooled"}  # which ask whether there is one
+    assert "sqlite3" not in modules_after("import mcptelemetry.client._spool, mcptelemetry.client._spooled")
+
+
 def late_doors():
     """Return each door with names that are loaded late: its room, its tree and those names by module."""
     for path in sorted((ROOT / "mcptelemetry").glob("*/__init__.py")):

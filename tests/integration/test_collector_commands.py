@@ -12,6 +12,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +23,7 @@ import pytest
 import requests
 
 from mcptelemetry import Telemetry, TelemetryUploader
-from mcptelemetry.cli import _collector, _report
+from mcptelemetry.cli import _collect, _report
 from mcptelemetry.cli._command import CommandFailed, Console, WrongUse
 from mcptelemetry.collector import (
     EVENTS_PATH,
@@ -37,6 +39,9 @@ from mcptelemetry.collector import (
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
+COMMANDS = (*_collect.COMMANDS, *_report.COMMANDS)
+
+
 class SendResult(NamedTuple):
     """What a command came to."""
 
@@ -49,7 +54,7 @@ def run(*argv: str, environ: dict[str, str] | None = None) -> SendResult:
     """Run one of the commands with the options that every command has."""
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
-    for command in (*_collector.COMMANDS, *_report.COMMANDS):
+    for command in COMMANDS:
         own = commands.add_parser(command.name)
         own.set_defaults(run=command.run)
         command.configure(own)
@@ -64,7 +69,7 @@ def run(*argv: str, environ: dict[str, str] | None = None) -> SendResult:
 _COLLECT = """
 import argparse, os, sys
 from mcptelemetry import Telemetry, TelemetryUploader
-from mcptelemetry.cli._collector import COMMANDS
+from mcptelemetry.cli._collect import COMMANDS
 from mcptelemetry.cli._command import Console
 (collect,) = [command for command in COMMANDS if command.name == "collect"]
 parser = argparse.ArgumentParser()
@@ -84,19 +89,19 @@ def collecting(*argv: str, **environ: str) -> Iterator[tuple[subprocess.Popen[st
         env={**os.environ, **environ},
     )
     try:
-        yield process, read_url(process.stderr)
+        yield process, read_url(process.stderr, is_drawn=not any("--report-token" in one for one in argv))
     finally:
         process.kill()
         process.communicate()
 
 
-def read_url(stream: IO[str] | None) -> str:
-    """Return the address printed on *stream*, past the three lines to paste."""
+def read_url(stream: IO[str] | None, *, is_drawn: bool = True) -> str:
+    """Return the address printed on *stream*, past the lines to paste, of which the last is there for a drawn token."""
     assert stream is not None
     found = re.search(r"http://\S+", stream.readline())
     assert found is not None
-    for line in range(3):
-        assert (found[0] in stream.readline()) is (line < 2)
+    for line in range(4 if is_drawn else 3):
+        assert (found[0] in stream.readline()) is (line != 2)
     return found[0]
 
 
@@ -110,7 +115,7 @@ def post(url: str, *ids: str, token: str | None = None) -> int:
         return client.post(url + EVENTS_PATH, data=body, headers=headers, timeout=10).status_code
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_collect_takes_events_until_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """The address is on stderr, events are stored, and a signal ends it with status 0 and no traceback."""
     path = tmp_path / "c.db"
@@ -143,10 +148,143 @@ def test_collect_takes_the_report_token_itself(tmp_path: Path) -> None:
         assert client.get(url + "/api/report", timeout=10).status_code == 401
         headers = {"Authorization": "Bearer r3ader"}
         assert client.get(url + "/api/report", headers=headers, timeout=10).status_code == 200
-    with pytest.raises(WrongUse, match="report_token"):
+    with pytest.raises(WrongUse, match="--report-token"):
         run("collect", "--db", str(tmp_path / "c.db"), "--report-token", "")
     with pytest.raises(WrongUse, match="--report-token-env"):
         run("collect", "--db", str(tmp_path / "c.db"), "--report-token", "a", "--report-token-env", "R", environ={"R": "b"})
+
+
+def test_collect_draws_a_report_token(tmp_path: Path) -> None:
+    """Without one given, the address printed last opens the report in a browser, another token at each start."""
+    tokens = set()
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _COLLECT, "--db", str(tmp_path / "c.db")], stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stderr is not None
+            address = [process.stderr.readline() for _ in range(5)][-1].split()[0]
+            with requests.Session() as browser:
+                browser.trust_env = False
+                report = browser.get(address, timeout=10)
+                assert (report.status_code, "token" in report.url) == (200, False)
+                browser.cookies.clear()
+                assert browser.get(report.url, timeout=10).status_code == 401
+            tokens.add(address.partition("token=")[2])
+        finally:
+            process.kill()
+            process.communicate()
+    assert len(tokens) == 2
+    assert min(map(len, tokens)) >= 32
+
+
+def test_collect_takes_several_tokens(tmp_path: Path) -> None:
+    """Each variable holds a token, for all applications or for those that are named behind it."""
+    options = ("--db", str(tmp_path / "c.db"), "--token-env", "ANY", "--token-env", "OTHER=other-mcp,third-mcp")
+    with collecting(*options, ANY="t-any", OTHER="t-other") as (_, url):
+        assert [post(url, "1", token=token) for token in ("t-any", "t-other", "t-none")] == [202, 403, 401]
+    with pytest.raises(WrongUse, match="the same token"):
+        run("collect", *options, environ={"ANY": "t", "OTHER": "t"})
+    with pytest.raises(WrongUse, match="app"):
+        run("collect", "--db", str(tmp_path / "c.db"), "--token-env", "ANY=Not an app", environ={"ANY": "t"})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_collect_runs_several_processes(tmp_path: Path) -> None:
+    """All answer at one address and store in one database; one that is killed is replaced, and all end with the first."""
+    path = tmp_path / "c.db"
+    with collecting("--db", str(path), "--workers", "3") as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        before = set(children.read_text().split())
+        assert len(before) == 3
+        assert {post(url, f"a-{number}") for number in range(30)} == {202}
+        victim = min(before)
+        os.kill(int(victim), signal.SIGKILL)
+        assert process.stderr is not None
+        assert "another was started" in process.stderr.readline()
+        assert len(set(children.read_text().split()) - before) == 1
+        assert {post(url, f"b-{number}") for number in range(30)} == {202}
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, "", "")
+    assert not any(Path(f"/proc/{child}").exists() for child in before)
+    assert compile_report(SqliteStore(path, read_only=True))["totals"]["calls"] == 60
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """No process of a collector goes on without the one that would look after it."""
+    with collecting("--db", str(tmp_path / "c.db"), "--workers", "2") as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+        process.wait(20)
+        ends_at = time.monotonic() + 20
+        while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < ends_at:
+            time.sleep(0.05)
+        assert not any(Path(f"/proc/{child}").exists() for child in children)
+        with pytest.raises(requests.ConnectionError):
+            post(url, "1")
+
+
+def test_collect_takes_out_what_is_old(tmp_path: Path) -> None:
+    """With `--keep-days` what was made before that is gone soon after the start, and the rest is not."""
+    path = tmp_path / "c.db"
+    now = int(time.time())
+    events = [TelemetryEvent("a", "local_only", timestamp_secs=now - age, id=str(age)) for age in (0, 86_400, 8 * 86_400)]
+    SqliteStore(path).add_events(TelemetryBatch(events), received_at=now)
+    with collecting("--db", str(path), "--keep-days", "7"):
+        ends_at = time.monotonic() + 20
+        while stored_in(path) != 2 and time.monotonic() < ends_at:
+            time.sleep(0.05)
+    assert stored_in(path) == 2
+
+
+def stored_in(path: Path) -> int:
+    """Return how many events are stored."""
+    return sum(1 for _ in SqliteStore(path, read_only=True).events())
+
+
+def test_backup_is_a_whole_database(tmp_path: Path) -> None:
+    """The copy is a collector's database of one moment, while senders go on; nobody else may read it."""
+    store = SqliteStore(tmp_path / "c.db")
+    is_over = threading.Event()
+    taken: list[int] = []
+
+    def send() -> None:
+        while not is_over.is_set():
+            number = len(taken)
+            store.add_events(TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=1, id=f"{number}-{one}") for one in range(5)]), received_at=1)
+            taken.append(5)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        while len(taken) < 3:
+            time.sleep(0.01)
+        before = sum(taken)
+        copy = tmp_path / "copy.db"
+        assert run("backup", "--db", store.path, str(copy)).status == 0
+        after = sum(taken) + 5
+    finally:
+        is_over.set()
+        sender.join(30)
+    assert before <= stored_in(copy) <= after
+    assert stored_in(copy) % 5 == 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.db", "copy.db"]
+
+
+def test_backup_overwrites_nothing(tmp_path: Path) -> None:
+    """A file that is there, and a database that is not, are one-line errors, and nothing is left behind."""
+    store = SqliteStore(tmp_path / "c.db")
+    other = tmp_path / "other.txt"
+    other.write_text("mine")
+    for argv in ((store.path, str(other)), (str(tmp_path / "none.db"), str(tmp_path / "x")), (store.path, str(tmp_path / "no" / "x"))):
+        with pytest.raises(CommandFailed) as caught:
+            run("backup", "--db", *argv)
+        assert "\n" not in str(caught.value)
+    assert other.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.db", "other.txt"]
 
 
 def test_collect_says_that_its_store_fails(tmp_path: Path) -> None:

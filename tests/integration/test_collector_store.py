@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import SqliteStore, StoreError, compile_report
+from mcptelemetry.collector import Filter, SqliteStore, StoreError, compile_report
+from mcptelemetry.collector.stores._sqlite_file import SqliteFile
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
@@ -456,3 +457,22 @@ def test_a_report_over_a_million_events_is_small_and_so_is_an_event(tmp_path: Pa
     calls, p95_ms, peak_kib = json.loads(out)
     assert (calls, p95_ms) == (1_000_000, 949_999)
     assert peak_kib * 1024 < 150e6
+
+
+def test_a_reader_takes_its_turn_between_commits(tmp_path: Path) -> None:
+    """A reader waits for a commit under way, for as long as it was told to and no longer, and then reads what it left."""
+    store = SqliteStore(tmp_path / "c.db")
+    store.add_events(a_batch("1"), received_at=1)
+    holder = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+        hasty = SqliteFile(store.path, read_only=True, busy_timeout_secs=0.05)
+        with pytest.raises(StoreError, match="locked"), hasty.reading():
+            pass
+        end = threading.Timer(0.1, holder.execute, ("COMMIT",))
+        end.start()
+        assert stored(store) == 1
+        assert store.calls(Filter()).totals.calls == 1
+        end.join(60)
+    finally:
+        holder.close()

@@ -44,6 +44,25 @@ HOSTS = {
         "os._exit(0)",
         2,
     ),
+    "flusher.py": ("", 3),
+}
+LEFT_BEHIND = {
+    # What is run before the block, in a process that is killed: only who keeps events on the disk leaves any.
+    "flusher.py": (
+        "import os, pathlib, signal, sys, time\n"
+        "home = pathlib.Path(os.environ['HOME'], '.acme-mcp')\n"
+        "home.mkdir()\n"
+        "(home / 'telemetry.toml').write_text('[proxy.telemetry]\\nspool = true\\n')\n"
+        "from mcptelemetry import Telemetry\n"
+        "telemetry = Telemetry('acme-mcp', '1.4.0')\n"
+        "telemetry.start()\n"
+        "for number in range(3):\n"
+        "    telemetry.record('search')\n"
+        "ends_at = time.monotonic() + 60\n"
+        "while not (telemetry.status()['spool'] or {}).get('waiting') and time.monotonic() < ends_at:\n"
+        "    time.sleep(0.05)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    ),
 }
 STATUS_OF_BLOCK = {"plain_program.py": -15}
 
@@ -61,17 +80,17 @@ def test_guide_block_delivers(tmp_path, name):
     deed, delivered = HOSTS[name]
     (tmp_path / name).write_text(f"block = {BLOCKS[name]!r}\n{BLOCKS[name]}\n{deed}\n")
     with InProcessCollector() as collector:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(ROOT),
+            "ACME_MCP_EVENTS_ENDPOINT": collector.events_url,
+        }
+        if name in LEFT_BEHIND:
+            killed = [sys.executable, "-c", LEFT_BEHIND[name]]
+            assert subprocess.run(killed, env=environ, timeout=100).returncode == -9
         done = subprocess.run(
-            [sys.executable, str(tmp_path / name)],
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
-                "PYTHONPATH": str(ROOT),
-                "ACME_MCP_EVENTS_ENDPOINT": collector.events_url,
-            },
-            capture_output=True,
-            text=True,
-            timeout=100,
+            [sys.executable, str(tmp_path / name)], env=environ, capture_output=True, text=True, timeout=100
         )
         assert (done.returncode, done.stderr) == (STATUS_OF_BLOCK.get(name, 0), "")
         ids = [event.id for event in collector.events()]

@@ -423,3 +423,26 @@ def test_settings_that_do_not_go_together_are_refused(settings):
     """Spans go to no file, metrics with spans only, and there is one compression."""
     with pytest.raises(ValueError, match=r"format|metrics|compression"):
         PipelineConfig(**settings)
+
+
+def test_spooled_events_are_spans_of_their_own(tmp_path):
+    """By way of a spool the same events become spans without a parent, with ids that derive from their own, and are measured."""
+    with ScriptedServer(otherwise=200) as server:
+        pipeline = TelemetryPipeline(
+            PipelineConfig(endpoint=server.url, format="otlp", metrics=True, spool=True),
+            app="acme-mcp",
+            version="v1.4.0",
+            environ={"HOME": str(tmp_path)},
+        )
+        pipeline.start()
+        shape = TelemetryEvent("tool", "local_only").shape
+        for _ in range(3):
+            pipeline.buffer.add(shape, 12, 1, None, PARENT)
+        pipeline.flush(20.0)
+        pipeline.shutdown(5.0)
+        spans = [span for request in server.requests if request.path == "/v1/traces" for span in spans_of(request)]
+        assert [request.path for request in server.requests] == ["/v1/traces", "/v1/metrics"]
+    assert len({span["spanId"] for span in spans}) == len(spans) == 3
+    assert [span for span in spans if "parentSpanId" in span or span["traceId"] == PARENT[:32]] == []
+    (resource,) = body_of(server.requests[0])["resourceSpans"]
+    assert {"key": "service.version", "value": {"stringValue": "v1.4.0"}} in resource["resource"]["attributes"]

@@ -149,7 +149,7 @@ class SqliteStore:
 
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_calls.apps(connection, asked)
 
     def calls(self, asked: Filter) -> Calls:
@@ -159,17 +159,17 @@ class SqliteStore:
 
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_calls.calls_over_time(connection, asked, step_secs)
 
     def clients(self, asked: Filter) -> list[ClientCalls]:
         """Calls from each client, most first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_calls.clients(connection, asked)
 
     def calls_by_version(self, asked: Filter) -> list[VersionCalls]:
         """Calls of each version, most first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_calls.calls_by_version(connection, asked)
 
     def sessions(self, asked: Filter) -> Sessions:
@@ -179,62 +179,62 @@ class SqliteStore:
 
     def installations(self, asked: Filter) -> Installations:
         """Active, new and returning installations."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.installations(connection, asked)
 
     def installations_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[InstallationSpan]:
         """Installations of each day or week that has any, in order of time."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.installations_over_time(connection, asked, step_secs)
 
     def installations_by(self, facet: Facet, asked: Filter) -> list[Share]:
         """Installations by what the latest heartbeat in the period says, most first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.installations_by(connection, facet, asked)
 
     def counts(self, counted: Counted, asked: Filter) -> list[NamedCount]:
         """What heartbeats counted, by name: largest count first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.counts(connection, counted, asked)
 
     def own_tools(self, asked: Filter) -> list[OwnTool]:
         """The application's own tools, used by most installations first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.own_tools(connection, asked)
 
     def versions(self, asked: Filter) -> list[VersionUse]:
         """Installations by version, most first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.versions(connection, asked)
 
     def version_changes(self, asked: Filter) -> list[VersionChange]:
         """Changes of version in both directions, most installations first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.version_changes(connection, asked)
 
     def funnel(self, asked: Filter) -> Funnel:
         """How far the installations of the period have come."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.funnel(connection, asked)
 
     def retention(self, asked: Filter, weeks: int = 12) -> list[Cohort]:
         """Weekly cohorts, oldest first, with at most *weeks* weeks after the first."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_installations.retention(connection, asked, weeks)
 
     def feedback(self, asked: Filter) -> list[FeedbackCount]:
         """Feedback by category, in order of name."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_feedback.count_feedback(connection, asked)
 
     def inbox(self, asked: Filter, *, most: int = ROWS_MAX, is_unread_only: bool = False) -> list[FeedbackEntry]:
         """Return feedback, newest first, at most *most*."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_feedback.inbox(connection, asked, most, is_unread_only=is_unread_only)
 
     def health(self, asked: Filter) -> Health:
         """What came last, and what became of what came in the period."""
-        with self._file.reading() as connection:
+        with self._file.reading(is_at_once=True) as connection:
             return of_feedback.health(connection, asked)
 
     def events(self) -> Iterator[ReceivedEvent]:

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import Union
 
 from ._errors import StoreError
+from ._sqlite_locks import at_once
 from ._sqlite_schema import has_schema, migrate
 
 __all__ = ["BUSY_TIMEOUT_SECS", "SqliteFile"]
@@ -102,11 +103,21 @@ class SqliteFile:
             connection.execute("VACUUM INTO ?", (os.fspath(path),))
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for looking; each statement sees the file as it is when it runs."""
+    def reading(self, *, is_at_once: bool = False) -> Iterator[sqlite3.Connection]:
+        """
+        Open the file for looking.
+
+        Each statement sees the file as it is when it runs, and commits go on in between; with
+        *is_at_once* all see the same, and commits wait: for what takes no longer than a slice.
+        """
         with self._connection("read") as connection:
-            if has_schema(connection):
-                yield connection
+            with at_once(connection):
+                is_empty = not has_schema(connection)
+                if is_at_once and not is_empty:
+                    yield connection
+            if not is_empty:
+                if not is_at_once:
+                    yield connection
                 return
             # Nothing was ever stored, and whoever reads makes nothing: an empty database answers.
             empty = sqlite3.connect(":memory:", isolation_level=None)

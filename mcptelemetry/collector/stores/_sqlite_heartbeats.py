@@ -24,7 +24,7 @@ MONDAY_OFFSET_SECS = 3 * DAY_SECS
 _PROFILE = ", ".join(Profile._fields)
 _ADD_PROFILE = f"""
 INSERT INTO profiles ({_PROFILE}, first_at) VALUES ({", ".join("?" * len(Profile._fields))}, ?)
-ON CONFLICT DO UPDATE SET first_at = min(first_at, excluded.first_at)
+ON CONFLICT ({_PROFILE}) DO UPDATE SET first_at = min(first_at, excluded.first_at)
 """
 _FIND_PROFILE = f"SELECT number FROM profiles WHERE ({_PROFILE}) = ({', '.join('?' * len(Profile._fields))})"
 # Only a clock that was set back brings an earlier first time, and then the profile goes with it.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from ._filter import Filter
 from ._sqlite_filters import shape_condition
+from ._sqlite_locks import at_once
 
 __all__ = ["gather_latencies", "gather_sessions"]
 
@@ -32,14 +33,17 @@ WHERE timestamp_secs >= ? AND timestamp_secs < ? AND shape IN (SELECT shape FROM
 _GROUP_LATENCIES = (
     """
     INSERT INTO counted SELECT shape, count(*) FROM slice WHERE true GROUP BY shape
-    ON CONFLICT DO UPDATE SET calls = calls + excluded.calls
+    ON CONFLICT (shape) DO UPDATE SET calls = calls + excluded.calls
     """,
     """
     INSERT INTO latencies
     SELECT route, latency_ms, count(*) FROM slice JOIN wanted USING (shape) WHERE true GROUP BY route, latency_ms
-    ON CONFLICT DO UPDATE SET calls = calls + excluded.calls
+    ON CONFLICT (route, latency_ms) DO UPDATE SET calls = calls + excluded.calls
     """,
 )
+_NEXT_SLICE = """
+SELECT timestamp_secs FROM events WHERE timestamp_secs >= ? AND timestamp_secs < ? ORDER BY timestamp_secs LIMIT 1 OFFSET ?
+"""
 _SESSION_TABLES = (
     "CREATE TEMP TABLE slice (process INTEGER)",
     "CREATE TEMP TABLE sessions (process INTEGER PRIMARY KEY, calls INTEGER NOT NULL)",
@@ -52,7 +56,7 @@ WHERE timestamp_secs >= ? AND timestamp_secs < ? AND process > 1 AND shape IN (S
 _GROUP_SESSIONS = (
     """
     INSERT INTO sessions SELECT process, count(*) FROM slice WHERE true GROUP BY process
-    ON CONFLICT DO UPDATE SET calls = calls + excluded.calls
+    ON CONFLICT (process) DO UPDATE SET calls = calls + excluded.calls
     """,
 )
 
@@ -74,18 +78,20 @@ def _prepare(connection: sqlite3.Connection, asked: Filter, tables: tuple[str, .
     for table in tables:
         connection.execute(table)
     condition = shape_condition(asked)
-    connection.execute(
-        f"""
-        INSERT INTO wanted SELECT number, min(number) OVER (PARTITION BY tool, routing_decision)
-        FROM shapes AS s WHERE {condition.sql}
-        """,
-        condition.values,
-    )
+    with at_once(connection):
+        connection.execute(
+            f"""
+            INSERT INTO wanted SELECT number, min(number) OVER (PARTITION BY tool, routing_decision)
+            FROM shapes AS s WHERE {condition.sql}
+            """,
+            condition.values,
+        )
 
 
 def _walk(connection: sqlite3.Connection, asked: Filter, copy: str, group: tuple[str, ...]) -> None:
     for period in _slices(connection, asked):
-        connection.execute(copy, period)
+        with at_once(connection):
+            connection.execute(copy, period)
         for statement in group:
             connection.execute(statement)
         connection.execute("DELETE FROM slice")
@@ -93,16 +99,15 @@ def _walk(connection: sqlite3.Connection, asked: Filter, copy: str, group: tuple
 
 def _slices(connection: sqlite3.Connection, asked: Filter) -> Iterator[tuple[int, int]]:
     """Yield periods with few events each that cover what is stored of the period asked for."""
-    first, last = connection.execute("SELECT min(timestamp_secs), max(timestamp_secs) FROM events").fetchone()
+    with at_once(connection):
+        first, last = connection.execute("SELECT min(timestamp_secs), max(timestamp_secs) FROM events").fetchone()
     if first is None:
         return
     start = first if asked.since is None else max(first, asked.since)
     end = last + 1 if asked.until is None else min(last + 1, asked.until)
     while start < end:
-        row = connection.execute(
-            "SELECT timestamp_secs FROM events WHERE timestamp_secs >= ? AND timestamp_secs < ? ORDER BY timestamp_secs LIMIT 1 OFFSET ?",
-            (start, end, _SLICE_ROWS),
-        ).fetchone()
+        with at_once(connection):
+            row = connection.execute(_NEXT_SLICE, (start, end, _SLICE_ROWS)).fetchone()
         stop = end if row is None else max(row[0], start + 1)
         yield start, stop
         start = stop

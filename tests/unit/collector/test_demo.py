@@ -8,9 +8,8 @@ from collections import Counter
 import pytest
 
 from mcptelemetry.collector import DEMO_UNTIL, DemoDocument, demo_documents
-from mcptelemetry.collector._documents import read_batch
-from mcptelemetry.collector._feedback import read_feedback
-from mcptelemetry.collector._heartbeats import read_heartbeat
+from mcptelemetry.collector._judging import BatchReader
+from mcptelemetry.collector._lone_documents import read_feedback, read_heartbeat
 
 DAY = 86_400
 
@@ -27,7 +26,7 @@ def test_every_document_passes_the_collectors_own_checks(documents: list[DemoDoc
     for one in documents:
         body = json.dumps(one.document).encode()
         if one.stream == "events":
-            reading = read_batch(body)
+            reading = BatchReader().read(body)
             assert len(reading.batch) == len(one.document["events"]) > 0
             assert reading.ignored_fields == []
         elif one.stream != "refusals":

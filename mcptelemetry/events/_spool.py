@@ -1,0 +1,248 @@
+"""
+`telemetry-spool.db`: events that are not delivered yet, for whichever process delivers them.
+
+A row is a chunk: events of one stream that were put together, as their JSON texts. Whoever
+sends claims chunks for a while, and what is delivered is deleted, many in one transaction. A
+claim stands beside the texts, so that to write it costs no copy of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar, Union
+
+from ..system import CORRUPT_SUFFIX, Clock, Database, StorageFailure
+from ._spool_rows import (
+    MIGRATIONS,
+    ClaimedChunk,
+    SpooledStream,
+    SpoolStream,
+    add_dropped,
+    count_by_stream,
+    delete_chunks,
+    drop_beyond,
+    erase_others,
+    free_chunks,
+    insert_chunks,
+    read_dropped,
+    waiting_events,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["LEASE_SECS", "Claim", "Put", "Spool", "SpoolPicture"]
+
+_Result = TypeVar("_Result")
+
+_AT_THE_END_SECS = 0.05
+LEASE_SECS = 60.0
+"""For how long a claim keeps others from what it names."""
+
+
+class Put(NamedTuple):
+    """What came of `Spool.put()`: how many of the oldest were *dropped*, and how many of the stream are *waiting* now."""
+
+    dropped: int
+    waiting: int
+
+
+class Claim(NamedTuple):
+    """
+    Chunks that are the caller's for `LEASE_SECS`, the oldest first, and how many events of the stream wait beside them.
+
+    *settled* is what `Spool.settle()` returns, of what was done before.
+    """
+
+    token: str
+    chunks: tuple[ClaimedChunk, ...] = ()
+    waiting: int = 0
+    settled: frozenset[int] = frozenset()
+
+
+class SpoolPicture(NamedTuple):
+    """What is in the spool, stream by stream, and how many events were *dropped* there since it was begun or forgotten."""
+
+    streams: tuple[SpooledStream, ...] = ()
+    dropped: int = 0
+
+
+class _NewerVersion(Exception):
+    """The file was extended by a later release, and what its chunks mean is not known here."""
+
+
+class Spool:
+    """
+    The spool in the file at *path*, which is made when something is first put.
+
+    *clock* tells the wall time that stamps and leases are told by. A lease that ends farther ahead than
+    one can was set by a clock that was wrong, and counts as over. Safe from any thread, across processes
+    and forks; what the disk does is a `StorageFailure`, never an exception.
+    """
+
+    def __init__(self, path: str, clock: Clock, *, busy_secs: float = 0.5, lease_secs: float = LEASE_SECS) -> None:
+        self.path = path
+        self.lease_secs = lease_secs
+        self._clock = clock
+        self._database = Database(path, MIGRATIONS, busy_secs=busy_secs)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file: without one there is nothing to look for."""
+        return bool(self.path) and os.path.lexists(self.path)
+
+    @property
+    def set_aside(self) -> str | None:
+        """Where a damaged file was put, None when there is none."""
+        aside = self.path + CORRUPT_SUFFIX
+        return aside if self.path and os.path.lexists(aside) else None
+
+    def put(
+        self, stream: SpoolStream, generation: str, texts: Sequence[str], *, version: str | None, chunk_max: int, capacity: int
+    ) -> Put | StorageFailure:
+        """
+        Keep the events whose JSON is *texts*, recorded for *stream* under *generation*, in one transaction.
+
+        A chunk holds at most *chunk_max* of them. Of all that waits in the file at most *capacity*
+        events are kept, and the oldest are dropped. What is there of another generation is erased first.
+        """
+
+        def put(connection: sqlite3.Connection) -> Put:
+            now = self._clock.time()
+            erase_others(connection, stream.owner, generation)
+            kept = texts[-capacity:]
+            insert_chunks(connection, (*stream, generation, version, now), kept, chunk_max)
+            dropped = drop_beyond(connection, capacity, now, self.lease_secs)
+            if len(texts) > len(kept):
+                add_dropped(connection, len(texts) - len(kept))
+            return Put(dropped + len(texts) - len(kept), waiting_events(connection, stream, now, self.lease_secs))
+
+        return self._change(put)
+
+    def claim(
+        self, stream: SpoolStream, generation: str, *, events_max: int, done: tuple[str, Mapping[int, Sequence[str]]] | None = None
+    ) -> Claim | StorageFailure:
+        """
+        Claim the oldest free chunks of *stream*, up to *events_max* events and at least one chunk.
+
+        What is there of another generation is erased first. *done* is settled in the same transaction, see `settle()`.
+        """
+        if not self.exists:
+            return Claim("")
+        token = os.urandom(8).hex()
+
+        def claim(connection: sqlite3.Connection) -> Claim:
+            settled = frozenset() if done is None else _settle(connection, *done)
+            erase_others(connection, stream.owner, generation)
+            now = self._clock.time()
+            chunks = free_chunks(connection, stream, now, self.lease_secs, events_max)
+            connection.executemany(
+                "UPDATE chunks SET claim = ?, claimed_until = ? WHERE id = ?",
+                [(token, now + self.lease_secs, chunk.id) for chunk in chunks],
+            )
+            return Claim(token, tuple(chunks), waiting_events(connection, stream, now, self.lease_secs), settled)
+
+        return self._change(claim)
+
+    def settle(self, token: str, left: Mapping[int, Sequence[str]]) -> frozenset[int] | StorageFailure:
+        """
+        Delete the chunks of the claim *token* of which nothing is *left*, and cut the others down to that.
+
+        Those of the claim that are not named are released, and so are those that are cut. Returns which of the
+        chunks that were named were still the caller's: a lease may have run out, and another process be at it.
+        """
+        if not self.exists:
+            return frozenset()
+        return self._change(lambda connection: _settle(connection, token, left))
+
+    def release(self, token: str) -> None:
+        """Let others have what the claim *token* names."""
+        if self.exists:
+            self._change(lambda connection: _settle(connection, token, {}), busy_secs=_AT_THE_END_SECS)
+
+    def erase_other_generations(self, owner: str, generation: str) -> int | StorageFailure:
+        """Erase what is kept for *owner* and was recorded under another generation; return how many events that were."""
+        if not self.exists:
+            return 0
+        return self._change(lambda connection: erase_others(connection, owner, generation))
+
+    def erase(self, owner: str | None = None) -> int | StorageFailure:
+        """Erase all that is kept for *owner*, overwriting it; None: for everybody, and the account too."""
+
+        def erase(connection: sqlite3.Connection) -> int:
+            connection.execute("PRAGMA secure_delete = ON")
+            erased = erase_others(connection, owner, None)
+            if owner is None:
+                connection.execute("DELETE FROM account")
+            return erased
+
+        return self._change(erase) if self.exists else 0
+
+    def drop_older(self, stream: SpoolStream, secs: float) -> int | StorageFailure:
+        """Drop the free chunks of *stream* that were put more than *secs* ago; return how many events that were."""
+        if not self.exists:
+            return 0
+
+        def drop(connection: sqlite3.Connection) -> int:
+            now = self._clock.time()
+            old = [chunk for chunk in free_chunks(connection, stream, now, self.lease_secs, None) if chunk.put_at < now - secs]
+            delete_chunks(connection, [chunk.id for chunk in old])
+            return add_dropped(connection, sum(chunk.events for chunk in old))
+
+        return self._change(drop)
+
+    def waiting(self, stream: SpoolStream) -> int | StorageFailure:
+        """Return how many events of *stream* nobody has claimed."""
+
+        def count(connection: sqlite3.Connection) -> int:
+            return waiting_events(connection, stream, self._clock.time(), self.lease_secs)
+
+        found = self._read(count)
+        if isinstance(found, StorageFailure) and self.exists:
+            # Who was killed in the middle of a transaction left it to be undone, and no reader may do that.
+            found = self._change(count)
+        return 0 if found is None else found
+
+    def look(self) -> SpoolPicture | StorageFailure:
+        """Return what is in the spool."""
+
+        def look(connection: sqlite3.Connection) -> SpoolPicture:
+            streams = count_by_stream(connection, self._clock.time(), self.lease_secs)
+            return SpoolPicture(tuple(streams), read_dropped(connection))
+
+        found = self._read(look)
+        return SpoolPicture() if found is None else found
+
+    def _change(
+        self, work: Callable[[sqlite3.Connection], _Result], *, busy_secs: float | None = None
+    ) -> Union[_Result, StorageFailure]:
+        try:
+            return self._database.change(lambda connection: self._of_this_version(connection, work), busy_secs=busy_secs)
+        except _NewerVersion as error:
+            return StorageFailure("version", f"{self.path}: {error}")
+
+    def _read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure, None]:
+        try:
+            return self._database.read(lambda connection: self._of_this_version(connection, work))
+        except _NewerVersion as error:
+            return StorageFailure("version", f"{self.path}: {error}")
+
+    @staticmethod
+    def _of_this_version(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        if connection.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
+            msg = "is of a later version of this package; let that one deliver it"
+            raise _NewerVersion(msg)
+        return work(connection)
+
+
+def _settle(connection: sqlite3.Connection, token: str, left: Mapping[int, Sequence[str]]) -> frozenset[int]:
+    held: set[Optional[int]] = {row[0] for row in connection.execute("SELECT id FROM chunks WHERE claim = ?", (token,)).fetchall()}
+    ours = frozenset(number for number in left if number in held)
+    delete_chunks(connection, [number for number in ours if not left[number]])
+    for number in ours:
+        if left[number]:
+            connection.execute("UPDATE bodies SET texts = ? WHERE chunk = ?", ("\n".join(left[number]), number))
+            connection.execute("UPDATE chunks SET events = ? WHERE id = ?", (len(left[number]), number))
+    connection.execute("UPDATE chunks SET claim = NULL, claimed_until = NULL WHERE claim = ?", (token,))
+    return ours

@@ -1,0 +1,194 @@
+"""
+The rows of the spool, inside somebody else's transaction: what each is, and how they are picked.
+
+Rows are read with doubt, because a damaged one must cost itself and not the spool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = [
+    "MIGRATIONS",
+    "ClaimedChunk",
+    "SpoolStream",
+    "SpooledStream",
+    "add_dropped",
+    "count_by_stream",
+    "delete_chunks",
+    "drop_beyond",
+    "erase_others",
+    "free_chunks",
+    "insert_chunks",
+    "read_dropped",
+    "waiting_events",
+]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE chunks (
+            id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, generation TEXT NOT NULL,
+            version TEXT, put_at REAL NOT NULL, events INTEGER NOT NULL, claim TEXT, claimed_until REAL
+        )""",
+        "CREATE TABLE bodies (chunk INTEGER PRIMARY KEY, texts TEXT NOT NULL)",
+        "CREATE TABLE account (name TEXT PRIMARY KEY, events INTEGER NOT NULL) WITHOUT ROWID",
+    ),
+)
+"""What the tables are made with; the number of those applied stands in the file."""
+
+# Nobody's, or a claim that is over, or that ends farther ahead than one can.
+_IS_FREE = "(claim IS NULL OR NOT (claimed_until > :now AND claimed_until <= :now + :lease))"
+_IN_STREAM = "endpoint = :endpoint AND owner = :owner"
+_DROPPED = "dropped"
+
+
+class SpoolStream(NamedTuple):
+    """
+    Whose events, and for where: a chunk leaves for nowhere else.
+
+    *endpoint* is without what it may hold of secrets, and with what tells it from others.
+    """
+
+    endpoint: str
+    owner: str
+
+
+class ClaimedChunk(NamedTuple):
+    """*events* events by their JSON *texts*, of one *generation* and by one *version* of the application."""
+
+    id: int
+    generation: str
+    version: Optional[str]
+    put_at: float
+    events: int
+    texts: Sequence[str]
+
+
+class SpooledStream(NamedTuple):
+    """How many events of a stream are *waiting*, how many are *claimed*, and since when (Unix seconds) the oldest is there."""
+
+    stream: SpoolStream
+    waiting: int
+    claimed: int
+    oldest_at: float
+
+
+def insert_chunks(
+    connection: sqlite3.Connection, of_all: tuple[str, str, str, Optional[str], float], texts: Sequence[str], chunk_max: int
+) -> None:
+    """Add *texts* in chunks of at most *chunk_max*; *of_all* are endpoint, owner, generation, version and moment."""
+    for start in range(0, len(texts), chunk_max):
+        part = texts[start : start + chunk_max]
+        chunk = connection.execute(
+            "INSERT INTO chunks (endpoint, owner, generation, version, put_at, events) VALUES (?, ?, ?, ?, ?, ?)",
+            (*of_all, len(part)),
+        ).lastrowid
+        connection.execute("INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (?, ?)", (chunk, "\n".join(part)))
+
+
+def free_chunks(
+    connection: sqlite3.Connection, stream: SpoolStream, now: float, lease_secs: float, events_max: int | None
+) -> list[ClaimedChunk]:
+    """Return the oldest free chunks of *stream*: one, and more while they hold *events_max* events; None: all, without texts."""
+    found: list[ClaimedChunk] = []
+    total = 0
+    rows = connection.execute(
+        f"SELECT id, generation, version, put_at, events FROM chunks WHERE {_IN_STREAM} AND {_IS_FREE} ORDER BY id",  # noqa: S608  no stranger's text
+        {**stream._asdict(), "now": now, "lease": lease_secs},
+    ).fetchall()
+    for number, generation, version, put_at, events in rows:
+        total += _count(events)
+        if events_max is not None and found and total > events_max:
+            break
+        texts: Sequence[str] = ()
+        if events_max is not None:
+            body = connection.execute("SELECT texts FROM bodies WHERE chunk = ?", (number,)).fetchone()
+            texts = body[0].split("\n") if body is not None and isinstance(body[0], str) else ()
+        found.append(ClaimedChunk(number, generation, version, _moment(put_at), _count(events), texts))
+    return found
+
+
+def waiting_events(connection: sqlite3.Connection, stream: SpoolStream, now: float, lease_secs: float) -> int:
+    """Return how many events of *stream* are free."""
+    return sum(one.waiting for one in count_by_stream(connection, now, lease_secs) if one.stream == stream)
+
+
+def count_by_stream(connection: sqlite3.Connection, now: float, lease_secs: float) -> list[SpooledStream]:
+    """Return what is there of each stream."""
+    rows = connection.execute(
+        f"SELECT endpoint, owner, sum(CASE WHEN {_IS_FREE} THEN events ELSE 0 END), sum(events), min(put_at) FROM chunks"  # noqa: S608  no stranger's text
+        " GROUP BY endpoint, owner ORDER BY min(id)",
+        {"now": now, "lease": lease_secs},
+    ).fetchall()
+    return [
+        SpooledStream(SpoolStream(endpoint, owner), _count(free), _count(events) - _count(free), _moment(oldest_at))
+        for endpoint, owner, free, events, oldest_at in rows
+    ]
+
+
+def drop_beyond(connection: sqlite3.Connection, capacity: int, now: float, lease_secs: float) -> int:
+    """Drop the oldest free events until *capacity* are left, count them and return how many that were."""
+    times = {"now": now, "lease": lease_secs}
+    total = connection.execute(f"SELECT sum(events) FROM chunks WHERE {_IS_FREE}", times).fetchone()[0]  # noqa: S608  no stranger's text
+    excess = dropped = max(0, _count(total) - capacity)
+    if not excess:
+        return 0
+    rows = connection.execute(f"SELECT id, events FROM chunks WHERE {_IS_FREE} ORDER BY id", times).fetchall()  # noqa: S608  no stranger's text
+    gone = []
+    for number, held in rows:
+        events = _count(held)
+        if events > excess:
+            body = connection.execute("SELECT texts FROM bodies WHERE chunk = ?", (number,)).fetchone()
+            texts = body[0].split("\n")[excess:] if body is not None and isinstance(body[0], str) else []
+            connection.execute("UPDATE bodies SET texts = ? WHERE chunk = ?", ("\n".join(texts), number))
+            connection.execute("UPDATE chunks SET events = ? WHERE id = ?", (events - excess, number))
+            break
+        gone.append(number)
+        excess -= events
+        if not excess:
+            break
+    delete_chunks(connection, gone)
+    return add_dropped(connection, dropped)
+
+
+def erase_others(connection: sqlite3.Connection, owner: str | None, generation: str | None) -> int:
+    """Erase what *owner* (None: anybody) has of other generations (None: of any), claimed or not; return how many events."""
+    rows = connection.execute(
+        "SELECT id, events FROM chunks WHERE (:owner IS NULL OR owner = :owner) AND (:generation IS NULL OR generation <> :generation)",
+        {"owner": owner, "generation": generation},
+    ).fetchall()
+    delete_chunks(connection, [row[0] for row in rows])
+    return add_dropped(connection, sum(_count(row[1]) for row in rows))
+
+
+def delete_chunks(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Delete the chunks with these *numbers*."""
+    keys = [(number,) for number in numbers]
+    connection.executemany("DELETE FROM bodies WHERE chunk = ?", keys)
+    connection.executemany("DELETE FROM chunks WHERE id = ?", keys)
+
+
+def add_dropped(connection: sqlite3.Connection, events: int) -> int:
+    """Count *events* as dropped, and return them."""
+    if events:
+        connection.execute("INSERT OR IGNORE INTO account (name, events) VALUES (?, 0)", (_DROPPED,))
+        connection.execute("UPDATE account SET events = events + ? WHERE name = ?", (events, _DROPPED))
+    return events
+
+
+def read_dropped(connection: sqlite3.Connection) -> int:
+    """Return how many events were dropped."""
+    row = connection.execute("SELECT events FROM account WHERE name = ?", (_DROPPED,)).fetchone()
+    return 0 if row is None else _count(row[0])
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _moment(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
