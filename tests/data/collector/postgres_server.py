@@ -23,9 +23,13 @@ ACCESS = "local all locked scram-sha-256\nlocal all all trust\n"
 
 
 class PostgresServer:
-    """A running server: `make_database()` gives the URL of a new one, `stop()` and `start()` are what they say."""
+    """
+    A running server: `make_database()` gives the URL of a new one, `stop()` and `start()` are what they say.
 
-    def __init__(self):
+    Without *fsync* it may lose what it has when the machine fails, and not when it is killed.
+    """
+
+    def __init__(self, *, fsync="off"):
         self.folder = tempfile.mkdtemp(prefix="mcptelemetry-postgres-", dir="/tmp")
         self._databases = {}
         self._user = {}
@@ -39,7 +43,7 @@ class PostgresServer:
         settings = {
             "listen_addresses": "''",
             "unix_socket_directories": f"'{self.folder}'",
-            "fsync": "off",
+            "fsync": fsync,
             "shared_buffers": "64MB",
             "max_connections": "50",
         }
