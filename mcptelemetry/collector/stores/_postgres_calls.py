@@ -1,19 +1,31 @@
 """
-Questions about events, as PostgreSQL answers them: from the sums of hours, which every period is made of.
+Questions about events, as PostgreSQL answers them: from the sums of days where they suffice.
 
 Percentiles need every latency: these are counted, and the nearest rank is found in whole numbers.
 """
 
 from __future__ import annotations
 
+from ...vocabulary import COUNT_MAX
 from ._answers import CallFigures, Calls, CallSpan, ClientCalls, Sessions, ToolCalls, VersionCalls
-from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, SPANS_MAX, Filter
+from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, Filter
 from ._postgres_filters import Condition, moment_condition, named, shape_condition, span_start
 from ._postgres_server import Session
 
 __all__ = ["apps", "calls", "calls_by_version", "calls_over_time", "clients", "sessions"]
 
-_SUMS = "calls_by_hour AS h JOIN shapes AS s ON s.number = h.shape"
+# Whole days from their sums, what is left of the period from the events themselves.
+_WITH_SUMS = f"""
+WITH sums (moment, shape, calls) AS NOT MATERIALIZED (
+    SELECT day * {DAY_SECS}::bigint, shape, calls FROM calls_by_day WHERE day >= %s AND day < %s
+    UNION ALL
+    SELECT timestamp_secs, shape, 1 FROM events WHERE timestamp_secs >= %s AND timestamp_secs < %s
+    UNION ALL
+    SELECT timestamp_secs, shape, 1 FROM events WHERE timestamp_secs >= %s AND timestamp_secs < %s
+)
+"""
+_SUMS = "sums AS h JOIN shapes AS s ON s.number = h.shape"
+_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _ERRORS = "coalesce(sum(h.calls) FILTER (WHERE s.status = 'error'), 0)"
 _ALL = 0  # in place of a route; routes are told by the least shape of each
 
@@ -23,7 +35,7 @@ def apps(session: Session, asked: Filter) -> dict[str, int]:
     condition = _in_sums(asked, any_app=True)
     return dict(
         session.rows(
-            f"SELECT {named('s.app')} AS name, sum(h.calls) AS calls FROM {_SUMS} WHERE {condition.sql} "
+            f"{_WITH_SUMS} SELECT {named('s.app')} AS name, sum(h.calls) AS calls FROM {_SUMS} WHERE {condition.sql} "
             f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {ROWS_MAX}",
             condition.values,
         )
@@ -70,9 +82,9 @@ def calls(session: Session, asked: Filter) -> Calls:
 
 def calls_over_time(session: Session, asked: Filter, step_secs: int) -> list[CallSpan]:
     """Answer `CallQuestions.calls_over_time`."""
-    condition = _in_sums(asked)
+    condition = _in_sums(asked, has_days=step_secs % DAY_SECS == 0)
     rows = session.rows(
-        f"SELECT {span_start(f'(h.hour * {HOUR_SECS})', step_secs)}, sum(h.calls), {_ERRORS} "
+        f"{_WITH_SUMS} SELECT {span_start('h.moment', step_secs)}, sum(h.calls), {_ERRORS} "
         f"FROM {_SUMS} WHERE {condition.sql} GROUP BY 1 ORDER BY 1 DESC LIMIT {SPANS_MAX}",
         condition.values,
     )
@@ -83,7 +95,7 @@ def clients(session: Session, asked: Filter) -> list[ClientCalls]:
     """Answer `CallQuestions.clients`."""
     condition = _in_sums(asked)
     rows = session.rows(
-        f"SELECT {named('s.client')}, sum(h.calls), {_ERRORS} FROM {_SUMS} WHERE {condition.sql} "
+        f"{_WITH_SUMS} SELECT {named('s.client')}, sum(h.calls), {_ERRORS} FROM {_SUMS} WHERE {condition.sql} "
         f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {ROWS_MAX}",
         condition.values,
     )
@@ -94,7 +106,7 @@ def calls_by_version(session: Session, asked: Filter) -> list[VersionCalls]:
     """Answer `CallQuestions.calls_by_version`."""
     condition = _in_sums(asked)
     rows = session.rows(
-        f"SELECT {named('s.version')}, min(h.hour) * {HOUR_SECS} / {DAY_SECS} * {DAY_SECS}, sum(h.calls), {_ERRORS} "
+        f"{_WITH_SUMS} SELECT {named('s.version')}, min(h.moment) / {DAY_SECS} * {DAY_SECS}, sum(h.calls), {_ERRORS} "
         f"FROM {_SUMS} WHERE {condition.sql} GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT {ROWS_MAX}",
         condition.values,
     )
@@ -119,8 +131,14 @@ def sessions(session: Session, asked: Filter) -> Sessions:
     return Sessions(*row)
 
 
-def _in_sums(asked: Filter, *, any_app: bool = False) -> Condition:
-    return shape_condition(asked, any_app=any_app) & moment_condition("h.hour", asked, HOUR_SECS)
+def _in_sums(asked: Filter, *, any_app: bool = False, has_days: bool = True) -> Condition:
+    """Return the condition on `_SUMS`, with the values for `_WITH_SUMS` first."""
+    since = 0 if asked.since is None else max(0, asked.since)
+    until = _FOR_EVER if asked.until is None else asked.until
+    # From the first whole day up to, not including, the first that is not whole any more.
+    first, last = (-(-since // DAY_SECS), until // DAY_SECS) if has_days else (0, 0)
+    edges = (since, first * DAY_SECS, last * DAY_SECS, until) if first < last else (since, until, 0, 0)
+    return Condition("true", (*((first, last) if first < last else (0, 0)), *edges)) & shape_condition(asked, any_app=any_app)
 
 
 def _error_types(session: Session, asked: Filter) -> dict[tuple[str | None, str | None], dict[str, int]]:
@@ -128,7 +146,7 @@ def _error_types(session: Session, asked: Filter) -> dict[tuple[str | None, str 
     condition = _in_sums(asked)
     rows = session.rows(
         f"""
-        SELECT tool, routing_decision, name, sum(calls) AS errors FROM (
+        {_WITH_SUMS} SELECT tool, routing_decision, name, sum(calls) AS errors FROM (
             SELECT s.tool, s.routing_decision, {named("s.error_type")} AS name, h.calls
             FROM {_SUMS} WHERE {condition.sql} AND s.status = 'error'
         ) AS failed

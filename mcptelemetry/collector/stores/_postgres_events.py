@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ...wire import EventShape, TelemetryBatch, TelemetryEvent, cut_names
 from ._answers import Stored
 from ._event_ids import split_id
-from ._filter import DAY_SECS, HOUR_SECS
+from ._filter import DAY_SECS
 from ._postgres_numbers import APPS, FOREIGN_IDS, PROCESSES, SHAPES, find_numbers
 from ._postgres_schema import WRITING
 from ._postgres_server import Session, columns_of
@@ -55,7 +55,7 @@ def add_batches(session: Session, received: _Received) -> list[Stored]:
                 number = shapes.number(batch, event.shape)
                 rows[key] = (*key, number, event.latency_ms, moment - event.timestamp_secs)
     fresh: list[_EventKey] = session.rows(_INSERT, columns_of(rows.values())) if rows else []
-    add_calls(session, Counter((key[0] // HOUR_SECS, rows[key][3]) for key in fresh))
+    add_calls(session, Counter((key[0] // DAY_SECS, rows[key][3]) for key in fresh))
     stored_in = Counter(batch_of[key] for key in fresh)
     tallies = Tallies(session)
     answer = []

@@ -18,6 +18,10 @@ __all__ = ["prune"]
 
 _WEEKS_KEPT = 106  # two years after the documents
 
+_RESUM_DAY = """
+INSERT INTO calls_by_day (day, shape, calls)
+SELECT %s, shape, count(*) FROM events WHERE timestamp_secs >= %s AND timestamp_secs < %s GROUP BY shape
+"""
 _DELETE_LEFTOVERS = (
     "DELETE FROM installations AS i WHERE NOT EXISTS (SELECT FROM installation_weeks AS w WHERE w.installation = i.number)",
     """
@@ -25,7 +29,7 @@ _DELETE_LEFTOVERS = (
         AND NOT EXISTS (SELECT FROM installations AS i WHERE i.first_profile = p.number)
     """,
     "DELETE FROM labels AS l WHERE NOT EXISTS (SELECT FROM heartbeat_counts AS c WHERE c.label = l.number)",
-    "DELETE FROM shapes AS s WHERE NOT EXISTS (SELECT FROM calls_by_hour AS h WHERE h.shape = s.number)",
+    "DELETE FROM shapes AS s WHERE NOT EXISTS (SELECT FROM calls_by_day AS c WHERE c.shape = s.number)",
 )
 
 
@@ -41,14 +45,18 @@ def _delete_events(session: Session, before: int) -> int:
     # In the order of whoever makes a partition, and then adds.
     session.run("SELECT pg_advisory_xact_lock(%s, %s)", MIGRATING)
     session.run("SELECT pg_advisory_xact_lock(%s, %s)", WRITING)
+    day = before // DAY_SECS
     (count,) = session.row(
-        "WITH gone AS (DELETE FROM calls_by_hour WHERE hour < %s RETURNING calls) SELECT coalesce(sum(calls), 0) FROM gone",
-        (before // HOUR_SECS,),
+        "WITH gone AS (DELETE FROM calls_by_day WHERE day < %s RETURNING calls) SELECT coalesce(sum(calls), 0) FROM gone", (day,)
     )
-    drop_days(session, before // DAY_SECS)
-    session.run("DELETE FROM events WHERE timestamp_secs < %s", (before,))
+    drop_days(session, day)
+    session.run("DELETE FROM events WHERE timestamp_secs < %s", (day * DAY_SECS,))  # of those days, among the other days
+    # The day in whose middle the limit lies keeps its later part.
+    count += session.run("DELETE FROM events WHERE timestamp_secs < %s", (before,))
+    session.run("DELETE FROM calls_by_day WHERE day = %s", (day,))
+    session.run(_RESUM_DAY, (day, day * DAY_SECS, (day + 1) * DAY_SECS))
     for table in ("processes", "foreign_ids"):
-        session.run(f"DELETE FROM {table} WHERE newest_day < %s", (before // DAY_SECS,))
+        session.run(f"DELETE FROM {table} WHERE newest_day < %s", (day,))
     return int(count)
 
 

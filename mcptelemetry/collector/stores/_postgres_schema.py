@@ -76,13 +76,13 @@ _FIRST = (
     """,
     "CREATE TABLE events_of_other_days PARTITION OF events DEFAULT",
     "CREATE TABLE event_days (day integer PRIMARY KEY)",
-    # The sums of `events`, kept in the transactions that add to it; periods begin and end at full hours.
+    # The sums of `events`, kept in the transactions that add to it.
     """
-    CREATE TABLE calls_by_hour (
-        hour bigint NOT NULL,               -- since 1970
-        shape integer NOT NULL,
+    CREATE TABLE calls_by_day (
         calls bigint NOT NULL,
-        PRIMARY KEY (shape, hour)           -- so: from the shapes of a question to their hours
+        shape integer NOT NULL,
+        day integer NOT NULL,               -- since 1970
+        PRIMARY KEY (shape, day)            -- so: from the shapes of a question to their days
     ) WITH (fillfactor = 70)
     """,
     # What became of documents, by the hour of their receipt.

@@ -21,9 +21,9 @@ ON CONFLICT (hour, app, stream, fate) DO UPDATE SET
     documents = tallies.documents + excluded.documents, last_at = greatest(tallies.last_at, excluded.last_at)
 """
 _ADD_CALLS = """
-INSERT INTO calls_by_hour (hour, shape, calls)
-SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS c (hour, shape, calls) ORDER BY shape, hour
-ON CONFLICT (shape, hour) DO UPDATE SET calls = calls_by_hour.calls + excluded.calls
+INSERT INTO calls_by_day (day, shape, calls)
+SELECT * FROM unnest(%s::integer[], %s::integer[], %s::bigint[]) AS c (day, shape, calls) ORDER BY shape, day
+ON CONFLICT (shape, day) DO UPDATE SET calls = calls_by_day.calls + excluded.calls
 """
 
 
@@ -55,7 +55,7 @@ class Tallies:
 
 
 def add_calls(session: Session, calls: Counter[tuple[int, int]]) -> None:
-    """Add to the calls of each hour and shape."""
+    """Add to the calls of each day and shape."""
     if calls:
         rows = [(*key, count) for key, count in calls.items()]
         session.run(_ADD_CALLS, columns_of(rows))
