@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import threading
@@ -122,3 +124,31 @@ def test_a_killed_collector_and_a_restarted_server_lose_and_double_nothing(postg
     assert store.sessions(Filter())[:2] == (4, 4 * BATCHES * EVENTS)
     assert store.health(Filter()).events == 4 * BATCHES * EVENTS
     store.close()
+
+
+def test_the_command_collects_into_the_store_that_a_url_names(postgres, tmp_path):
+    """`collect --store` with workers, and `report --store` beside it, use one database, and print no password."""
+    url = postgres.make_database().replace("owner@", "owner:s3cret-W0rd@")
+    command = [sys.executable, "-m", "mcptelemetry"]
+    log = tmp_path / "log"
+    with log.open("w") as err:
+        collector = subprocess.Popen(
+            [*command, "collect", "--store", url, "--workers", "2", "--keep-days", "36500"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, cwd=tmp_path
+        )  # fmt: skip
+    try:
+        wait_until(lambda: re.search(r"listening on (\S+)\n", log.read_text()) or collector.poll() is not None)
+        address = re.search(r"listening on (\S+)\n", log.read_text())[1]
+        for number in range(20):
+            event = {"tool": "a", "routing_decision": "local_only", "status": "success", "latency_ms": 1, "timestamp_secs": TODAY, "id": f"{number // 2}"}
+            answer = requests.post(address + EVENTS_PATH, json={"events": [event], "app": "acme-mcp"}, timeout=20)
+            assert answer.status_code == 202
+        assert requests.get(address + "/readyz", timeout=20).status_code == 200
+        report = subprocess.run([*command, "report", "--store", url, "--json"], capture_output=True, text=True, timeout=LIMIT_SECS, check=True, cwd=tmp_path)
+    finally:
+        collector.terminate()
+        collector.communicate(timeout=LIMIT_SECS)
+    document = json.loads(report.stdout)
+    assert document["totals"]["calls"] == 10
+    assert document["health"]["duplicates"] == 10
+    assert collector.returncode in (0, -15)
+    assert "s3cret" not in log.read_text() + report.stdout + report.stderr

@@ -169,7 +169,7 @@ def columns_of(rows: Iterable[Sequence[object]]) -> list[str]:
 
     psycopg's own way takes several times as long, and a batch is little else.
     """
-    return [f"{{{','.join(map(_ELEMENTS[type(column[0])], column))}}}" for column in zip(*rows)]
+    return [f"{{{','.join(map(_ELEMENTS.get(type(column[0]), _quote), column))}}}" for column in zip(*rows)]
 
 
 def _quote(text: Any) -> str:
@@ -177,7 +177,7 @@ def _quote(text: Any) -> str:
     return f'"{escaped}"'
 
 
-_ELEMENTS: Mapping[type, Callable[[Any], str]] = {int: str, bool: str, str: _quote, bytes: lambda digits: f'"\\\\x{digits.hex()}"'}
+_ELEMENTS: Mapping[type, Callable[[Any], str]] = {int: str, bool: str, bytes: lambda digits: f'"\\\\x{digits.hex()}"'}
 
 
 class _WholeNumber(Loader):
