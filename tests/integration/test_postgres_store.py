@@ -80,6 +80,26 @@ def test_a_day_whose_partition_cannot_be_made_is_stored_all_the_same(postgres, u
     assert days_of(postgres, url)["events_of_2025_06_18"] == "2"
 
 
+def test_days_are_dropped_between_long_questions(store, url):
+    """Whoever reads for long holds the dropping of days up for as long, and the documents of then are still there."""
+    import psycopg
+
+    store.add_events(a_batch(TODAY, TODAY + 2 * DAY), received_at=TODAY + 2 * DAY)
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT count(*) FROM mcptelemetry.events")
+        with pytest.raises(StoreError, match="another program holds it"):
+            store.prune(TODAY + DAY)
+        assert store.calls(Filter()).totals.calls == 2
+    assert store.prune(TODAY + DAY).events == 1
+    assert store.calls(Filter()).totals.calls == 1
+
+
+def test_names_that_no_text_can_hold_are_asked_for_in_vain(store):
+    """A question with NUL or half a character in it has an answer, and is no outage."""
+    assert store.calls(Filter(app="a\0", tool="\ud83d", version="\udc00", client="\0")).totals.calls == 0
+    assert store.own_tools(Filter(app="a\0", version="\ud83d", env_kinds=("\ud83d",))) == []
+
+
 def test_collectors_that_start_at_once_make_one_schema(url):
     """Several that find an empty database wait for the one that makes the tables."""
     failures = []

@@ -22,6 +22,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from ._answers import CallFigures, Calls, CallSpan, ClientCalls, ToolCalls, VersionCalls
 from ._errors import StoreError
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SECS, Filter
+from ._text import storable
 
 __all__ = ["OtelTraces", "open_otel_traces"]
 
@@ -129,16 +130,16 @@ class OtelTraces:
         inside, outside = [_OURS], ["true"]
         # These two let the engine leave parts of the table unread.
         if asked.app is not None:
-            values["apps"] = [UNNAMED, *_SERVICES_UNNAMED] if asked.app == UNNAMED else [asked.app]
+            values["apps"] = [UNNAMED, *_SERVICES_UNNAMED] if asked.app == UNNAMED else [storable(asked.app)]
             inside.append("ServiceName IN {apps:Array(String)}")
         for name, sign, moment in (("since", ">=", asked.since), ("until", "<", asked.until)):
             if moment is not None:
                 values[name] = min(moment * _NANOSECONDS, _NANOSECONDS_MAX)
                 inside.append(f"Timestamp {sign} fromUnixTimestamp64Nano({{{name}:Int64}})")
         for name in ("version", "client", "tool"):
-            wanted = getattr(asked, name)
+            wanted: str | None = getattr(asked, name)
             if wanted is not None:
-                values[name] = wanted
+                values[name] = storable(wanted)
                 outside.append(f"{name} = {{{name}:String}}")
         statement = (
             f"SELECT {columns} FROM (SELECT {_SPAN} FROM {self._table} WHERE {' AND '.join(inside)} "

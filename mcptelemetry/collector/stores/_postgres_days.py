@@ -15,13 +15,12 @@ from ...wire import TelemetryBatch
 from ._errors import StoreError
 from ._filter import DAY_SECS
 from ._postgres_schema import MIGRATING
-from ._postgres_server import PostgresServer, Session
+from ._postgres_server import PostgresServer, Session, is_locked
 
 __all__ = ["Days", "drop_days"]
 
 _LATE_DAYS_MAX = 62
 _EARLY_DAYS_MAX = 1
-_LOCK_NOT_AVAILABLE = "55P03"
 _COLUMNS = "timestamp_secs, n, latency_ms, delay_secs, process, shape"
 
 
@@ -48,7 +47,7 @@ class Days:
             try:
                 server.write(_make_day, day)
             except StoreError as error:
-                if getattr(error.__cause__, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                if not is_locked(error):
                     raise
             # Tried is enough: the day after gets another try.
             self._known |= {day}

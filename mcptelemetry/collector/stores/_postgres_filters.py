@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ._filter import HOUR_SECS, UNNAMED, WEEK_SECS, Filter
 from ._postgres_heartbeats import MONDAY_OFFSET_SECS
+from ._text import storable
 
 __all__ = ["Condition", "feedback_condition", "moment_condition", "named", "profile_condition", "shape_condition", "span_start"]
 
@@ -46,7 +47,7 @@ def shape_condition(asked: Filter, *, any_app: bool = False) -> Condition:
 
 def profile_condition(asked: Filter, *, any_env_kind: bool = False) -> Condition:
     """Return the condition on `profiles AS p`."""
-    kinds = None if asked.env_kinds is None or any_env_kind else list(asked.env_kinds)
+    kinds = None if asked.env_kinds is None or any_env_kind else [storable(kind) for kind in asked.env_kinds]
     return (
         Condition()
         .and_if("p.app = ANY(%s::text[])", _spellings(asked.app))
@@ -85,4 +86,4 @@ def span_start(moment: str, step_secs: int) -> str:
 def _spellings(name: str | None) -> list[str] | None:
     if name is None:
         return None
-    return [name, ""] if name == UNNAMED else [name]
+    return [name, ""] if name == UNNAMED else [storable(name)]

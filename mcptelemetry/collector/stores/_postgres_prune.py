@@ -8,14 +8,16 @@ that has just looked its number up would else add to what goes.
 from __future__ import annotations
 
 from ._answers import Pruned
+from ._errors import StoreError
 from ._filter import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._postgres_days import drop_days
 from ._postgres_heartbeats import MONDAY_OFFSET_SECS
 from ._postgres_schema import MIGRATING, WRITING
-from ._postgres_server import PostgresServer, Session
+from ._postgres_server import PostgresServer, Session, is_locked
 
 __all__ = ["prune"]
 
+_ATTEMPTS = 3
 _WEEKS_KEPT = 106  # two years after the documents
 
 _RESUM_DAY = """
@@ -35,13 +37,25 @@ _DELETE_LEFTOVERS = (
 
 def prune(server: PostgresServer, before: int) -> Pruned:
     """Do `Intake.prune`."""
-    events = server.write(_delete_events, before)
+    events = _delete_events_in_turn(server, before)
     heartbeats = server.write(_delete_heartbeats, before)
     feedback = server.write(_delete_rest, before)
     return Pruned(events, heartbeats, feedback)
 
 
+def _delete_events_in_turn(server: PostgresServer, before: int) -> int:
+    """Drop and delete between long questions; those who send wait behind each attempt, and so it is short."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return server.write(_delete_events, before)
+        except StoreError as error:
+            if not is_locked(error):
+                raise
+    return server.write(_delete_events, before)
+
+
 def _delete_events(session: Session, before: int) -> int:
+    session.run("SET LOCAL lock_timeout TO '2s'")
     # In the order of whoever makes a partition, and then adds.
     session.run("SELECT pg_advisory_xact_lock(%s, %s)", MIGRATING)
     session.run("SELECT pg_advisory_xact_lock(%s, %s)", WRITING)

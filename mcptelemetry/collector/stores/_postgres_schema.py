@@ -80,8 +80,8 @@ _FIRST = (
     """
     CREATE TABLE calls_by_day (
         calls bigint NOT NULL,
+        day bigint NOT NULL,                -- since 1970
         shape integer NOT NULL,
-        day integer NOT NULL,               -- since 1970
         PRIMARY KEY (shape, day)            -- so: from the shapes of a question to their days
     ) WITH (fillfactor = 70)
     """,

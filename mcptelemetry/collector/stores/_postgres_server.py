@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ._errors import StoreError
 
-__all__ = ["SCHEMA", "PostgresServer", "Session", "columns_of"]
+__all__ = ["SCHEMA", "PostgresServer", "Session", "columns_of", "is_locked"]
 
 SCHEMA = "mcptelemetry"
 """Everything of ours is in a schema of its own: a database may serve others too."""
@@ -163,6 +163,11 @@ class PostgresServer:
             self._owner = os.getpid()
 
 
+def is_locked(error: StoreError) -> bool:
+    """Return whether *error* is that a lock could not be had in time."""
+    return isinstance(error.__cause__, errors.LockNotAvailable)
+
+
 def columns_of(rows: Iterable[Sequence[object]]) -> list[str]:
     """
     Return the columns of *rows*, each of one type, as texts of arrays, for places that are cast to one.
@@ -230,6 +235,6 @@ _MENDS = (
 def _explain(error: psycopg.Error) -> str:
     text = (error.diag.message_primary or str(error).strip() or type(error).__name__).splitlines()[0]
     # From its end: what comes before repeats the place, which may be called like a sign.
-    state, said = error.sqlstate, text.rpartition("FATAL:")[2]
+    state, said = error.sqlstate, text.rpartition("failed: ")[2]
     mends = (mend for begin, sign, mend in _MENDS if (state.startswith(begin) if state else sign is not None and sign in said))
     return f"{text} ({next(mends, 'check that the server runs and can be reached')})"

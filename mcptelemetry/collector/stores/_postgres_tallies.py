@@ -22,7 +22,7 @@ ON CONFLICT (hour, app, stream, fate) DO UPDATE SET
 """
 _ADD_CALLS = """
 INSERT INTO calls_by_day (day, shape, calls)
-SELECT * FROM unnest(%s::integer[], %s::integer[], %s::bigint[]) AS c (day, shape, calls) ORDER BY shape, day
+SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS c (day, shape, calls) ORDER BY shape, day
 ON CONFLICT (shape, day) DO UPDATE SET calls = calls_by_day.calls + excluded.calls
 """
 
