@@ -27,19 +27,10 @@ from ._command import Command, Console, WrongUse
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
-    from . import (  # noqa: F401  as above
-        _check,
-        _collector,
-        _deliver,
-        _feedback,
-        _forget,
-        _matching,
-        _payload,
-        _status,
-        _switches,
-        _wrap,
-        _wrap_config,
-    )
+    # isort: off
+    from . import _check, _collect, _deliver, _feedback, _forget, _matching, _payload  # noqa: F401  as above
+    from . import _report, _status, _switches, _wrap, _wrap_config  # noqa: F401  as above
+    # isort: on
 
 __all__ = ["add_telemetry_commands", "run_command_line"]
 
@@ -66,7 +57,8 @@ _GROUPS = (
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._wrap_config", ("wrap-config",)),
-    _Group("._collector", ("collect", "report")),
+    _Group("._collect", ("collect", "backup")),
+    _Group("._report", ("report", "inbox")),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}
 

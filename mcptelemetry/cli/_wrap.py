@@ -49,6 +49,8 @@ def _run_wrap(args: argparse.Namespace, console: Console) -> int:
     words = WrapWords(DEFAULT_APP if args.app is None else args.app, args.data_dir, args.endpoint, args.token_env, args.verbose)
     opened = open_telemetry(words, console)
     telemetry = opened.telemetry
+    if telemetry is not None and telemetry.pipeline is not None:
+        telemetry.pipeline.network_transport = "pipe"
     try:
         if telemetry is None and console.is_program:
             console.err.flush()

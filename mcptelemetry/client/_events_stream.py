@@ -94,7 +94,7 @@ class EventsStream:
         if self._is_printed:
             from dataclasses import replace
 
-            settings, transport = replace(settings, compression=None, spool=False), installation.open_printing_transport()
+            settings, transport = replace(settings, compression="none", spool=False), installation.open_printing_transport()
         else:
             self._journal = Journal(installation, self.stream_word, settings.endpoint or "")
             outcomes = Outcomes(self._journal, installation.clock, keeps_batches=is_authors)

@@ -12,7 +12,8 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar, Optional, Union
 
-from ..vocabulary import CLIENT_INFO_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
+from ..vocabulary import CLIENT_INFO_KEY, TRACEPARENT_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
+from ..wire import latency_under, parse_traceparent
 from ._calls import OpenCall, OpenCalls
 from ._ends import read_ends
 from ._lines import LongLine
@@ -164,8 +165,8 @@ class Conversation:
             return
         while len(self._calls) >= self._open_limit and (oldest := self._calls.oldest()) is not None:
             self._end(oldest, ErrorType.ABORTED, now)
-        # What else of the request goes with the event (a trace's parent in `_meta`) is kept by the `OpenCall`.
-        self._calls.begin(seat, tool, now)
+        parent = parse_traceparent(as_object(params.get("_meta")).get(TRACEPARENT_KEY))
+        self._calls.begin(seat, tool, now, parent)
 
     def _on_list(self, key: Key | None, _params: Document, _now: float) -> None:
         self._ask(key, (self._tools_listed, None))
@@ -268,7 +269,7 @@ class Conversation:
             status=TelemetryStatus.SUCCESS if error_type is None else TelemetryStatus.ERROR,
             error_type=error_type,
             client=self._client_name,
-            latency_ms=max(0, round((now - call.began_at) * 1000)),
+            latency_ms=latency_under(call.parent, max(0, round((now - call.began_at) * 1000))),
         )
 
     # By method; after the functions that it names.

@@ -135,7 +135,8 @@ def test_report_shows_names_as_printable_text(tmp_path, hostile):
     store.add_events(TelemetryBatch(events, app=hostile, version=hostile), received_at=1)
     status, out, _ = assert_plain("report", "--db", str(path), HOME=str(tmp_path))
     assert status == 0
-    assert out.count("\n") == 6  # heading, rule, the tool, all, a blank, the applications
+    tools = out.split("\n\n\nTools\n")[1].split("\n\n\n")[0]
+    assert tools.count("\n") == 5  # the definition, a blank, heading, rule, the tool, all
     assert_plain("--app", hostile, "report", "--db", str(path), HOME=str(tmp_path))
     assert_plain("--app", f"{hostile}x", "report", "--db", str(path), HOME=str(tmp_path))
     assert_plain("report", "--db", str(path) + "x", HOME=str(tmp_path))
