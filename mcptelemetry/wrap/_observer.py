@@ -55,6 +55,7 @@ class Observer:
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._fresh_since = 0.0
+        self._unanswered = 0  # questions
         self._is_patient = True
         self._is_blind = True
 
@@ -162,7 +163,11 @@ class Observer:
     # -- signals ------------------------------------------------------------------------------
 
     def count_seen(self, number: int, count: int) -> int:
-        """Return how often signal *number*, which we heard *count* times, was sent to all of the group; it is forgotten then."""
+        """
+        Return how often signal *number*, which we heard *count* times, was sent to all of the group; it is forgotten then.
+
+        Two of one kind that come before the process has run between them are one for it, as for any.
+        """
         if not self._pid:
             return 0
         seen = self._ask(number)
@@ -172,14 +177,20 @@ class Observer:
         return seen
 
     def _ask(self, number: int) -> int:
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        answer = b""
         try:
             os.write(self._questions, bytes([number]))
-            poll = select.poll()
-            poll.register(self._answers, select.POLLIN)
-            answer = os.read(self._answers, 1) if poll.poll(_ANSWER_MS) else b""
+            self._unanswered += 1
+            while self._unanswered:  # what comes too late for its question is nobody's any more
+                answer = os.read(self._answers, 1) if poll.poll(_ANSWER_MS) else b""
+                if not answer:
+                    return 0
+                self._unanswered -= 1
         except OSError:  # killed
-            answer = b""
-        return answer[0] if answer else 0
+            return 0
+        return answer[0]
 
     # -- the end ------------------------------------------------------------------------------
 
