@@ -100,7 +100,11 @@ class OpenCall(Invocation):
 
     def admit_server(self, tool: str, tools: ServerTools) -> bool:
         """Return whether the server of *tools* sees this very call, which it thereby joins."""
-        if self._is_ended or self._is_inside or self._tools is None:
+        if self._is_ended:
+            return False
+        if self._tools is None:
+            return self._is_handed_to(tool, tools)
+        if self._is_inside:
             return False
         if tools.server is self._tools.server or tools.server is None:
             return tool == self._name_there
@@ -111,6 +115,15 @@ class OpenCall(Invocation):
             return False
         # Handed on to a mounted server, which may know the tool by a name of its own.
         self._tools, self._name_there = tools, tool
+        return True
+
+    def _is_handed_to(self, tool: str, tools: ServerTools) -> bool:
+        """Return whether a decorated function, which opened the call, hands it on to the server of *tools*."""
+        # Unless that is the server whose tool the function is: there it asks for another call.
+        function = tools.function(tool)
+        if tool != self.seen_name or any(is_made_of(function, hook) for hook in self._hooks):
+            return False
+        self._tools, self._is_inside = tools, False
         return True
 
     def fail(self, error: BaseException) -> None:
