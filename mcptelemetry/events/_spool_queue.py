@@ -9,14 +9,14 @@ time, and counted only when the file says that they were still ours.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterable
 
 from ..installation import HELD_FROM_BEFORE
 from ..privacy import Refusal, SendResult, Verdict
 from ..system import StorageFailure
 from ..vocabulary import DAY_SECS
 from ..wire import EventReader, EventRow
+from ._format import BodyWriter
 from ._spool import Claim
 from ._spool_rows import ClaimedChunk
 from ._spool_terms import Spooling
@@ -97,9 +97,14 @@ class SpoolQueue:
             return refusal
         return None if self._generation == self._spooling.terms.generation() else HELD_FROM_BEFORE
 
-    def body(self, body_of: Callable[..., bytes], texts: list[str]) -> bytes:
-        """Return the body of *texts*, as *body_of* says, with the version that recorded them."""
-        return partial(body_of, version=self._version)(texts)
+    def writer(self, writer: BodyWriter) -> BodyWriter:
+        """Return what writes what is checked out as *writer* does, with the version that recorded it."""
+        return _KeptWriter(writer, self)
+
+    @property
+    def version(self) -> str | None:
+        """The version that recorded what is checked out."""
+        return self._version
 
     # -- the queue --------------------------------------------------------------------
 
@@ -225,3 +230,17 @@ class SpoolQueue:
             held.texts.popleft()
             settled.append(held)
         return settled
+
+
+class _KeptWriter(BodyWriter):
+    """Writes what was kept by any version of the application."""
+
+    def __init__(self, writer: BodyWriter, queue: SpoolQueue) -> None:
+        super().__init__(
+            writer.format, app=writer.app, version=None, network_transport=writer.network_transport, tells_parents=False
+        )
+        self._queue = queue
+
+    def write(self, rows: Iterable[EventRow], process: str) -> bytes:
+        self.version = self._queue.version
+        return super().write(rows, process)

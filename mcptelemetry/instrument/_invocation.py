@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Protocol
 
 from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
+from ..wire import latency_under
 from ._failure import failure_of_tool, settle_cancellation
 
 __all__ = ["Invocation", "RecordCall"]
@@ -56,6 +57,7 @@ class Invocation:
         "_is_abandoned",
         "_monotonic",
         "_on_invalid",
+        "_parent",
         "_record",
         "_routing_decision",
         "_routing_detail",
@@ -86,6 +88,7 @@ class Invocation:
         self._fallback_upstream = fallback_upstream
         self._error_type: ErrorType | ErrorTypeWord | None = None
         self._client: str | None = None
+        self._parent: str | None = None
         self._was_fallback = False
         self._is_abandoned = False
         self._began_at = 0.0
@@ -115,6 +118,10 @@ class Invocation:
     def came_from(self, client: str | None) -> None:
         """Say which MCP client called, by the name that it gives itself; it is sanitised when recorded."""
         self._client = client
+
+    def belongs_to(self, parent: str | None) -> None:
+        """Say which span called, as `parse_traceparent` gives it."""
+        self._parent = parent
 
     def abandon(self) -> None:
         """Say that this was no call of its own; an exception is recorded all the same."""
@@ -161,7 +168,7 @@ class Invocation:
             status=TelemetryStatus.SUCCESS if self._error_type is None else TelemetryStatus.ERROR,
             error_type=self._error_type,
             client=self._client,
-            latency_ms=self._latency_ms() if latency_ms is None else latency_ms,
+            latency_ms=latency_under(self._parent, self._latency_ms() if latency_ms is None else latency_ms),
             was_fallback=self._was_fallback,
         )
 

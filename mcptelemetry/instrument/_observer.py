@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..vocabulary import UNKNOWN_TOOL, ErrorType
 from ._calls import Calls
-from ._client_name import client_name_in
+from ._client_name import client_name_in, parent_in
 from ._open_call import OpenCall
 from ._result import is_error_result, result_type
 from ._server_tools import ServerTools
@@ -79,6 +79,7 @@ class Observer:
         if not self._may_be_said(name, tools):
             call.rename(UNKNOWN_TOOL)
         call.came_from(client or None)
+        call.belongs_to(parent_in(ctx))
         return call
 
     def joins(self, call: OpenCall, name: str, tools: ServerTools) -> None:

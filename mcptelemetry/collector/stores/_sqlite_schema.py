@@ -9,18 +9,29 @@ a slip of the hand must not write our tables into somebody else's database.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
-from ..errors import TelemetryError
+from ._errors import StoreError
+from ._sqlite_shapes import keep_shapes_once
 
-__all__ = ["SCHEMA_VERSION", "StoreError", "migrate", "require_readable"]
+__all__ = ["SCHEMA_VERSION", "has_schema", "migrate"]
 
 _APPLICATION_ID = 0x6D637074  # "mcpt"
 
-# One entry a version, each a tuple of statements. Only ever appended to.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        # `seq` only grows, because rows are added and never removed: a report can read the
-        # table slice by slice and still see one consistent picture.
+_Step = Callable[[sqlite3.Connection], None]
+
+
+def _statements(*statements: str) -> _Step:
+    def take(connection: sqlite3.Connection) -> None:
+        for statement in statements:
+            connection.execute(statement)
+
+    return take
+
+
+# One entry a version. Only ever appended to.
+_MIGRATIONS: tuple[_Step, ...] = (
+    _statements(
         """
         CREATE TABLE events (
             seq INTEGER PRIMARY KEY,
@@ -40,7 +51,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
-    (
+    _statements(
         # Neither table has a place for where a document came from.
         """
         CREATE TABLE heartbeats (
@@ -67,19 +78,12 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     # The MCP client's sanitised name; NULL in events of senders that do not tell it.
-    ("ALTER TABLE events ADD COLUMN client TEXT",),
+    _statements("ALTER TABLE events ADD COLUMN client TEXT"),
+    # What recurs is kept once, and what questions ask of a heartbeat stands in tables.
+    keep_shapes_once,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
-
-
-class StoreError(TelemetryError):
-    """
-    The collector's database cannot be opened, read or written.
-
-    Raised at construction for a path that cannot hold a database, later when the file is
-    locked, damaged, read-only or its disk full. The message names the file and the mend.
-    """
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -92,14 +96,13 @@ def migrate(connection: sqlite3.Connection) -> None:
     version = _read_version(connection)
     if version == SCHEMA_VERSION:
         return
-    for statements in _MIGRATIONS[version:]:
-        for statement in statements:
-            connection.execute(statement)
+    for step in _MIGRATIONS[version:]:
+        step(connection)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def require_readable(connection: sqlite3.Connection) -> bool:
+def has_schema(connection: sqlite3.Connection) -> bool:
     """
     Return whether the database has tables to read; False when nothing was ever stored.
 
