@@ -111,7 +111,7 @@ class OpenCall(Invocation):
         if self._tools.server is None and tool == self._name_there:
             self._tools = tools
             return True
-        if self._tools.is_code(self._name_there) or not self._tools.has_mounted(tools.server):
+        if self._tools.is_code(self._name_there) or not self._tools.hands_on(self._name_there, tool, tools.server):
             return False
         # Handed on to a mounted server, which may know the tool by a name of its own.
         self._tools, self._name_there = tools, tool
@@ -146,7 +146,8 @@ class OpenCall(Invocation):
 
     def saw(self, error: BaseException | None) -> None:
         """Note what left the tool: a time-out that the framework answers in its own words; None: it is tried anew."""
-        self._saw_timeout = error is not None and is_timeout(error)
+        # What comes after it is what others made of it, such as a proxy that was told of it in words.
+        self._saw_timeout = error is not None and (self._saw_timeout or is_timeout(error))
 
     def step_out(self) -> None:
         """Say that a person is asked something: their time is not the tool's."""
