@@ -106,8 +106,8 @@ def send(port: int, senders: int, batch: int, secs: float) -> None:
 
     def body() -> bytes:
         events = ",".join(
-            '{"tool":"get_issues","routing_decision":"local_only","status":"success","latency_ms":%d,'
-            '"timestamp_secs":1795238616,"id":"%s-%d"}' % (number % 300, owner, next(numbers))
+            '{"tool":"get_issues","routing_decision":"local_only","status":"success","latency_ms":'
+            f'{number % 300},"timestamp_secs":1795238616,"id":"{owner}-{next(numbers)}"}}'
             for number in range(batch)
         )
         text = f'{{"events":[{events}],"app":"acme-mcp","version":"1.4.0"}}'.encode()
