@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from types import SimpleNamespace
 
@@ -364,3 +365,44 @@ def by_hand(telemetry, function, name):
             return await run(function)
 
     return works
+
+
+# -- where one call ends and another begins -------------------------------------------------
+
+
+def test_function_that_asks_its_own_server_for_itself_makes_another_call(telemetry):
+    """Though the server never comes to the function: its tool is the one that is running already."""
+    server = new_server()
+    put_instrument(telemetry, server)
+
+    async def refuses(_ctx, _call_next):
+        raise ValueError("no")
+
+    async def works():
+        with contextlib.suppress(ValueError):
+            await entry()
+
+    decorated = decorator_on_async(telemetry, works, "works")
+    entry = server.offer(decorated, "works")
+    server.middleware.append(refuses)
+    asyncio.run(decorated())
+    assert telemetry.drain() == [("works", "error"), ("works", "success")]
+
+
+@pytest.mark.parametrize(("there", "expected"), [("works", ["up_works"]), ("other", ["other", "up_works"])])
+def test_server_behind_a_proxy_in_the_same_process_joins_the_call(telemetry, there, expected):
+    """A proxy hides the server; the tool's name there ends the name here, or it is another tool."""
+    remote, parent = new_server(), new_server()
+    for server in (remote, parent):
+        put_instrument(telemetry, server)
+
+    async def does():
+        return "done"
+
+    async def ask(_name):
+        return await far()
+
+    far = remote.offer(does, there)
+    parent._answer = ask
+    assert asyncio.run(parent.serve("up_works")) == "done"
+    assert [tool for tool, _ in telemetry.drain()] == expected
