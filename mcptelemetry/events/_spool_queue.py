@@ -8,16 +8,16 @@ time, and counted only when the file says that they were still ours.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..installation import HELD_FROM_BEFORE
 from ..privacy import Refusal, SendResult, Verdict
 from ..system import StorageFailure
 from ..vocabulary import DAY_SECS
-from ..wire import EventReader, EventRow
-from ._spool import Claim
+from ..wire import EventEncoder, EventReader, EventRow
+from ._spool import Claim, Put
+from ._spool_known import KnownRows
 from ._spool_rows import ClaimedChunk
 from ._spool_terms import Spooling
 
@@ -29,16 +29,20 @@ _WRONG = frozenset({Verdict.UNAUTHORIZED, Verdict.MISPLACED})
 
 
 class _Held:
-    """A claimed chunk: the texts of it that are not settled, and what became of the others."""
+    """A claimed chunk: its rows, how many of them are settled, and how many are checked out after those."""
 
-    def __init__(self, chunk: ClaimedChunk, reader: EventReader) -> None:
+    def __init__(self, chunk: ClaimedChunk, rows: Sequence[EventRow]) -> None:
         self.of = (chunk.generation, chunk.version)
         self.id = chunk.id
-        read = [(text, reader.read(text)) for text in chunk.texts]
-        self.rows = deque(row for _, row in read if row is not None)
-        self.texts = deque(text for text, row in read if row is not None)
+        self.rows = rows
+        self.settled = self.out = 0
         self.delivered = 0
-        self.rejected = chunk.events - len(self.rows)  # somebody had a hand in them
+        self.rejected = chunk.events - len(rows)  # somebody had a hand in them
+
+    @property
+    def free(self) -> int:
+        """How many rows are neither settled nor checked out."""
+        return len(self.rows) - self.settled - self.out
 
 
 class SpoolQueue:
@@ -48,7 +52,6 @@ class SpoolQueue:
     Used by one thread at a time; numbers may be looked at by any.
     """
 
-    process = ""  # what was put has ids
     is_lasting = True
 
     def __init__(self, spooling: Spooling) -> None:
@@ -64,27 +67,35 @@ class SpoolQueue:
         self.failure: StorageFailure | None = None
         """Why the file could not be read or changed the last time, None when it could."""
         self._reader = EventReader()
+        self._encoder = EventEncoder()
+        self._known = KnownRows(spooling.chunk_max)
         self.begin()
 
     def begin(self) -> None:
         """Begin anew in a forked child: what is claimed is the parent's."""
+        self.process = ""
+        """What the ids begin with of rows that this process put; what is read has ids."""
         self.delivered = self.rejected = self.dropped = 0
         self.last_error = self.last_success_at = self.failure = None
         self._waiting = 0
         self._token = ""
         self._claimed_at = 0.0
-        self._held: deque[_Held] = deque()
-        self._rows: deque[tuple[EventRow, _Held]] = deque()
-        self._out: deque[tuple[EventRow, _Held]] = deque()
+        self._held: list[_Held] = []
+        self._known.clear()
         self._generation: str | None = None  # of what is checked out
         self._version: str | None = None
 
     def __len__(self) -> int:
-        return self._waiting + len(self._rows) + len(self._out)
+        return self._waiting + sum(held.free + held.out for held in self._held)
 
     def note_waiting(self, count: int) -> None:
         """Know that *count* events wait in the file."""
         self._waiting = count
+
+    def remember(self, put: Put, rows: Sequence[EventRow], process: str) -> None:
+        """Know what *rows* of *process*, which is this one, were put: they need not be read again. From any thread."""
+        self.process = process
+        self._known.add(put.chunks, rows)
 
     def look(self) -> None:
         """See how many events wait in the file."""
@@ -109,28 +120,29 @@ class SpoolQueue:
         if spooling.clock.monotonic() - self._claimed_at > spooling.spool.lease_secs / 2:
             self.requeue()
             self.put_down()  # it took too long, or the process was stopped
-        if not self._rows and not self._out:
+        if not any(held.free or held.out for held in self._held):
             if self._waiting:
                 self._claim(max)
             else:
                 self.put_down()
-        while self._rows and len(self._out) < max:
-            held = self._rows[0][1]
-            if self._out and held.of != self._out[0][1].of:
+        rows: list[EventRow] = []
+        for held in self._held:
+            if rows and held.of != (self._generation, self._version):
                 break
-            self._out.append(self._rows.popleft())
-        if self._out:
-            self._generation, self._version = self._out[0][1].of
-        return [row for row, _ in self._out]
+            held.out += min(held.free, max - len(rows) - held.out)
+            if held.out:
+                self._generation, self._version = held.of
+                rows += held.rows[held.settled : held.settled + held.out]
+            if len(rows) >= max:
+                break
+        return rows
 
     def put_down(self) -> None:
         """Tell the file what became of what was claimed, and let others have the rest."""
-        self._rows.clear()
-        self._out.clear()
-        if self._token:
-            token, self._token = self._token, ""
-            found = self._spooling.spool.settle(token, self._left())
-            self._count(found)
+        token, self._token = self._token, ""
+        if token:
+            self._count(self._spooling.spool.settle(token, self._left()))
+        self._held = []
 
     def abandon(self) -> None:
         """Let others have what is claimed, whatever the thread that sends it is at: this is the end."""
@@ -156,11 +168,15 @@ class SpoolQueue:
         self._token = claim.token if claim.chunks else ""
         self._claimed_at = self._spooling.clock.monotonic()
         self._waiting = claim.waiting
-        self._held = deque(_Held(chunk, self._reader) for chunk in claim.chunks)
-        self._rows = deque((row, held) for held in self._held for row in held.rows)
+        self._held = [_Held(chunk, self._known.take(chunk) or self._read(chunk)) for chunk in claim.chunks]
+
+    def _read(self, chunk: ClaimedChunk) -> list[EventRow]:
+        read = self._reader.read
+        return [row for row in map(read, chunk.body.split("\n")) if row is not None]
 
     def _left(self) -> dict[int, list[str]]:
-        return {held.id: list(held.texts) for held in self._held if held.delivered or held.rejected}
+        done = [held for held in self._held if held.delivered or held.rejected]
+        return {held.id: self._encoder.encode(held.rows[held.settled :], self.process) for held in done}
 
     def _count(self, found: frozenset[int] | StorageFailure) -> None:
         """Count what was settled of those chunks that were ours; of the others, somebody else counts it."""
@@ -170,7 +186,7 @@ class SpoolQueue:
             if held.id in found:
                 self.delivered += held.delivered
                 self.rejected += held.rejected
-        self._held = deque()
+        self._held = []
 
     def _know(self, found: int | StorageFailure) -> int:
         if isinstance(found, StorageFailure):
@@ -183,21 +199,21 @@ class SpoolQueue:
 
     def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None:
         """Settle the first *count* checked out events as delivered *at* (Unix seconds), *doubt* says to what."""
-        for held in self._settle(count):
-            held.delivered += 1
+        for held, some in self._settle(count):
+            held.delivered += some
         self.last_success_at = at
         self.last_error = doubt or self.last_error
 
     def reject(self, count: int, error: str) -> None:
         """Settle the first *count* checked out events as given up for good."""
-        for held in self._settle(count):
-            held.rejected += 1
+        for held, some in self._settle(count):
+            held.rejected += some
         self.last_error = error
 
     def requeue(self, error: str | None = None) -> None:
         """Put what is checked out back, in order."""
-        self._rows.extendleft(reversed(self._out))
-        self._out.clear()
+        for held in self._held:
+            held.out = 0
         self.last_error = error or self.last_error
 
     def drop_all(self, error: str) -> None:
@@ -218,10 +234,11 @@ class SpoolQueue:
         if outcome is not None:
             self.look()
 
-    def _settle(self, count: int) -> list[_Held]:
-        settled = []
-        for _ in range(min(count, len(self._out))):
-            held = self._out.popleft()[1]
-            held.texts.popleft()
-            settled.append(held)
-        return settled
+    def _settle(self, count: int) -> Iterator[tuple[_Held, int]]:
+        for held in self._held:
+            some = min(count, held.out)
+            held.out -= some
+            held.settled += some
+            count -= some
+            if some:
+                yield held, some

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MIGRATIONS",
     "ClaimedChunk",
+    "PutChunk",
     "SpoolStream",
     "SpooledStream",
     "add_dropped",
@@ -24,6 +25,7 @@ __all__ = [
     "erase_others",
     "free_chunks",
     "insert_chunks",
+    "overwrite_free",
     "read_dropped",
     "waiting_events",
 ]
@@ -57,15 +59,28 @@ class SpoolStream(NamedTuple):
     owner: str
 
 
+class PutChunk(NamedTuple):
+    """A chunk as it was put: its number, its *body* and how many *events* that are."""
+
+    id: int
+    body: str
+    events: int
+
+
 class ClaimedChunk(NamedTuple):
-    """*events* events by their JSON *texts*, of one *generation* and by one *version* of the application."""
+    """*events* events by their JSON texts, a line each in *body*, of one *generation* and by one *version* of the application."""
 
     id: int
     generation: str
     version: Optional[str]
     put_at: float
     events: int
-    texts: Sequence[str]
+    body: str
+
+    @property
+    def texts(self) -> list[str]:
+        """The JSON texts."""
+        return self.body.split("\n") if self.body else []
 
 
 class SpooledStream(NamedTuple):
@@ -78,16 +93,23 @@ class SpooledStream(NamedTuple):
 
 
 def insert_chunks(
-    connection: sqlite3.Connection, of_all: tuple[str, str, str, Optional[str], float], texts: Sequence[str], chunk_max: int
-) -> None:
+    connection: sqlite3.Connection,
+    of_all: tuple[str, str, str, Optional[str], float],
+    texts: Sequence[str],
+    chunk_max: int,
+) -> list[PutChunk]:
     """Add *texts* in chunks of at most *chunk_max*; *of_all* are endpoint, owner, generation, version and moment."""
+    put = []
     for start in range(0, len(texts), chunk_max):
         part = texts[start : start + chunk_max]
-        chunk = connection.execute(
+        body = "\n".join(part)
+        number = connection.execute(
             "INSERT INTO chunks (endpoint, owner, generation, version, put_at, events) VALUES (?, ?, ?, ?, ?, ?)",
             (*of_all, len(part)),
         ).lastrowid
-        connection.execute("INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (?, ?)", (chunk, "\n".join(part)))
+        connection.execute("INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (?, ?)", (number, body))
+        put.append(PutChunk(number or 0, body, len(part)))
+    return put
 
 
 def free_chunks(
@@ -104,11 +126,11 @@ def free_chunks(
         total += _count(events)
         if events_max is not None and found and total > events_max:
             break
-        texts: Sequence[str] = ()
+        row = None
         if events_max is not None:
-            body = connection.execute("SELECT texts FROM bodies WHERE chunk = ?", (number,)).fetchone()
-            texts = body[0].split("\n") if body is not None and isinstance(body[0], str) else ()
-        found.append(ClaimedChunk(number, generation, version, _moment(put_at), _count(events), texts))
+            row = connection.execute("SELECT texts FROM bodies WHERE chunk = ?", (number,)).fetchone()
+        body = row[0] if row is not None and isinstance(row[0], str) else ""
+        found.append(ClaimedChunk(number, generation, version, _moment(put_at), _count(events), body))
     return found
 
 
@@ -170,6 +192,17 @@ def delete_chunks(connection: sqlite3.Connection, numbers: Iterable[int]) -> Non
     keys = [(number,) for number in numbers]
     connection.executemany("DELETE FROM bodies WHERE chunk = ?", keys)
     connection.executemany("DELETE FROM chunks WHERE id = ?", keys)
+
+
+def overwrite_free(connection: sqlite3.Connection) -> None:
+    """Overwrite what was deleted before, where ``secure_delete`` is on: a body takes all the free pages, and is deleted."""
+    pages, page_bytes = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size")
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (-1, zeroblob(?))", (pages * page_bytes,)
+    )
+    connection.execute("DELETE FROM bodies WHERE chunk = -1")
 
 
 def add_dropped(connection: sqlite3.Connection, events: int) -> int:

@@ -67,16 +67,25 @@ class Database:
     A migration is a list of SQL statements, applied once, in order; the number of those
     applied stands in the file (``PRAGMA user_version``). Migrations only add, so an older
     release goes on with a file that a newer one has extended. *busy_secs* is how long a
-    transaction waits for its turn, at most.
+    transaction waits for its turn, at most. *pragmas* are set before each change.
 
     The file is made with mode 0600, in a directory of mode 0700 when that is made too. A
     corrupt one is set aside under the name with `CORRUPT_SUFFIX`, one at most, and begun
     anew. Safe from any thread and across forks; raises nothing but what *work* raises.
     """
 
-    def __init__(self, path: str, migrations: Sequence[Sequence[str]], *, busy_secs: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: str,
+        migrations: Sequence[Sequence[str]],
+        *,
+        busy_secs: float = 5.0,
+        # Readers of a write-ahead log change files, and it does not work on network disks.
+        pragmas: Sequence[str] = ("journal_mode = DELETE",),
+    ) -> None:
         self.path = path
         self._migrations = migrations
+        self._pragmas = pragmas
         self._busy_secs = busy_secs
         self.failure: StorageFailure | None = None
         """Why the last change could not be made, None when it could."""
@@ -192,9 +201,8 @@ class Database:
         self._connection = connection
         # A damaged value must cost itself and not the transaction.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        if mode == "rw":
-            # Readers of a write-ahead log change files, and it does not work on network disks.
-            connection.execute("PRAGMA journal_mode=DELETE")
+        for pragma in self._pragmas if mode == "rw" else ():
+            connection.execute(f"PRAGMA {pragma}")
         return connection
 
     def _close(self) -> None:
