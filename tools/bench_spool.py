@@ -102,7 +102,7 @@ def life_in_chunks(path: str, handful: int) -> Iterator[None]:
     stream = SpoolStream("https://t.acme.dev/events", terms.owner)
     spooling = Spooling(Spool(path, SystemClock), stream, terms, SystemClock, "1.0.0", BATCH, CAPACITY)
     buffer, queue, encoder = TelemetryBuffer(CAPACITY), SpoolQueue(spooling), EventEncoder()
-    keeper = SpoolKeeper(buffer, spooling, NameJudge({}), lambda: queue.note_waiting(keeper.waiting), queue.remember)
+    keeper = SpoolKeeper(buffer, spooling, NameJudge({}), lambda: queue.note_waiting(keeper.waiting), queue)
     while True:
         record(buffer, handful)
         yield

@@ -16,7 +16,6 @@ from ..system import CORRUPT_SUFFIX, Clock, Database, StorageFailure
 from ._spool_rows import (
     MIGRATIONS,
     ClaimedChunk,
-    PutChunk,
     SpooledStream,
     SpoolStream,
     add_dropped,
@@ -46,18 +45,6 @@ LEASE_SECS = 60.0
 """For how long a claim keeps others from what it names."""
 
 
-class Put(NamedTuple):
-    """
-    What came of `Spool.put()`: how many of the oldest were *dropped*, and how many of the stream are *waiting* now.
-
-    *chunks* are those that were put.
-    """
-
-    dropped: int
-    waiting: int
-    chunks: Sequence[PutChunk] = ()
-
-
 class Claim(NamedTuple):
     """
     Chunks that are the caller's for `LEASE_SECS`, the oldest first, and how many events of the stream wait beside them.
@@ -69,6 +56,19 @@ class Claim(NamedTuple):
     chunks: tuple[ClaimedChunk, ...] = ()
     waiting: int = 0
     settled: frozenset[int] = frozenset()
+
+
+class Put(NamedTuple):
+    """
+    What came of `Spool.put()`: how many of the oldest were *dropped*, and how many of the stream are *waiting* now.
+
+    *chunks* are those that were put, and *claims* what of them was claimed for the caller.
+    """
+
+    dropped: int
+    waiting: int
+    chunks: Sequence[ClaimedChunk] = ()
+    claims: Sequence[Claim] = ()
 
 
 class SpoolPicture(NamedTuple):
@@ -109,13 +109,22 @@ class Spool:
         return aside if self.path and os.path.lexists(aside) else None
 
     def put(
-        self, stream: SpoolStream, generation: str, texts: Sequence[str], *, version: str | None, chunk_max: int, capacity: int
+        self,
+        stream: SpoolStream,
+        generation: str,
+        texts: Sequence[str],
+        *,
+        version: str | None,
+        chunk_max: int,
+        capacity: int,
+        claim_max: int = 0,
     ) -> Put | StorageFailure:
         """
         Keep the events whose JSON is *texts*, recorded for *stream* under *generation*, in one transaction.
 
         A chunk holds at most *chunk_max* of them. Of all that waits in the file at most *capacity*
         events are kept, and the oldest are dropped. What is there of another generation is erased first.
+        With *claim_max* what is put is claimed as well, so many chunks a claim, unless something had to be dropped.
         """
 
         def put(connection: sqlite3.Connection) -> Put:
@@ -124,13 +133,14 @@ class Spool:
             kept = texts[-capacity:]
             chunks = insert_chunks(connection, (*stream, generation, version, now), kept, chunk_max)
             dropped = drop_beyond(connection, capacity, now, self.lease_secs)
-            if len(texts) > len(kept):
-                add_dropped(connection, len(texts) - len(kept))
-            return Put(
-                dropped + len(texts) - len(kept),
-                waiting_events(connection, stream, now, self.lease_secs),
-                chunks,
-            )
+            dropped += add_dropped(connection, len(texts) - len(kept))
+            claims: list[Claim] = []
+            if claim_max and not dropped:
+                claims = [
+                    Claim(self._mark(connection, some, now), tuple(some))
+                    for some in (chunks[start : start + claim_max] for start in range(0, len(chunks), claim_max))
+                ]
+            return Put(dropped, waiting_events(connection, stream, now, self.lease_secs), chunks, claims)
 
         return self._change(put)
 
@@ -144,20 +154,24 @@ class Spool:
         """
         if not self.exists:
             return Claim("")
-        token = os.urandom(8).hex()
-
         def claim(connection: sqlite3.Connection) -> Claim:
             settled = frozenset() if done is None else _settle(connection, *done)
             erase_others(connection, stream.owner, generation)
             now = self._clock.time()
             chunks = free_chunks(connection, stream, now, self.lease_secs, events_max)
-            connection.executemany(
-                "UPDATE chunks SET claim = ?, claimed_until = ? WHERE id = ?",
-                [(token, now + self.lease_secs, chunk.id) for chunk in chunks],
-            )
+            token = self._mark(connection, chunks, now)
             return Claim(token, tuple(chunks), waiting_events(connection, stream, now, self.lease_secs), settled)
 
         return self._change(claim)
+
+    def _mark(self, connection: sqlite3.Connection, chunks: Sequence[ClaimedChunk], now: float) -> str:
+        """Mark *chunks* as claimed, and return by what token."""
+        token = os.urandom(8).hex()
+        connection.executemany(
+            "UPDATE chunks SET claim = ?, claimed_until = ? WHERE id = ?",
+            [(token, now + self.lease_secs, chunk.id) for chunk in chunks],
+        )
+        return token
 
     def settle(self, token: str, left: Mapping[int, Sequence[str]]) -> frozenset[int] | StorageFailure:
         """

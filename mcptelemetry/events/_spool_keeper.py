@@ -8,7 +8,7 @@ the host's thread takes no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import groupby
 
 from ..privacy import NameJudge
@@ -16,7 +16,7 @@ from ..system import Lifecycle, StorageFailure, Turns
 from ..wire import EventEncoder, EventRow
 from ._account import Account
 from ._buffer import TelemetryBuffer
-from ._spool import Put
+from ._spool_queue import SpoolQueue
 from ._spool_terms import Spooling
 
 __all__ = ["SpoolKeeper"]
@@ -32,22 +32,17 @@ class SpoolKeeper:
     """
     Brings the events in *buffer* to the spool that *spooling* says, but for those that *judge* finds guilty: a `Loop`.
 
-    *tell* is called after each try, by whoever made it; *remember* with what was put, its rows and this process. Safe from any thread and across forks.
+    *tell* is called after each try, by whoever made it; what was put is sent from *queue*. Safe from any thread and across forks.
     """
 
     def __init__(
-        self,
-        buffer: TelemetryBuffer,
-        spooling: Spooling,
-        judge: NameJudge,
-        tell: Callable[[], object],
-        remember: Callable[[Put, Sequence[EventRow], str], object],
+        self, buffer: TelemetryBuffer, spooling: Spooling, judge: NameJudge, tell: Callable[[], object], queue: SpoolQueue
     ) -> None:
         self._buffer = buffer
         self._spooling = spooling
         self._judge = judge
         self._tell = tell
-        self._remember = remember
+        self._queue = queue
         self._encoder = EventEncoder()
         # Many events do not wait for the half second: there must be room for those that come meanwhile.
         self._crowd = max(1, spooling.capacity // 4)
@@ -124,12 +119,20 @@ class SpoolKeeper:
         process = self._buffer.process
         texts = self._encoder.encode(clean, process)
         if texts:
-            found = spool.put(stream, generation, texts, version=version, chunk_max=chunk_max, capacity=capacity)
+            found = spool.put(
+                stream,
+                generation,
+                texts,
+                version=version,
+                chunk_max=chunk_max,
+                capacity=capacity,
+                claim_max=self._queue.claims_at_once(len(texts)),
+            )
             if isinstance(found, StorageFailure):
                 self.failure = found
                 self.account.requeue()
                 return
-            self._remember(found, clean, process)
+            self._queue.remember(found, clean, process)
             self.dropped += found.dropped
             self.waiting = found.waiting
         self.failure = None

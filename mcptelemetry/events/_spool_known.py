@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..wire import EventRow
-from ._spool_rows import ClaimedChunk, PutChunk
+from ._spool_rows import ClaimedChunk
 
 __all__ = ["KnownRows"]
 
@@ -31,7 +31,7 @@ class KnownRows:
         """Forget everything: what a parent put is read by its child."""
         self._rows = {}
 
-    def add(self, chunks: Sequence[PutChunk], rows: Sequence[EventRow]) -> None:
+    def add(self, chunks: Sequence[ClaimedChunk], rows: Sequence[EventRow]) -> None:
         """Know that the last of *rows* went into *chunks*."""
         at = len(rows) - sum(chunk.events for chunk in chunks)
         for chunk in chunks:

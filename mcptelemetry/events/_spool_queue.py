@@ -8,6 +8,7 @@ time, and counted only when the file says that they were still ours.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -81,21 +82,32 @@ class SpoolQueue:
         self._token = ""
         self._claimed_at = 0.0
         self._held: list[_Held] = []
+        # Claimed as it was put, by the thread that put it, and not begun.
+        self._given: deque[tuple[Claim, float]] = deque()
+        self._goes_well = False
         self._known.clear()
         self._generation: str | None = None  # of what is checked out
         self._version: str | None = None
 
     def __len__(self) -> int:
-        return self._waiting + sum(held.free + held.out for held in self._held)
+        given = sum(chunk.events for claim, _ in tuple(self._given) for chunk in claim.chunks)
+        return self._waiting + given + sum(held.free + held.out for held in self._held)
 
     def note_waiting(self, count: int) -> None:
         """Know that *count* events wait in the file."""
         self._waiting = count
 
+    def claims_at_once(self, count: int) -> int:
+        """Return how many chunks a claim get that are claimed as *count* events are put, 0: they are to wait. From any thread."""
+        is_next = self._goes_well and count >= self._spooling.chunk_max and not self._waiting and not self._given
+        return _BATCHES_A_CLAIM if is_next else 0
+
     def remember(self, put: Put, rows: Sequence[EventRow], process: str) -> None:
         """Know what *rows* of *process*, which is this one, were put: they need not be read again. From any thread."""
         self.process = process
         self._known.add(put.chunks, rows)
+        now = self._spooling.clock.monotonic()
+        self._given.extend((claim, now) for claim in put.claims)
 
     def look(self) -> None:
         """See how many events wait in the file."""
@@ -121,10 +133,7 @@ class SpoolQueue:
             self.requeue()
             self.put_down()  # it took too long, or the process was stopped
         if not any(held.free or held.out for held in self._held):
-            if self._waiting:
-                self._claim(max)
-            else:
-                self.put_down()
+            self._begin_next(max)
         rows: list[EventRow] = []
         for held in self._held:
             if rows and held.of != (self._generation, self._version):
@@ -139,6 +148,11 @@ class SpoolQueue:
 
     def put_down(self) -> None:
         """Tell the file what became of what was claimed, and let others have the rest."""
+        self._put_down_held()
+        while self._given:
+            self._spooling.spool.settle(self._given.popleft()[0].token, {})
+
+    def _put_down_held(self) -> None:
         token, self._token = self._token, ""
         if token:
             self._count(self._spooling.spool.settle(token, self._left()))
@@ -148,6 +162,22 @@ class SpoolQueue:
         """Let others have what is claimed, whatever the thread that sends it is at: this is the end."""
         if self._token:
             self._spooling.spool.release(self._token)
+        for claim, _ in tuple(self._given):
+            self._spooling.spool.release(claim.token)
+
+    def _begin_next(self, max: int) -> None:
+        if self._given:
+            self._put_down_held()
+            claim, claimed_at = self._given.popleft()
+            if self._spooling.clock.monotonic() - claimed_at <= self._spooling.spool.lease_secs / 2:
+                self._take(claim, claimed_at)
+                return
+            self._spooling.spool.settle(claim.token, {})
+            self.look()
+        if self._waiting:
+            self._claim(max)
+        else:
+            self._put_down_held()
 
     def _claim(self, max: int) -> None:
         terms, spool = self._spooling.terms, self._spooling.spool
@@ -162,12 +192,12 @@ class SpoolQueue:
             self._count(found)
             return
         self._count(found.settled)
-        self._take(found)
+        self._waiting = found.waiting
+        self._take(found, self._spooling.clock.monotonic())
 
-    def _take(self, claim: Claim) -> None:
+    def _take(self, claim: Claim, claimed_at: float) -> None:
         self._token = claim.token if claim.chunks else ""
-        self._claimed_at = self._spooling.clock.monotonic()
-        self._waiting = claim.waiting
+        self._claimed_at = claimed_at
         self._held = [_Held(chunk, self._known.take(chunk) or self._read(chunk)) for chunk in claim.chunks]
 
     def _read(self, chunk: ClaimedChunk) -> list[EventRow]:
@@ -227,7 +257,11 @@ class SpoolQueue:
 
     def end_pass(self, outcome: SendResult | None) -> None:
         """Put everything down after a pass that ended with *outcome*, and drop what has waited too long for a key or place."""
-        self.put_down()
+        self._goes_well = outcome is None
+        if outcome is None:
+            self._put_down_held()  # what was given meanwhile is next
+        else:
+            self.put_down()
         if outcome is not None and outcome.verdict in _WRONG:
             found = self._spooling.spool.drop_older(self._spooling.stream, _KEPT_SECS)
             self.dropped += 0 if isinstance(found, StorageFailure) else found

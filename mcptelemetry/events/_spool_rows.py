@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MIGRATIONS",
     "ClaimedChunk",
-    "PutChunk",
     "SpoolStream",
     "SpooledStream",
     "add_dropped",
@@ -59,14 +58,6 @@ class SpoolStream(NamedTuple):
     owner: str
 
 
-class PutChunk(NamedTuple):
-    """A chunk as it was put: its number, its *body* and how many *events* that are."""
-
-    id: int
-    body: str
-    events: int
-
-
 class ClaimedChunk(NamedTuple):
     """*events* events by their JSON texts, a line each in *body*, of one *generation* and by one *version* of the application."""
 
@@ -97,7 +88,7 @@ def insert_chunks(
     of_all: tuple[str, str, str, Optional[str], float],
     texts: Sequence[str],
     chunk_max: int,
-) -> list[PutChunk]:
+) -> list[ClaimedChunk]:
     """Add *texts* in chunks of at most *chunk_max*; *of_all* are endpoint, owner, generation, version and moment."""
     put = []
     for start in range(0, len(texts), chunk_max):
@@ -108,7 +99,7 @@ def insert_chunks(
             (*of_all, len(part)),
         ).lastrowid
         connection.execute("INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (?, ?)", (number, body))
-        put.append(PutChunk(number or 0, body, len(part)))
+        put.append(ClaimedChunk(number or 0, *of_all[2:], len(part), body))
     return put
 
 
