@@ -129,9 +129,10 @@ class SpoolQueue:
     def check_out(self, max: int) -> list[EventRow]:  # `max` as in `TelemetryBuffer`
         """Hand out up to *max* events, of one generation and version; they stay claimed until they are settled."""
         spooling = self._spooling
-        if spooling.clock.monotonic() - self._claimed_at > spooling.spool.lease_secs / 2:
+        if self._token and spooling.clock.monotonic() - self._claimed_at > spooling.spool.lease_secs / 2:
             self.requeue()
             self.put_down()  # it took too long, or the process was stopped
+            self.look()
         if not any(held.free or held.out for held in self._held):
             self._begin_next(max)
         rows: list[EventRow] = []

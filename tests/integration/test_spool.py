@@ -45,6 +45,37 @@ def test_journal_is_the_one_that_works_on_network_disks(spool):
     connection.close()
 
 
+def test_put_may_claim_what_it_puts(spool):
+    """What is put for a sender that waits for it is claimed in the same transaction, and is anybody's when the lease is over."""
+    found = spool.put(STREAM, "g", list("abcde"), version="1.0.0", chunk_max=2, capacity=100, claim_max=2)
+    assert [[chunk.texts for chunk in claim.chunks] for claim in found.claims] == [[["a", "b"], ["c", "d"]], [["e"]]]
+    assert (found.waiting, spool.look().streams[0].claimed) == (0, 5)
+    assert spool.claim(STREAM, "g", events_max=10).chunks == ()
+    assert spool.settle(found.claims[0].token, {chunk.id: [] for chunk in found.claims[0].chunks}) == {1, 2}
+    spool.settle(found.claims[1].token, {})
+    assert [chunk.texts for chunk in spool.claim(STREAM, "g", events_max=10).chunks] == [["e"]]
+
+
+def test_put_that_has_to_drop_claims_nothing(spool):
+    """When there is no room for all that is put, it waits: what is older is dropped first, and what is claimed is not."""
+    found = spool.put(STREAM, "g", list("abc"), version="1.0.0", chunk_max=2, capacity=2, claim_max=2)
+    assert (found.dropped, found.waiting, found.claims) == (1, 2, [])
+
+
+def test_erasing_overwrites_what_was_settled_before(spool):
+    """After all is erased no word of any event is in the file, not of those either that were delivered long ago."""
+    texts = [f"secretive-{number}" * 20 for number in range(100)]
+    for _ in range(2):
+        put(spool, *texts)
+        claim = spool.claim(STREAM, "g", events_max=60)
+        spool.settle(claim.token, {chunk.id: [] for chunk in claim.chunks})
+    with open(spool.path, "rb") as file:
+        assert b"secretive" in file.read()
+    spool.erase()
+    with open(spool.path, "rb") as file:
+        assert b"secretive" not in file.read()
+
+
 def test_two_endpoints_that_differ_in_a_secret_are_two_and_tell_none():
     """What a chunk is known by tells two queries apart, and shows neither them nor a password."""
     found = [stream_to(f"https://{user}t.acme.dev/e{query}", "operator").endpoint for user, query in [("", ""), ("me:hunter2@", ""), ("", "?key=hunter2"), ("", "?key=hunter3")]]
