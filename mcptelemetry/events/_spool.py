@@ -26,7 +26,7 @@ from ._spool_rows import (
     free_chunks,
     insert_chunks,
     overwrite_free,
-    read_dropped,
+    read_account,
     waiting_events,
 )
 
@@ -72,10 +72,16 @@ class Put(NamedTuple):
 
 
 class SpoolPicture(NamedTuple):
-    """What is in the spool, stream by stream, and how many events were *dropped* there since it was begun or forgotten."""
+    """
+    What is in the spool, stream by stream.
+
+    *dropped* are the events that made room for others or waited too long, *refused* those that were erased because a
+    person said no, both since it was begun or forgotten.
+    """
 
     streams: tuple[SpooledStream, ...] = ()
     dropped: int = 0
+    refused: int = 0
 
 
 class _NewerVersion(Exception):
@@ -228,9 +234,6 @@ class Spool:
             return waiting_events(connection, stream, self._clock.time(), self.lease_secs)
 
         found = self._read(count)
-        if isinstance(found, StorageFailure) and self.exists:
-            # Who was killed in the middle of a transaction left it to be undone, and no reader may do that.
-            found = self._change(count)
         return 0 if found is None else found
 
     def look(self) -> SpoolPicture | StorageFailure:
@@ -238,7 +241,7 @@ class Spool:
 
         def look(connection: sqlite3.Connection) -> SpoolPicture:
             streams = count_by_stream(connection, self._clock.time(), self.lease_secs)
-            return SpoolPicture(tuple(streams), read_dropped(connection))
+            return SpoolPicture(tuple(streams), *read_account(connection))
 
         found = self._read(look)
         return SpoolPicture() if found is None else found

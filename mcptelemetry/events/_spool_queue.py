@@ -19,13 +19,13 @@ from ..vocabulary import DAY_SECS
 from ..wire import EventEncoder, EventReader, EventRow
 from ._spool import Claim, Put
 from ._spool_known import KnownRows
-from ._spool_rows import ClaimedChunk
+from ._spool_rows import ClaimedChunk, SpoolStream
 from ._spool_terms import Spooling
 
 __all__ = ["SpoolQueue"]
 
 _BATCHES_A_CLAIM = 10
-_KEPT_SECS = 21 * DAY_SECS  # while the key or the place is wrong
+_KEPT_SECS = 21 * DAY_SECS  # while the key or the place is wrong, or nobody sends there any more
 _WRONG = frozenset({Verdict.UNAUTHORIZED, Verdict.MISPLACED})
 
 
@@ -110,8 +110,20 @@ class SpoolQueue:
         self._given.extend((claim, now) for claim in put.claims)
 
     def look(self) -> None:
-        """See how many events wait in the file."""
-        self._know(self._spooling.spool.waiting(self._spooling.stream))
+        """See how many events wait in the file, and drop what has waited too long for somebody who would send it."""
+        spool, stream, _, clock, *_ = self._spooling
+        found = spool.look()
+        if isinstance(found, StorageFailure):
+            self.failure = found
+            return
+        self._waiting = sum(one.waiting for one in found.streams if one.stream == stream)
+        for one in found.streams:
+            if one.stream != stream and one.oldest_at < clock.time() - _KEPT_SECS:
+                self._drop_older(one.stream)
+
+    def _drop_older(self, stream: SpoolStream) -> None:
+        found = self._spooling.spool.drop_older(stream, _KEPT_SECS)
+        self.dropped += 0 if isinstance(found, StorageFailure) else found
 
     def refusal(self) -> Refusal:
         """Return why what is checked out may not leave, or None: the gate's question."""
@@ -219,13 +231,6 @@ class SpoolQueue:
                 self.rejected += held.rejected
         self._held = []
 
-    def _know(self, found: int | StorageFailure) -> int:
-        if isinstance(found, StorageFailure):
-            self.failure = found
-            return 0
-        self._waiting = found
-        return found
-
     # -- the account: see `Account` ---------------------------------------------------
 
     def deliver(self, count: int, *, at: float, doubt: str | None = None) -> None:
@@ -264,8 +269,7 @@ class SpoolQueue:
         else:
             self.put_down()
         if outcome is not None and outcome.verdict in _WRONG:
-            found = self._spooling.spool.drop_older(self._spooling.stream, _KEPT_SECS)
-            self.dropped += 0 if isinstance(found, StorageFailure) else found
+            self._drop_older(self._spooling.stream)
         if outcome is not None:
             self.look()
 

@@ -25,7 +25,7 @@ __all__ = [
     "free_chunks",
     "insert_chunks",
     "overwrite_free",
-    "read_dropped",
+    "read_account",
     "waiting_events",
 ]
 
@@ -44,7 +44,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 # Nobody's, or a claim that is over, or that ends farther ahead than one can.
 _IS_FREE = "(claim IS NULL OR NOT (claimed_until > :now AND claimed_until <= :now + :lease))"
 _IN_STREAM = "endpoint = :endpoint AND owner = :owner"
-_DROPPED = "dropped"
+_DROPPED, _REFUSED = "dropped", "refused"
 
 
 class SpoolStream(NamedTuple):
@@ -169,13 +169,13 @@ def drop_beyond(connection: sqlite3.Connection, capacity: int, now: float, lease
 
 
 def erase_others(connection: sqlite3.Connection, owner: str | None, generation: str | None) -> int:
-    """Erase what *owner* (None: anybody) has of other generations (None: of any), claimed or not; return how many events."""
+    """Erase what *owner* (None: anybody) has of other generations (None: of any), claimed or not; count and return how many events."""
     rows = connection.execute(
         "SELECT id, events FROM chunks WHERE (:owner IS NULL OR owner = :owner) AND (:generation IS NULL OR generation <> :generation)",
         {"owner": owner, "generation": generation},
     ).fetchall()
     delete_chunks(connection, [row[0] for row in rows])
-    return add_dropped(connection, sum(_count(row[1]) for row in rows))
+    return _add(connection, _REFUSED, sum(_count(row[1]) for row in rows))
 
 
 def delete_chunks(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
@@ -198,16 +198,20 @@ def overwrite_free(connection: sqlite3.Connection) -> None:
 
 def add_dropped(connection: sqlite3.Connection, events: int) -> int:
     """Count *events* as dropped, and return them."""
+    return _add(connection, _DROPPED, events)
+
+
+def _add(connection: sqlite3.Connection, name: str, events: int) -> int:
     if events:
-        connection.execute("INSERT OR IGNORE INTO account (name, events) VALUES (?, 0)", (_DROPPED,))
-        connection.execute("UPDATE account SET events = events + ? WHERE name = ?", (events, _DROPPED))
+        connection.execute("INSERT OR IGNORE INTO account (name, events) VALUES (?, 0)", (name,))
+        connection.execute("UPDATE account SET events = events + ? WHERE name = ?", (events, name))
     return events
 
 
-def read_dropped(connection: sqlite3.Connection) -> int:
-    """Return how many events were dropped."""
-    row = connection.execute("SELECT events FROM account WHERE name = ?", (_DROPPED,)).fetchone()
-    return 0 if row is None else _count(row[0])
+def read_account(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many events were dropped, and how many were erased because a person said no."""
+    found = dict(connection.execute("SELECT name, events FROM account").fetchall())
+    return _count(found.get(_DROPPED)), _count(found.get(_REFUSED))
 
 
 def _count(value: object) -> int:

@@ -27,7 +27,7 @@ def put(spool, *texts, stream=STREAM, generation="g", capacity=100):
 
 def test_nothing_is_made_before_there_is_something_to_keep(spool):
     """Looking, claiming, settling and erasing make no file; the first put makes it, for its owner's eyes only."""
-    assert spool.look() == ((), 0)
+    assert spool.look() == ((), 0, 0)
     assert spool.claim(STREAM, "g", events_max=1).chunks == ()
     assert spool.settle("token", {}) == frozenset()
     assert (spool.erase(), spool.erase_other_generations("operator", "h"), spool.drop_older(STREAM, 0)) == (0, 0, 0)
@@ -102,7 +102,7 @@ def test_other_generation_is_erased_by_who_writes_and_by_who_claims(spool):
     assert [list(chunk.texts) for chunk in spool.claim(STREAM, "h", events_max=10).chunks] == [["b"]]
     assert spool.claim(STREAM, "i", events_max=10).chunks == ()
     assert spool.waiting(OTHERS) == 1
-    assert spool.look().dropped == 2
+    assert (spool.look().dropped, spool.look().refused) == (0, 2)
 
 
 @pytest.mark.parametrize("step", [-1_000_000.0, 59.0])
@@ -124,7 +124,7 @@ def test_settling_after_the_lease_settles_nothing_of_another_process(spool):
     assert spool.settle(first.token, {number: ()}) == frozenset()
     assert spool.waiting(STREAM) == 0
     assert spool.settle(second.token, {number: ()}) == {number}
-    assert spool.look() == ((), 0)
+    assert spool.look() == ((), 0, 0)
 
 
 def test_old_chunks_are_dropped_when_that_is_asked(spool):
@@ -141,7 +141,7 @@ def test_everything_is_erased_with_its_account_and_overwritten(spool):
     put(spool, "a-secret-tool-name", capacity=1)
     put(spool, "another-secret-tool-name", capacity=1)
     assert spool.erase() == 1
-    assert spool.look() == ((), 0)
+    assert spool.look() == ((), 0, 0)
     with open(spool.path, "rb") as file:
         assert b"secret-tool-name" not in file.read()
 
@@ -210,8 +210,8 @@ def test_damaged_rows_cost_themselves_and_not_the_spool(spool):
     assert spool.look().streams == ()
 
 
-def test_transaction_that_was_cut_off_is_undone_by_who_counts(spool, tmp_path):
-    """What a process left that was killed in the middle of a transaction keeps nobody from counting what waits."""
+def test_transaction_that_was_cut_off_is_undone_by_who_looks(spool, tmp_path):
+    """What a process left that was killed in the middle of a transaction keeps nobody from looking at what waits."""
     put(spool, "a")
     with open(spool.path, "rb") as file:
         before = file.read()
@@ -229,8 +229,8 @@ def test_transaction_that_was_cut_off_is_undone_by_who_counts(spool, tmp_path):
     other.execute("ROLLBACK")
     other.close()
     assert copy.read_bytes() != before
-    assert isinstance(Spool(str(copy), FakeClock()).look(), StorageFailure)
-    assert Spool(str(copy), FakeClock()).waiting(STREAM) == 1
+    assert Spool(str(copy), FakeClock()).look().streams[0].waiting == 1
+    assert not os.path.exists(f"{copy}-journal")
 
 
 def test_no_home_is_a_failure():

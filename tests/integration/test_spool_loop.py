@@ -235,7 +235,7 @@ def test_no_between_claim_and_send_is_heard_at_the_gate(tmp_path):
     queue.drop_all("said no")
     assert len(rows) == 1
     picture = queue._spooling.spool.look()
-    assert (picture.streams, picture.dropped) == ((), 1)
+    assert (picture.streams, picture.refused) == ((), 1)
 
 
 def test_environment_that_refuses_leaves_the_disk_alone(tmp_path):
@@ -329,3 +329,17 @@ def test_forked_child_knows_nothing_of_its_parents_claims(tmp_path):
     queue.begin()
     queue.put_down()
     assert queue._spooling.spool.settle(token, {1: ()}) == {1}
+
+
+def test_what_nobody_sends_any_more_is_dropped_after_three_weeks(tmp_path):
+    """Chunks for an endpoint that no configuration names any more are dropped, and counted, after 21 days; younger ones wait."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    spooling = bench.loop.queue._spooling
+    old = spooling.stream._replace(endpoint="https://t.acme.dev/before")
+    for days in (20, 2):
+        spooling.spool.put(old, "", ["{}", "{}"], version=None, chunk_max=2, capacity=100)
+        bench.clock.advance(days * DAY)
+    bench.loop.queue.look()
+    picture = spooling.spool.look()
+    assert [(one.stream, one.waiting) for one in picture.streams] == [(old, 2)]
+    assert (picture.dropped, bench.loop.queue.dropped) == (2, 2)
