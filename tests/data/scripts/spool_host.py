@@ -27,7 +27,7 @@ from mcptelemetry import PipelineConfig, SpoolPlace, Telemetry, TelemetryEvent, 
 from mcptelemetry.events._spool_terms import StandingTerms
 from mcptelemetry.system import HttpTransport
 
-TRIES_MAX = 60
+TRIES_MAX = 600  # of a collector that fails every third request
 HANDFUL_SECS = 0.01
 SETTINGS = "[proxy.telemetry]\nspool = true\nbatch_interval_secs = 1\noffline_queue_max = 1000000\n"
 
