@@ -86,7 +86,7 @@ def test_fork_between_keeping_and_sending_doubles_nothing(run_host, tmp_path):
     assert facts["spool"]["waiting"] == 0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.heavy)])
 def test_interrupted_host_loses_and_doubles_nothing(run_host, tmp_path, seed):
     """A signal handler that raises while events are kept, flushed and delivered leaves each of them to arrive once."""
     with InProcessCollector() as collector:
