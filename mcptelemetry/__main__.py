@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .cli import Console, main
+from .cli import main
 
 if __name__ == "__main__":
-    sys.exit(main(console=Console(prog=f"python -m {__package__}")))
+    sys.exit(main(prog=f"python -m {__package__}"))

@@ -5,8 +5,8 @@ Print what recording and delivering cost, each beside what it is measured agains
     tools/bench.py [--quick]
     tools/bench.py --beside DIRECTORY
 
-The events first, then counting, matching, the spool and scanning, which have scripts of their own beside
-this one (`--quick` does a tenth of the work and leaves the scanner's ten megabytes out).
+The events first, then the wrapper, counting, matching, the spool, spans and scanning, which have scripts of their own
+beside this one (`--quick` does a tenth of the work and leaves the scanner's ten megabytes out).
 With `--beside`, recording, encoding and delivering of this checkout and of the one in DIRECTORY
 (such as a `git worktree` of an older commit), in turns, the best round of each.
 
@@ -66,7 +66,10 @@ def main() -> int:
             bench_delivery(sink, 200_000 // scale, batch_size)
     bench_import()
     sys.stdout.flush()
-    for script in ("bench_counters.py", "bench_matching.py", "bench_settings.py", "bench_spool.py", "bench_scanner.py")[: 5 if scale == 1 else 4]:
+    quick = ["--quick"] if scale > 1 else []
+    print("\n== bench_wrap.py", flush=True)
+    subprocess.run([sys.executable, str(ROOT / "tools" / "bench_wrap.py"), *quick], check=True)
+    for script in ("bench_counters.py", "bench_matching.py", "bench_settings.py", "bench_spool.py", "bench_otlp.py", "bench_scanner.py")[: 6 if scale == 1 else 5]:
         print(f"\n== {script}", flush=True)
         subprocess.run([sys.executable, str(ROOT / "tools" / script)], check=True)
     return 0

@@ -40,13 +40,15 @@ class Console:
     Where a command reads and writes: streams, environment, and how it was called.
 
     *prog* is what a person types to reach this command line, for use in mends. Whatever is
-    said comes out as printable text: strangers name tools, paths and clients.
+    said comes out as printable text: strangers name tools, paths and clients. *is_program* says
+    that the process is this command line's own.
     """
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     prog: str = "mcptelemetry"
+    is_program: bool = False
 
     def say(self, text: str) -> None:
         """Print *text* as one line of the result."""

@@ -27,21 +27,12 @@ from ._command import Command, Console, WrongUse
 # For packagers of frozen applications, who read no table: every file that _GROUPS names.
 if TYPE_CHECKING:
     from ..client import Telemetry
-    from . import (  # noqa: F401  as above
-        _check,
-        _collector,
-        _deliver,
-        _feedback,
-        _forget,
-        _matching,
-        _payload,
-        _status,
-        _switches,
-        _wrap,
-        _wrap_config,
-    )
+    # isort: off
+    from . import _check, _collect, _deliver, _feedback, _forget, _matching, _payload  # noqa: F401  as above
+    from . import _report, _status, _switches, _wrap, _wrap_config  # noqa: F401  as above
+    # isort: on
 
-__all__ = ["add_telemetry_commands", "main"]
+__all__ = ["add_telemetry_commands", "run_command_line"]
 
 _AnyParser = TypeVar("_AnyParser", bound=argparse.ArgumentParser)
 _INTERRUPTED = 130  # as a shell says it: 128 and the number of the signal
@@ -66,21 +57,14 @@ _GROUPS = (
     _Group("._matching", ("match",)),
     _Group("._wrap", ("wrap",)),
     _Group("._wrap_config", ("wrap-config",)),
-    _Group("._collector", ("collect", "report")),
+    _Group("._collect", ("collect", "backup")),
+    _Group("._report", ("report", "inbox")),
 )
 _GROUP_OF_NAME = {name: group for group in _GROUPS for name in group.names}
 
 
-def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
-    """
-    Run the command line *argv* (default: this process's) and return its exit status.
-
-    0 done, 1 failed, 2 wrong use or configuration, 130 interrupted; `wrap` returns the
-    wrapped command's own. Results go to the console's *out*, everything else to its *err*;
-    nothing is raised.
-    """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    console = Console() if console is None else console
+def run_command_line(arguments: list[str], console: Console) -> int:
+    """Run the command line *arguments* and return its exit status; see `main`."""
     with _usable_streams(console) as usable:
         return _run_guarded(lambda: _run(arguments, usable), usable)
 
@@ -285,7 +269,7 @@ def _usable_streams(console: Console) -> Iterator[Console]:
                 # A file's name, or a stranger's word, may hold what the terminal's encoding cannot.
                 stream.reconfigure(errors="backslashreplace")
             streams.append(stream)
-        yield Console(streams[0], streams[1], console.environ, console.prog)
+        yield replace(console, out=streams[0], err=streams[1])
         for stream in streams:
             _let_go(stream)
 

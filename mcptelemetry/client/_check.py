@@ -13,7 +13,6 @@ from ..heartbeat import HeartbeatService
 from ..installation import Installation
 from ..privacy import SendResult, Verdict
 from ..system import url_without_secrets
-from ..wire import EMPTY_BATCH
 from ._events_stream import EventsStream
 
 __all__ = ["EndpointCheck", "check_endpoints"]
@@ -54,8 +53,7 @@ def _check_events(installation: Installation, events: EventsStream) -> list[Endp
         return []
     uploader = target.build_uploader(installation, events.refusal_to_ask)
     try:
-        # A file of lines takes an empty body; a line of its own would stay there.
-        outcome = uploader.send(b"" if target.settings.format == "jsonl" else EMPTY_BATCH, ())
+        outcome = uploader.ask()
     finally:
         uploader.close()
     return [

@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..installation import HELD_FROM_BEFORE, AsOf, Installation, Journal, why_not_yet
 from ..privacy import Stream
 from ..system import StorageFailure, url_without_secrets
+from ._double import tell_if_wrapped
 from ._moment import moment_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class EventsStream:
         if self._is_printed:
             from dataclasses import replace
 
-            settings, transport = replace(settings, compression=None, spool=False), installation.open_printing_transport()
+            settings, transport = replace(settings, compression="none", spool=False), installation.open_printing_transport()
         else:
             self._journal = Journal(installation, self.stream_word, settings.endpoint or "")
             outcomes = Outcomes(self._journal, installation.clock, keeps_batches=is_authors)
@@ -163,6 +164,7 @@ class EventsStream:
                 self._as_of.begin(picture.generations_begun)
                 self._is_noticed = self._notice_wait_secs(picture) is not None
             self.pipeline.start(self.target.auth)
+            tell_if_wrapped(self._installation.environ, self.target.settings.endpoint or "")
 
     def endpoint_to_notice(self) -> str | None:
         """Return the endpoint that a person must be told of first, None when there is none."""

@@ -8,32 +8,27 @@ thread, socket or file behind it: every method is there and does nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Union
 
 from ..application import SOME_RELEASE, Application, normalise_version
 from ..config import Mode, ModeWord, check_endpoint
 from ..counters import Counting, check_milestones
 from ..events import Recorder
 from ..installation import Installation, Setup
-from ..instrument import Invocation, instrument_callable, tool_name_of
 from ..privacy import NoticeSink
 from ..system import Clock, Transport
 from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
 from ._checks import check_command, check_edition, check_flags, check_notice, check_version
+from ._hooks import Hooks
 from ._recalled import recall_setup
-from ._streams import Streams
 
 if TYPE_CHECKING:
     from ..heartbeat import RuntimeStats
-    from ..instrument import McpMiddleware
-    from ..matching import RoutingDecision
 
 __all__ = ["Telemetry"]
 
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
-
-class Telemetry(Streams):
+class Telemetry(Hooks):
     """
     An application's telemetry.
 
@@ -128,7 +123,6 @@ class Telemetry(Streams):
             # On this object the recorder itself, not the method that hands eight arguments on
             # to it: that alone would be a fifth of what recording costs.
             self.record = self._recorder.record  # type: ignore[method-assign]
-        self._middleware: McpMiddleware | None = None
 
     def _build_recorder(self) -> Recorder:
         """Return what a finished invocation is told to: both streams, one of them, or nobody."""
@@ -216,84 +210,6 @@ class Telemetry(Streams):
             latency_ms=latency_ms,
             was_fallback=was_fallback,
         )
-
-    def invocation(
-        self,
-        tool: str | None = None,
-        *,
-        decision: RoutingDecision | None = None,
-        routing_decision: str = "local_only",
-        upstream: str | None = None,
-        routing_detail: str | None = None,
-    ) -> Invocation:
-        """
-        Return a context manager that times a call and records it at its end.
-
-        Args:
-            tool: the tool's name; None: that of the *decision*.
-            decision: one of the routing engine, from which label, detail and upstream are taken;
-                `fallback()` on the result then names its fallback target.
-            routing_decision: the label when there is no *decision*.
-            upstream: the upstream's prefix when there is no *decision* and the call goes remote.
-            routing_detail: the pattern that matched, for an ``override_rule``.
-        """
-        fallback_upstream = None
-        if decision is not None:
-            tool = decision.recorded_name if tool is None else tool
-            routing_decision = decision.reason
-            routing_detail = decision.detail
-            upstream = decision.primary.prefix
-            fallback_upstream = None if decision.fallback is None else decision.fallback.prefix
-        return Invocation(
-            self.record,
-            tool,  # type: ignore[arg-type]  # a missing name is counted as invalid, not raised
-            monotonic=self._installation.clock.monotonic,
-            on_invalid=self._count_invalid,
-            routing_decision=routing_decision,
-            upstream=upstream,
-            routing_detail=routing_detail,
-            fallback_upstream=fallback_upstream,
-        )
-
-    @overload
-    def tool(self, function: _Callable, /) -> _Callable: ...
-    @overload
-    def tool(
-        self, function: None = None, /, *, name: str | None = None, routing_decision: str = "local_only"
-    ) -> Callable[[_Callable], _Callable]: ...
-    def tool(
-        self, function: Any = None, /, *, name: str | None = None, routing_decision: str = "local_only"
-    ) -> Any:
-        """
-        Record every call of the decorated function as a tool invocation.
-
-        Serves functions, methods, generators and `async def`; signature, docstring and type
-        are kept. *name* defaults to the function's own. A result whose `isError` or
-        `is_error` is true counts as a `tool_error`. Raises `TypeError` for what is no function.
-        """
-
-        def decorate(function: _Callable) -> _Callable:
-            tool = tool_name_of(function, name)
-            self._counting.registry.declare_tool(tool)
-            return instrument_callable(
-                function, lambda: self.invocation(tool, routing_decision=routing_decision)
-            )
-
-        return decorate if function is None else decorate(function)
-
-    @property
-    def middleware(self) -> McpMiddleware:
-        """A whole MCP server in one line: ``server.middleware.append(telemetry.middleware)``."""
-        if self._middleware is None:
-            from ..instrument import McpMiddleware
-
-            counting = self._counting
-            told: dict[str, Any] = {"is_declared": counting.registry.is_builtin_tool}
-            if counting.is_kept or self._installation.is_printing:
-                told.update(on_client=counting.meet_client, on_request=counting.record_request)
-                told.update(on_listed=counting.activation.note_listed_tools)
-            self._middleware = McpMiddleware(self.invocation, **told)
-        return self._middleware
 
     def _count_invalid(self) -> None:
         self._recorder.count_invalid("error_type")

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Union
 
 from ..system import Clock, as_clock, printable
 from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
-from ..wire import EMPTY_BATCH
-from ._documents import DocumentError, read_batch
-from ._feedback import add_feedback, read_feedback
-from ._guards import Guard, RateLimit, refuse_browsers, require_loopback, require_token
-from ._heartbeats import add_heartbeat, read_heartbeat
-from ._report import compile_report
+from ._guards import Guard, RateLimit, SenderTokens, Tokens, refuse_browsers
+from ._intake import Intake
+from ._metrics import TakenIn
+from ._refusals import OUTAGE, Refusals
+from ._report_access import ReportAccess
 from ._requests import IncomingRequest, Refusal, Response
-from ._schema import StoreError
-from ._store import SqliteStore
+from ._shown import Shown
+from .stores import Store, StoreError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,15 +31,15 @@ __all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SEC
 
 _log = logging.getLogger(__name__)
 
-# More than one machine can send, less than it takes to keep a disk from doing anything else.
-RATE_LIMIT_PER_SECOND = 2000.0
+# More than one machine can send, less than it takes to keep a machine from doing anything else.
+RATE_LIMIT_PER_SECOND = 10_000.0
 _STORE_RETRY_AFTER_SECS = 10
 
 
 def create_app(
-    store: SqliteStore,
+    store: Store,
     *,
-    token: str | None = None,
+    token: Tokens = None,
     report_token: str | None = None,
     rate_limit: float | None = RATE_LIMIT_PER_SECOND,
     clock: Union[Clock, Callable[[], float], None] = None,
@@ -50,9 +49,11 @@ def create_app(
 
     Args:
         store: where what arrives is kept.
-        token: events are taken only with ``Authorization: Bearer <token>``; None: from anybody.
-        report_token: the report is shown to whoever sends this as bearer token, and to nobody
-            else; None: to loopback only. Set one when the app stands behind a reverse proxy.
+        token: events are taken only with ``Authorization: Bearer <token>``; a mapping gives
+            several tokens, each with the applications it may write for (None: all); None: events
+            are taken from anybody.
+        report_token: the report and the metrics are shown to whoever sends this as bearer token
+            or opens ``?token=`` with it, and to nobody else; None: to nobody.
         rate_limit: how many posts of events, and again of heartbeats and feedback together, a
             process takes a second; None: any number.
         clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
@@ -62,29 +63,31 @@ def create_app(
     """
     clock = as_clock(clock)
     _check_rate_limit(rate_limit)
-    handlers = _Handlers(store, clock)
+    refusals, taken_in = Refusals(clock), TakenIn()
+    intake = Intake(store, clock, refusals, taken_in)
+    access = ReportAccess(report_token)
+    shown = Shown(store, clock, refusals, taken_in)
     sender: list[Guard] = [refuse_browsers]
     if token is not None:
-        sender.append(require_token(_check_token("token", token)))
+        sender.append(SenderTokens(token))
     # Anybody may send these: they have a bucket of their own, so that no flood keeps events out.
     stranger: list[Guard] = [refuse_browsers]
     if rate_limit is not None:
         sender.append(RateLimit(rate_limit, clock))
         stranger.append(RateLimit(rate_limit, clock))
-    reader: list[Guard] = [
-        require_loopback
-        if report_token is None
-        else require_token(_check_token("report_token", report_token))
-    ]
     return _App(
         (
-            Route("POST", EVENTS_PATH, handlers.take_events, tuple(sender)),
-            Route("POST", SHORT_EVENTS_PATH, handlers.take_events, tuple(sender)),
-            Route("POST", HEARTBEAT_PATH, handlers.take_heartbeat, tuple(stranger)),
-            Route("POST", FEEDBACK_PATH, handlers.take_feedback, tuple(stranger)),
-            Route("GET", "/healthz", handlers.show_health),
-            Route("GET", "/api/report", handlers.show_report, tuple(reader)),
-        )
+            Route("POST", EVENTS_PATH, intake.take_events, tuple(sender)),
+            Route("POST", SHORT_EVENTS_PATH, intake.take_events, tuple(sender)),
+            Route("POST", HEARTBEAT_PATH, intake.take_heartbeat, tuple(stranger)),
+            Route("POST", FEEDBACK_PATH, intake.take_feedback, tuple(stranger)),
+            Route("GET", "/healthz", shown.show_health),
+            Route("GET", "/readyz", shown.show_readiness),
+            Route("GET", "/api/report", access.admitting(shown.show_report)),
+            Route("GET", "/metrics", access.admitting(shown.show_metrics)),
+            Route("GET", "/", access.admitting(shown.show_index)),
+        ),
+        intake,
     )
 
 
@@ -98,54 +101,6 @@ class Route:
     guards: tuple[Guard, ...] = ()
 
 
-class _Handlers:
-    """What the routes do, on one store."""
-
-    def __init__(self, store: SqliteStore, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-
-    def take_events(self, request: IncomingRequest) -> Response:
-        try:
-            reading = read_batch(request.read_body())
-        except DocumentError as error:
-            raise Refusal(400, str(error)) from None
-        stored, duplicates = self._store.add_events(reading.batch, received_at=int(self._clock.time()))
-        document: dict[str, object] = {"stored": stored, "duplicates": duplicates}
-        if reading.ignored_fields:
-            document["ignored_fields"] = reading.ignored_fields
-        return Response(202, document)
-
-    def take_heartbeat(self, request: IncomingRequest) -> Response:
-        body = request.read_body()
-        if body == EMPTY_BATCH:  # somebody asks whether heartbeats are taken here
-            return Response(202, {"stored": 0, "duplicates": 0})
-        try:
-            document, ignored_fields = read_heartbeat(body)
-        except DocumentError as error:
-            raise Refusal(400, str(error)) from None
-        stored, duplicates = add_heartbeat(self._store, document, received_at=int(self._clock.time()))
-        answer: dict[str, object] = {"stored": stored, "duplicates": duplicates}
-        if ignored_fields:
-            answer["ignored_fields"] = ignored_fields
-        return Response(202, answer)
-
-    def take_feedback(self, request: IncomingRequest) -> Response:
-        try:
-            document = read_feedback(request.read_body())
-        except DocumentError as error:
-            raise Refusal(400, str(error)) from None
-        add_feedback(self._store, document, received_at=int(self._clock.time()))
-        return Response(202, {"success": True})
-
-    def show_health(self, _request: IncomingRequest) -> Response:
-        self._store.check()
-        return Response(200, {"status": "ok"})
-
-    def show_report(self, request: IncomingRequest) -> Response:
-        return Response(200, compile_report(self._store, app=request.query("app")))
-
-
 class _App:
     """
     The WSGI callable.
@@ -154,8 +109,9 @@ class _App:
     outage begin may both report it, and that is the worst.
     """
 
-    def __init__(self, routes: tuple[Route, ...]) -> None:
+    def __init__(self, routes: tuple[Route, ...], intake: Intake) -> None:
         self._routes = {(route.method, route.path): route for route in routes}
+        self._intake = intake
         self._is_store_down = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -165,7 +121,7 @@ class _App:
         start_response(
             response.status_line,
             [
-                ("Content-Type", "application/json"),
+                ("Content-Type", response.kind),
                 ("Content-Length", str(len(body))),
                 ("Cache-Control", "no-store"),
                 ("X-Content-Type-Options", "nosniff"),
@@ -176,19 +132,27 @@ class _App:
 
     def _answer(self, request: IncomingRequest) -> Response:
         """Return the response to *request*, whatever happens on the way."""
+        counted: list[RateLimit] = []
         try:
             route = self._find(request)
             for guard in route.guards:
                 guard(request)
+                if isinstance(guard, RateLimit):
+                    counted.append(guard)
             response = route.handler(request)
         except Refusal as refusal:
+            for rate in counted:
+                rate.give_back()
+            self._intake.note_refusal(refusal.reason, request.path)
             return refusal.response
         except StoreError as error:
-            return self._report_outage(error)
+            return self._report_outage(request, error)
         except Exception:  # noqa: BLE001  a mistake of ours must not end the sender's connection
             _log.exception("an answer of the collector failed")
             return Response(500, {"error": "the collector failed; its log says why"})
-        self._is_store_down = False
+        if counted and self._is_store_down and response.status == 202:
+            self._is_store_down = False
+            _log.warning("the collector's store can be used again")
         return response
 
     def _find(self, request: IncomingRequest) -> Route:
@@ -199,31 +163,21 @@ class _App:
             pass
         methods = [method for method, path in self._routes if path == request.path]
         if not methods:
-            raise Refusal(404, "there is nothing here")
+            raise Refusal(404, "there is nothing here", reason="path")
         allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
-        raise Refusal(405, f"use {allowed}", (("Allow", allowed),))
+        raise Refusal(405, f"use {allowed}", (("Allow", allowed),), reason="method")
 
-    def _report_outage(self, error: StoreError) -> Response:
+    def _report_outage(self, request: IncomingRequest, error: StoreError) -> Response:
         # One line an outage, and the sender is not told where the file lies.
         if not self._is_store_down:
             self._is_store_down = True
             _log.warning("the collector's store cannot be used: %s", printable(str(error)))
+        self._intake.note_refusal(OUTAGE, request.path)
         return Response(
             503,
             {"error": "the store cannot be used at present; try again later"},
             (("Retry-After", str(_STORE_RETRY_AFTER_SECS)),),
         )
-
-
-def _check_token(name: str, value: object) -> str:
-    """Return *value* when it can stand in a header; the message never holds it."""
-    if not isinstance(value, str):
-        msg = f"{name} must be a str or None, not {type(value).__name__}"
-        raise TypeError(msg)
-    if not value or not all("!" <= character <= "~" for character in value):
-        msg = f"{name} must be one or more printable ASCII characters without a space; or leave it out"
-        raise ValueError(msg)
-    return value
 
 
 def _check_rate_limit(value: object) -> None:

@@ -1,9 +1,8 @@
 """
-Who may do what: each guard is asked before a route's handler and refuses by raising.
+Who may send what: each guard is asked before a route's handler and refuses by raising.
 
-The report is for whoever sits at this machine or holds its token. "At this machine" is
-believed only when nothing speaks against it: a reverse proxy's requests come from loopback
-too, and so do those of a web page whose name was rebound to 127.0.0.1.
+Nobody is believed for the address a request comes from: behind a reverse proxy every
+stranger's is this machine's own. What opens a door is a token, and no address is kept.
 """
 
 from __future__ import annotations
@@ -11,55 +10,57 @@ from __future__ import annotations
 import hmac
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Optional, Union
 
-from ..system import Clock, is_loopback_host
+from ..application import Application
+from ..system import Clock
 from ._requests import IncomingRequest, Refusal
 
-__all__ = ["Guard", "RateLimit", "refuse_browsers", "require_loopback", "require_token"]
+__all__ = ["Guard", "RateLimit", "SenderTokens", "Tokens", "bearer_token", "check_token", "refuse_browsers"]
 
 Guard = Callable[[IncomingRequest], None]
 
-# A request that carries one of these was passed on by somebody; the list cannot be whole,
-# so behind a proxy the report's token is the way.
-_PROXY_HEADERS = (
-    "Forwarded",
-    "Via",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
-)
+Tokens = Union[str, Mapping[str, Optional[Iterable[str]]], None]
+"""One token for all applications, or each token with those it may write for (None: all); None: none is asked for."""
 
 
-def require_token(token: str) -> Guard:
-    """Return a guard that passes only requests with ``Authorization: Bearer <token>``."""
-    expected = token.encode("ascii")
+def bearer_token(request: IncomingRequest) -> bytes:
+    """Return the token in ``Authorization: Bearer <token>``, ``b""`` when there is none."""
+    scheme, _, given = request.header("Authorization").partition(" ")
+    # WSGI hands headers over as Latin-1.
+    return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
 
-    def guard(request: IncomingRequest) -> None:
-        scheme, _, given = request.header("Authorization").partition(" ")
-        # WSGI hands headers over as Latin-1; compare_digest takes as long for any wrong token.
-        offered = given.strip().encode("latin-1", "replace")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(offered, expected):
+
+class SenderTokens:
+    """A guard that passes requests with one of *tokens*, and notes for which applications it may write."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        given = {tokens: None} if isinstance(tokens, str) else tokens
+        if not isinstance(given, Mapping):
+            msg = f"token must be a str, a mapping of tokens to applications, or None, not {type(tokens).__name__}"
+            raise TypeError(msg)
+        if not given:
+            msg = "token={} is not usable: nobody could send events; give a token, or None to ask for none"
+            raise ValueError(msg)
+        self._apps_of_token = [(check_token("token", token).encode("ascii"), _check_apps(apps)) for token, apps in given.items()]
+
+    def __call__(self, request: IncomingRequest) -> None:
+        """Pass *request*, or refuse it with a challenge."""
+        offered = bearer_token(request)
+        # All are compared, each in the time that any wrong one takes.
+        found = [apps for token, apps in self._apps_of_token if hmac.compare_digest(offered, token)]
+        if not found:
             challenge = (("WWW-Authenticate", 'Bearer realm="mcptelemetry"'),)
-            raise Refusal(401, "a valid bearer token is required", challenge)
-
-    return guard
-
-
-def require_loopback(request: IncomingRequest) -> None:
-    """Pass only requests made on this machine, to a name of this machine."""
-    peer = request.peer[7:] if request.peer.lower().startswith("::ffff:") else request.peer
-    is_near = is_loopback_host(peer) and not any(request.has_header(name) for name in _PROXY_HEADERS)
-    host = _host_name(request.header("Host"))
-    if not is_near or (host and not is_loopback_host(host)):
-        raise Refusal(403, "this is shown on the collector's own machine only, or with a report token")
+            raise Refusal(401, "a valid bearer token is required", challenge, reason="token")
+        request.allowed_apps = found[0]
 
 
 def refuse_browsers(request: IncomingRequest) -> None:
     """Refuse what a web page sends: its events are not an application's, whatever they say."""
     if request.has_header("Origin"):
-        raise Refusal(403, "events are not taken from web pages; send them without an Origin header")
+        message = "events are not taken from web pages; send them without an Origin header"
+        raise Refusal(403, message, reason="web page")
 
 
 class RateLimit:
@@ -67,6 +68,7 @@ class RateLimit:
     A guard that lets *per_second* requests through a second, and as many at once.
 
     One bucket for all senders: to tell them apart one would have to remember who they are.
+    What is refused for itself is given back, so that it takes no honest sender's place.
     Safe between threads.
     """
 
@@ -83,7 +85,12 @@ class RateLimit:
         wait_secs = self._take()
         if wait_secs > 0:
             wait = (("Retry-After", str(math.ceil(wait_secs))),)
-            raise Refusal(429, "too many requests; try again later", wait)
+            raise Refusal(429, "too many requests; try again later", wait, reason="rate")
+
+    def give_back(self) -> None:
+        """Take back that a request was counted."""
+        with self._lock:
+            self._left = min(self._capacity, self._left + 1)
 
     def _take(self) -> float:
         """Take one from the bucket; return 0, or in how many seconds there will be one."""
@@ -98,8 +105,26 @@ class RateLimit:
             return (1 - self._left) / self._per_second
 
 
-def _host_name(host: str) -> str:
-    """Return the name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0] if host.count(":") <= 1 else host
+def check_token(name: str, value: object) -> str:
+    """Return *value* when it can stand in a header; the message never holds it."""
+    if not isinstance(value, str):
+        msg = f"{name} must be a str or None, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not value or not all("!" <= character <= "~" for character in value):
+        msg = f"{name} must be one or more printable ASCII characters without a space; or leave it out"
+        raise ValueError(msg)
+    return value
+
+
+def _check_apps(apps: object) -> Collection[str] | None:
+    if apps is None:
+        return None
+    names = [apps] if isinstance(apps, str) else apps
+    if not isinstance(names, Iterable):
+        msg = f"token must name the applications of each token, or None for all, not {type(apps).__name__}"
+        raise TypeError(msg)
+    found = frozenset(Application(name).name for name in names)
+    if not found:
+        msg = "token names no application for one of the tokens: name some, or None for all"
+        raise ValueError(msg)
+    return found

@@ -1,170 +1,174 @@
 """
-What the collected events say, as one JSON document.
+What was collected says, as one JSON document, as text, or as one table in CSV.
 
-A report is a table of sections; each adds its own keys to the document and says how they
-read on a terminal. Percentiles are exact (nearest rank), from how often each latency
-occurred: whole milliseconds repeat, so a million events make a short list.
+A report asks a store every question of the table of sections, for the period and for the one
+before it, and puts the definition beside each answer.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Mapping
 from typing import Any
 
 from ..system import printable
-from ._store import CallOutcome, SqliteStore
+from ._report_sections import CALL_SECTIONS, SECTIONS, Section, as_date, share
 from ._table import render_table
+from .stores import DEFINITIONS, CallQuestions, Filter, Questions
 
-__all__ = ["compile_report", "render_report"]
+__all__ = ["REPORT_TABLES", "compile_report", "render_csv", "render_report"]
 
-# What an error without a type, or an event of an unnamed application, goes under.
-_UNNAMED = "unknown"
+_EVERYTHING = Filter()
+_BY_NAME = {section.name: section for section in (*CALL_SECTIONS, *SECTIONS)}
+
+REPORT_TABLES: tuple[str, ...] = tuple(_BY_NAME)
+"""The names of the report's sections, each of which is a table in CSV."""
+
+_NOTES = (
+    "env kind selects heartbeats only; client and tool select events only",
+    "events go by their own timestamp, heartbeats and feedback by when they were received",
+)
 
 
-def compile_report(store: SqliteStore, *, app: str | None = None) -> dict[str, Any]:
+def compile_report(store: CallQuestions, asked: Filter = _EVERYTHING) -> dict[str, Any]:
     """
-    Return the report on everything in *store*, or on the application called *app*.
+    Return the report on what is *asked* for; by a store of events only, on calls only.
 
-    Keys: ``app`` (as given), ``apps`` (calls of each application), ``rows`` (one for each tool
-    and routing decision, most called first: ``tool``, ``routing_decision``, ``calls``,
-    ``errors``, ``error_types`` and the latencies ``p50_ms``, ``p95_ms``, ``p99_ms``) and
-    ``totals`` (the same over all rows). Events that named no application count as those of
-    ``unknown``. Raises `StoreError`.
+    Keys: ``app`` (as asked), ``asked`` (the whole filter), ``apps`` (calls of each application),
+    ``rows`` (one for each tool and routing decision, most called first: ``tool``,
+    ``routing_decision``, ``calls``, ``errors``, ``error_types`` and the latencies ``p50_ms``,
+    ``p95_ms``, ``p99_ms``), ``totals`` (the same over all rows), ``left_out`` (how many rows more
+    there are); then a key for each further section, ``before`` (all of these for the period
+    before, or None), ``definitions`` and ``notes``. Raises `StoreError`.
     """
-    counts = store.count_outcomes()
-    document: dict[str, Any] = {"app": app}
-    for section in _SECTIONS:
-        document.update(section.compile(counts, app))
+    earlier = asked.before()
+    document = {
+        "app": asked.app,
+        "asked": _describe(asked),
+        **_answer(store, asked),
+        "before": None if earlier is None else {"asked": _describe(earlier), **_answer(store, earlier)},
+    }
+    document["definitions"] = {section.name: DEFINITIONS[section.definition] for section in _sections_of(store)}
+    document["notes"] = list(_NOTES)
     return document
 
 
 def render_report(document: Mapping[str, Any]) -> str:
     """Return *document*, from `compile_report`, as text for a terminal, without a final line end."""
-    return "\n\n".join(section.render(document) for section in _SECTIONS)
+    if not _has_anything(document):
+        return printable(_render_nothing(document))
+    parts = [_render_head(document), _render_summary(document)]
+    for name, definition in document["definitions"].items():
+        section = _BY_NAME[name]
+        table = section.tabulate(_value(document, name), _value(document["before"], name))
+        if table.rows:
+            text = render_table(table.heading, table.rows, left=table.left)
+            parts.append(f"{section.title}\n{definition}\n\n{text}{_left_out(document, name)}")
+    parts.append("\n".join(document["notes"]))
+    return "\n\n\n".join(parts)
 
 
-@dataclass(frozen=True)
-class _Section:
-    """A part of the report: what it adds to the document, and how that reads."""
+def render_csv(document: Mapping[str, Any], table_name: str) -> str:
+    """
+    Return one section of *document* as CSV with a heading, lines ended by CR LF.
 
-    compile: Callable[[Mapping[CallOutcome, int], str | None], Mapping[str, Any]]
-    render: Callable[[Mapping[str, Any]], str]
-
-
-class _CallTotals:
-    """Calls, errors by type, and how often each latency occurred."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.error_types: Counter[str] = Counter()
-        self.latencies: Counter[int] = Counter()
-
-    def add(self, outcome: CallOutcome, count: int) -> None:
-        self.calls += count
-        self.latencies[outcome.latency_ms] += count
-        if outcome.status == "error":
-            self.error_types[outcome.error_type or _UNNAMED] += count
-
-    def to_dict(self) -> dict[str, Any]:
-        p50, p95, p99 = _percentiles(self.latencies, (50, 95, 99))
-        return {
-            "calls": self.calls,
-            "errors": sum(self.error_types.values()),
-            "error_types": dict(sorted(self.error_types.items(), key=_most_first)),
-            "p50_ms": p50,
-            "p95_ms": p95,
-            "p99_ms": p99,
-        }
+    Raises `ValueError` when the report has no such section.
+    """
+    if table_name not in document["definitions"]:
+        msg = f"{table_name!r} is no table of this report; give one of {', '.join(document['definitions'])}"
+        raise ValueError(msg)
+    section = _BY_NAME[table_name]
+    table = section.tabulate(_value(document, table_name), _value(document["before"], table_name))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(table.heading)
+    writer.writerows([_inert(cell) for cell in row] for row in table.rows)
+    return text.getvalue()
 
 
-def _compile_calls(counts: Mapping[CallOutcome, int], app: str | None) -> Mapping[str, Any]:
-    apps: Counter[str] = Counter()
-    totals = _CallTotals()
-    totals_of: dict[tuple[str, str], _CallTotals] = {}
-    for outcome, count in counts.items():
-        name = outcome.app or _UNNAMED
-        apps[name] += count
-        if app is not None and name != app:
-            continue
-        totals.add(outcome, count)
-        totals_of.setdefault((outcome.tool, outcome.routing_decision), _CallTotals()).add(outcome, count)
-    rows = [
-        {"tool": tool, "routing_decision": decision, **sums.to_dict()}
-        for (tool, decision), sums in sorted(
-            totals_of.items(), key=lambda entry: (-entry[1].calls, entry[0])
-        )
-    ]
+def _sections_of(store: CallQuestions) -> tuple[Section, ...]:
+    return (*CALL_SECTIONS, *SECTIONS) if isinstance(store, Questions) else CALL_SECTIONS
+
+
+def _answer(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for section in _sections_of(store):
+        answer = section.ask(store, asked)
+        # The rows of tools have always stood at the top.
+        answers.update(answer if section.name == "calls" else {section.name: answer})
+    return answers
+
+
+def _value(document: Mapping[str, Any] | None, name: str) -> Any:
+    """Return the answer of the section called *name*; None when there is no such period."""
+    if document is None:
+        return None
+    return document if name == "calls" else document[name]
+
+
+def _describe(asked: Filter) -> dict[str, Any]:
     return {
-        "apps": dict(sorted(apps.items(), key=_most_first)),
-        "rows": rows,
-        "totals": totals.to_dict(),
+        "app": asked.app,
+        "version": asked.version,
+        "client": asked.client,
+        "tool": asked.tool,
+        "env_kinds": None if asked.env_kinds is None else list(asked.env_kinds),
+        "since": asked.since,
+        "until": asked.until,
     }
 
 
-def _percentiles(counts: Mapping[int, int], percents: tuple[int, ...]) -> list[int | None]:
-    """Return the nearest-rank percentiles of the values that occur *counts* times, None without any."""
-    total = sum(counts.values())
-    if not total:
-        return [None] * len(percents)
-    # The smallest value that at least p percent of all values do not exceed; in whole
-    # numbers, because 0.95 * 20 is not 19 in floating point.
-    ranks = [-(-percent * total // 100) for percent in percents]
-    found: list[int | None] = []
-    seen = 0
-    for value, count in sorted(counts.items()):
-        seen += count
-        while len(found) < len(ranks) and ranks[len(found)] <= seen:
-            found.append(value)
-    return found
+def _has_anything(document: Mapping[str, Any]) -> bool:
+    health = document.get("health")
+    return bool(document["rows"]) or (health is not None and any(health[name] for name in ("heartbeats", "feedback", "events")))
 
 
-_CALLS_HEADING = (
-    "tool",
-    "routing decision",
-    "calls",
-    "errors",
-    "error rate",
-    "p50 ms",
-    "p95 ms",
-    "p99 ms",
-    "error types",
-)
+def _render_nothing(document: Mapping[str, Any]) -> str:
+    app, apps, health = document["app"], document["apps"], document.get("health")
+    if app is not None and apps:
+        return f"Nothing has been collected for {app}; there are events of {', '.join(apps)}."
+    last = max((health[f"last_{stream}_at"] or 0 for stream in ("event", "heartbeat", "feedback")), default=0) if health else 0
+    if last:
+        return f"Nothing that was collected fits what is asked for; the last document came at {as_date(last)} UTC."
+    return "Nothing has been collected yet."
 
 
-def _render_calls(document: Mapping[str, Any]) -> str:
-    app, apps, rows = document["app"], document["apps"], document["rows"]
-    if not rows:
-        if not apps:
-            return "Nothing has been collected yet."
-        return printable(f"Nothing has been collected for {app}; there are events of {', '.join(apps)}.")
-    entries = [*rows, {"tool": "all", "routing_decision": "", **document["totals"]}]
-    table = render_table(
-        _CALLS_HEADING,
-        [
-            (
-                entry["tool"],
-                entry["routing_decision"],
-                entry["calls"],
-                entry["errors"],
-                f"{entry['errors'] / entry['calls']:.1%}",
-                entry["p50_ms"],
-                entry["p95_ms"],
-                entry["p99_ms"],
-                ", ".join(f"{name} {count}" for name, count in entry["error_types"].items()),
-            )
-            for entry in entries
-        ],
-        left=(0, 1, 8),
-    )
-    if app is not None:
-        return table
-    return f"{table}\n\nfrom {printable(', '.join(f'{name} ({count})' for name, count in apps.items()))}"
+def _render_summary(document: Mapping[str, Any]) -> str:
+    """Return the few numbers that say how it is going, each beside that of the period before."""
+    periods = [document] if document["before"] is None else [document, document["before"]]
+    rows: list[tuple[object, ...]] = []
+    if "installations" in document:
+        rows.append(("active installations", *(period["installations"]["active"] for period in periods)))
+    totals = [period["totals"] for period in periods]
+    rows.append(("calls", *(total["calls"] for total in totals)))
+    rows.append(("error rate", *(share(total["errors"], total["calls"]) for total in totals)))
+    rows.append(("p95 latency, ms", *("" if total["p95_ms"] is None else total["p95_ms"] for total in totals)))
+    if "feedback" in document:
+        rows.append(("feedback", *(sum(row["messages"] for row in period["feedback"]) for period in periods)))
+    return render_table(("", "number", "before")[: len(periods) + 1], rows, left=(0,))
 
 
-def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
-    return -entry[1], entry[0]
+def _render_head(document: Mapping[str, Any]) -> str:
+    asked = document["asked"]
+    words = [asked["app"] or f"all applications ({', '.join(f'{name} {count}' for name, count in document['apps'].items())})"]
+    words += [f"{name} {asked[name]}" for name in ("version", "client", "tool") if asked[name] is not None]
+    if asked["env_kinds"] is not None:
+        words.append(f"env kinds {', '.join(asked['env_kinds'])}")
+    if asked["since"] is not None or asked["until"] is not None:
+        begin = "the beginning" if asked["since"] is None else as_date(asked["since"])
+        end = "now" if asked["until"] is None else as_date(asked["until"])
+        words.append(f"from {begin} to {end} UTC")
+    return printable("; ".join(words))
 
 
-_SECTIONS = (_Section(_compile_calls, _render_calls),)
+def _left_out(document: Mapping[str, Any], name: str) -> str:
+    count = document["left_out"] if name == "calls" else 0
+    return f"\n{count} more rows are left out" if count else ""
+
+
+def _inert(cell: object) -> object:
+    """Return *cell* so that no spreadsheet takes a stranger's name for a formula."""
+    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{cell}"
+    return "" if cell is None else cell

@@ -1,38 +1,45 @@
 """
 HTTP as the collector's routes see it: a request, a response, and a refusal.
 
-A body is bounded twice, before it is read and while it is inflated, so that no request,
-however it lies about itself, makes the collector hold more than a few megabytes.
+A body is bounded three times: by what it says of itself, while it is read (in bytes and in
+seconds), and while it is inflated, so that no request, however it lies about itself, makes
+the collector hold or wait for more than its route allows.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, Optional
+from urllib.parse import parse_qsl
+
+from ..system import Clock
+from ._deadlines import Deadlines
+from ._limits import BODY_SECS_MAX, body_bytes_max
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["BODY_BYTES_MAX", "INFLATED_BYTES_MAX", "IncomingRequest", "Refusal", "Response", "too_large"]
+__all__ = ["IncomingRequest", "Refusal", "Response", "too_large"]
 
-BODY_BYTES_MAX = 1024 * 1024
-# Events compress some tenfold; a body that inflates to more than this is no batch of events.
-INFLATED_BYTES_MAX = 8 * 1024 * 1024
 _QUERY_FIELDS_MAX = 50
+_PART_BYTES = 64 * 1024
+
+Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Response:
-    """A status, a JSON document, and headers beside those that every response has."""
+    """A status, a JSON document or a text of another *kind*, and headers beside those that every response has."""
 
     status: int
-    document: Mapping[str, Any]
-    headers: tuple[tuple[str, str], ...] = ()
+    document: Mapping[str, Any] | None
+    headers: Headers = ()
+    text: bytes = b""
+    kind: str = "application/json"
 
     @property
     def status_line(self) -> str:
@@ -40,26 +47,31 @@ class Response:
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
     def encode(self) -> bytes:
-        """Return the body: one line of JSON."""
-        return (json.dumps(self.document) + "\n").encode("ascii")
+        """Return the body: one line of JSON, or the text."""
+        return self.text if self.document is None else (json.dumps(self.document) + "\n").encode("ascii")
 
 
 class Refusal(Exception):
-    """The request is answered with an error: *status* and a sentence for the sender."""
+    """
+    The request is answered with an error: *status* and a sentence for the sender.
 
-    def __init__(self, status: int, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+    *reason* is the one word that it is counted under, see `Refusals`.
+    """
+
+    def __init__(self, status: int, message: str, headers: Iterable[tuple[str, str]] = (), *, reason: str) -> None:
         super().__init__(message)
         self.response = Response(status, {"error": message}, tuple(headers))
+        self.reason = reason
 
 
 class IncomingRequest:
-    """What came in, read from a WSGI environment."""
+    """What came in, read from a WSGI environment; *allowed_apps* is None where the sender may write for any."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self._environ = environ
         self.method: str = environ.get("REQUEST_METHOD", "GET").upper()
         self.path: str = environ.get("PATH_INFO", "") or "/"
-        self.peer: str = environ.get("REMOTE_ADDR", "") or ""
+        self.allowed_apps: Optional[Collection[str]] = None
 
     def header(self, name: str) -> str:
         """Return the header called *name*, or ``""``."""
@@ -70,85 +82,109 @@ class IncomingRequest:
         """Return whether there is a header called *name*, even an empty one."""
         return "HTTP_" + name.upper().replace("-", "_") in self._environ
 
+    @property
+    def body_length(self) -> int:
+        """How long the body is said to be, as far as that can be read."""
+        text: str = self._environ.get("CONTENT_LENGTH", "") or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the sender's own connection is encrypted, as far as is known."""
+        scheme = self.header("X-Forwarded-Proto") or self._environ.get("wsgi.url_scheme", "http")
+        return bool(scheme.lower() == "https")
+
+    def query_fields(self) -> list[tuple[str, str]]:
+        """Return the fields of the query in their order."""
+        try:
+            return parse_qsl(self._environ.get("QUERY_STRING", ""), max_num_fields=_QUERY_FIELDS_MAX)
+        except ValueError:
+            raise Refusal(400, "the query string has too many fields", reason="query") from None
+
     def query(self, name: str) -> str | None:
         """Return the first value of the query parameter *name*, or None."""
-        try:
-            fields = parse_qs(self._environ.get("QUERY_STRING", ""), max_num_fields=_QUERY_FIELDS_MAX)
-        except ValueError:
-            raise Refusal(400, "the query string has too many fields") from None
-        values = fields.get(name)
-        return values[0] if values else None
+        return next((value for key, value in self.query_fields() if key == name), None)
 
-    def read_body(self) -> bytes:
+    def read_body(self, clock: Clock, deadlines: Deadlines) -> bytes:
         """Return the body, inflated when it was compressed; raise `Refusal` when it cannot be had."""
         coding = self.header("Content-Encoding").lower()
         try:
             decode = _CODINGS[coding]
         except KeyError:
             accepted = (("Accept-Encoding", "gzip"),)
-            raise Refusal(415, "Content-Encoding is unknown; send gzip or none", accepted) from None
-        return decode(self._read_raw_body())
+            message = "Content-Encoding is unknown; send gzip or none"
+            raise Refusal(415, message, accepted, reason="document") from None
+        limit = body_bytes_max(self.path)
+        length = self._body_length(limit)
+        # Only gunicorn hands its socket over; other servers have read the body before, or keep a
+        # time of their own.
+        with deadlines.watch(self._environ.get("gunicorn.socket")):
+            raw = self._read_raw_body(length, limit, clock)
+        return decode(raw, limit)
 
-    def _read_raw_body(self) -> bytes:
-        length = self._body_length()
-        expected = BODY_BYTES_MAX + 1 if length is None else length
+    def _read_raw_body(self, length: int | None, limit: int, clock: Clock) -> bytes:
+        expected = limit + 1 if length is None else length
         stream = self._environ["wsgi.input"]
+        ends_at = clock.monotonic() + BODY_SECS_MAX
         body = bytearray()
         while len(body) < expected:
             try:
-                part = stream.read(expected - len(body))
+                part = stream.read(min(expected - len(body), _PART_BYTES))
             except (OSError, ValueError):
                 part = b""
+            if clock.monotonic() > ends_at:
+                raise Refusal(408, f"the body took longer than {BODY_SECS_MAX:.0f} seconds", reason="slow")
             if not part:
                 break
             body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise too_large()
+        if len(body) > limit:
+            raise too_large(limit)
         if length is not None and len(body) < length:
-            raise Refusal(400, f"the body ends after {len(body)} of {length} bytes")
+            raise Refusal(400, f"the body ends after {len(body)} of {length} bytes", reason="document")
         return bytes(body)
 
-    def _body_length(self) -> int | None:
+    def _body_length(self, limit: int) -> int | None:
         """Return the announced length in bytes, None when the server knows where the body ends."""
         text: str = self._environ.get("CONTENT_LENGTH", "") or ""
         if not text:
             is_chunked = "chunked" in self.header("Transfer-Encoding").lower()
             if is_chunked and self._environ.get("wsgi.input_terminated"):
                 return None
-            raise Refusal(411, "Content-Length is missing; say how long the body is")
+            raise Refusal(411, "Content-Length is missing; say how long the body is", reason="document")
         if not (text.isascii() and text.isdigit()):
-            raise Refusal(400, "Content-Length is not a number")
+            raise Refusal(400, "Content-Length is not a number", reason="document")
         # Twenty digits are no length either, and too long a number is slow to read.
-        if len(text) > 20 or int(text) > BODY_BYTES_MAX:
-            raise too_large()
+        if len(text) > 20 or int(text) > limit:
+            raise too_large(limit)
         return int(text)
 
 
-def too_large(limit: int = BODY_BYTES_MAX, what: str = "the body") -> Refusal:
+def too_large(limit: int, what: str = "the body") -> Refusal:
     """Return the refusal of *what* is larger than *limit* bytes."""
-    return Refusal(413, f"{what} is larger than {limit} bytes; send fewer events at once")
+    return Refusal(413, f"{what} is larger than {limit} bytes; send less at once", reason="too large")
 
 
-def _keep(body: bytes) -> bytes:
+def _keep(body: bytes, _limit: int) -> bytes:
     return body
 
 
-def _inflate(body: bytes) -> bytes:
-    """Return what *body*, one gzip member, holds; never more than the limit is inflated."""
+def _inflate(body: bytes, limit: int) -> bytes:
+    """Return what *body*, one gzip member, holds; never more than *limit* bytes are inflated."""
     member = zlib.decompressobj(wbits=31)
     try:
-        inflated = member.decompress(body, INFLATED_BYTES_MAX + 1)
+        inflated = member.decompress(body, limit + 1)
     except zlib.error:
-        raise Refusal(400, "the body is not gzip, as its Content-Encoding says") from None
-    if len(inflated) > INFLATED_BYTES_MAX:
-        raise too_large(INFLATED_BYTES_MAX, "the inflated body")
+        message = "the body is not gzip, as its Content-Encoding says"
+        raise Refusal(400, message, reason="document") from None
+    if len(inflated) > limit:
+        raise too_large(limit, "the inflated body")
     # One member only: fifty thousand empty ones fit into a body, and cost minutes.
     if not member.eof or member.unused_data:
-        raise Refusal(400, "the gzip body is cut short or something follows it")
+        raise Refusal(400, "the gzip body is cut short or something follows it", reason="document")
     return inflated
 
 
-_CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
+_CODINGS: Mapping[str, Callable[[bytes, int], bytes]] = {
     "": _keep,
     "identity": _keep,
     "gzip": _inflate,

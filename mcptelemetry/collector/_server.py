@@ -2,22 +2,20 @@
 The collector with a server of its own, for one machine: `mcptelemetry collect` and tests.
 
 The server is waitress, a well-kept WSGI server, and an extra of this package: who runs the
-app under another server does not need it. The socket is ours, so that what goes wrong with
-host and port is said in our words, and before a thread exists.
+app under another server does not need it.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
 from ..errors import TelemetryError
 from ..system import Clock, install_hint
-from ..vocabulary import PORT_MAX
 from ._app import RATE_LIMIT_PER_SECOND, create_app
-from ._store import SqliteStore
+from ._guards import Tokens
+from ._listener import Listener
+from .stores import Store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,15 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Server", "serve"]
 
-_BACKLOG = 512
-
 
 def serve(
-    store: SqliteStore,
+    store: Store,
     host: str = "127.0.0.1",
     port: int = 0,
     *,
-    token: str | None = None,
+    token: Tokens = None,
     report_token: str | None = None,
     rate_limit: float | None = RATE_LIMIT_PER_SECOND,
     clock: Union[Clock, Callable[[], float], None] = None,
@@ -59,7 +55,7 @@ def serve(
         TypeError, ValueError: for an argument that cannot be used.
     """
     app = create_app(store, token=token, report_token=report_token, rate_limit=rate_limit, clock=clock)
-    return Server(app if wrap is None else wrap(app), host, port)
+    return Server(app if wrap is None else wrap(app), Listener(host, port))
 
 
 class Server:
@@ -69,21 +65,20 @@ class Server:
     Its threads are daemons. `stop()` may be called from any thread, any number of times.
     """
 
-    def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
+    def __init__(self, app: WSGIApplication, listener: Listener) -> None:
         try:
             from ._embedded import EmbeddedServer  # waitress is an extra
         except ImportError as error:
+            listener.socket.close()
             msg = (
                 "the collector's own server needs waitress, which is not installed; "
                 f"{install_hint('waitress')}"
             )
             raise TelemetryError(msg) from error
-        listener = _listen(host, port)
-        shown, port_taken = listener.getsockname()[:2]
-        self.port: int = port_taken
-        self.host: str = host
-        self.url: str = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
-        self._server = EmbeddedServer(app, listener)
+        self.host: str = listener.host
+        self.port: int = listener.port
+        self.url: str = listener.url
+        self._server = EmbeddedServer(app, listener.socket)
 
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
@@ -106,39 +101,3 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def _listen(host: object, port: object) -> socket.socket:
-    """Return a listening socket, or raise an error that names the argument."""
-    if not isinstance(host, str):
-        msg = f"host must be a str such as '127.0.0.1', not {type(host).__name__}"
-        raise TypeError(msg)
-    if not host:
-        msg = "host='' is not usable: give an address such as '127.0.0.1', or '0.0.0.0' for all"
-        raise ValueError(msg)
-    if isinstance(port, bool) or not isinstance(port, int):
-        msg = f"port must be an int, not {type(port).__name__}"
-        raise TypeError(msg)
-    if not 0 <= port <= PORT_MAX:
-        msg = f"port={port} is not usable: give 1 to {PORT_MAX}, or 0 for a free one"
-        raise ValueError(msg)
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            if os.name == "posix":
-                # A port whose last connections still linger may be taken again; elsewhere the
-                # option would let two servers share one.
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except (OSError, UnicodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        msg = f"cannot listen on {host} port {port}: {reason}; choose another host or port"
-        raise TelemetryError(msg) from error
-    return listener

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._document import BrokenFile, prepare_reader
-from ._endpoint import FORMATS_OF_SCHEME, check_endpoint, events_url
+from ._endpoint import FORMATS_OF_SCHEME, check_endpoint, events_url, metrics_url
 from ._headers import find_header_fault
 from ._modes import (
     PERSON_FILE,
@@ -37,6 +37,7 @@ __all__ = [
     "events_url",
     "find_header_fault",
     "load_config",
+    "metrics_url",
     "person_directory",
     "prepare_reader",
     "read_mode",

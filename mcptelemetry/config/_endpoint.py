@@ -12,15 +12,23 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 from ..system import is_loopback_host, url_without_secrets
-from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
+from ..vocabulary import (
+    EVENTS_PATH,
+    FEEDBACK_PATH,
+    HEARTBEAT_PATH,
+    METRICS_PATH,
+    SHORT_EVENTS_PATH,
+    TRACES_PATH,
+    FormatWord,
+)
 
-__all__ = ["FORMATS_OF_SCHEME", "check_endpoint", "events_url"]
+__all__ = ["FORMATS_OF_SCHEME", "check_endpoint", "events_url", "metrics_url"]
 
 # What two parsers cannot read in two ways: brackets round a whole address or nowhere.
 _AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(?::[0-9]*)?")
 
 # Which formats each kind of endpoint can take.
-FORMATS_OF_SCHEME = {"https": ("json",), "http": ("json",), "file": ("jsonl",)}
+FORMATS_OF_SCHEME: dict[str, tuple[FormatWord, ...]] = {"https": ("json", "otlp"), "http": ("json", "otlp"), "file": ("jsonl",)}
 
 
 # What stands behind a base, and whose it is. Only the path of one's own stream may be written out.
@@ -28,12 +36,27 @@ _EVENTS_PATHS = (EVENTS_PATH, SHORT_EVENTS_PATH)
 _OTHER_PATHS = (HEARTBEAT_PATH, FEEDBACK_PATH)
 
 
-def events_url(endpoint: str) -> str:
-    """Return where events go when *endpoint*, which was checked, is where they are sent: a base gets our path."""
+def events_url(endpoint: str, format: FormatWord = "json") -> str:
+    """Return where events go in *format* when *endpoint*, which was checked, is where they are sent: a base gets a path."""
+    if format == "otlp":
+        return _otlp_url(endpoint, TRACES_PATH)
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
         return endpoint
     return urlunsplit(parts._replace(path=EVENTS_PATH))
+
+
+def metrics_url(endpoint: str) -> str:
+    """Return where metrics go when events go to *endpoint* as spans."""
+    return _otlp_url(endpoint, METRICS_PATH)
+
+
+def _otlp_url(endpoint: str, path: str) -> str:
+    # As OpenTelemetry's own exporters do: a base may have a path of its own, as vendors' bases have.
+    parts = urlsplit(endpoint)
+    base = parts.path.rstrip("/")
+    base = base.removesuffix(TRACES_PATH)
+    return urlunsplit(parts._replace(path=base + path))
 
 
 def check_endpoint(

@@ -41,6 +41,7 @@ class ProxySettings(NamedTuple):
     *batch_size* and *offline_queue_max* count events, *batch_interval_secs* is in seconds;
     *token_key* names the environment variable that holds the bearer token, *headers* those that
     hold the values of further headers. *allow_insecure* lets ``http://`` leave this machine.
+    *metrics* adds histograms of durations to ``format = "otlp"``.
     """
 
     enabled: bool = True
@@ -54,6 +55,7 @@ class ProxySettings(NamedTuple):
     spool: bool = False
     headers: Mapping[str, str] = MappingProxyType({})
     allow_insecure: bool = False
+    metrics: bool = False
 
     def __repr__(self) -> str:
         return _without_endpoint(self)

@@ -8,12 +8,13 @@ set back and a count made meanwhile cannot be lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..privacy import find_token
 from ..system import AtomicCounter, Turns, around_fork
 from ..vocabulary import OTHER, STATUS_CLASSES, UNMATCHED, ErrorCategory, Surface
+from ._attended import Attended
 from ._first_names import FirstNames
 from ._keys import FAILED, PASSED, UPSTREAM_KEY, CounterKey, Counts, Kind
 from ._names import IDENTIFIER, TOOL_NAME, check_names
@@ -31,7 +32,7 @@ _SETTLE_SECS = 1.0
 _Numbers = Iterator[int]
 
 
-class CounterRegistry:
+class CounterRegistry(Attended):
     """
     Counts what a process does, in closed words only.
 
@@ -57,13 +58,12 @@ class CounterRegistry:
         routes: Iterable[str] | None = None,
     ) -> None:
         self._tools: dict[str, None] = dict.fromkeys(check_names(builtin_tools, "builtin_tools", TOOL_NAME))
+        self._upstream_tools: set[str] = set()  # bounded by whoever notes them
         self._categories = frozenset(check_names(error_categories, "error_categories", IDENTIFIER)) | {
             category.value for category in ErrorCategory
         }
         self._routes = None if routes is None else check_routes(routes)
-        self._summon: Callable[[], object] | None = None
-        self.is_unattended: bool = False
-        """Whether nobody attends, and somebody could be summoned: whoever counted calls `wake()`."""
+        super().__init__()
         self._settling = Turns(fork_wait_secs=0)  # not for counting, nor for looking
         self._begin()
         around_fork(in_child=self.after_fork)
@@ -93,28 +93,7 @@ class CounterRegistry:
         self.epoch: object = object()
         """Another one whenever the numbers of some call are others: as long as it is the same, keep them."""
         # Last: until here a count summons nobody.
-        self.is_unattended = self._summon is not None
-
-    def attend(self, summon: Callable[[], object] | None) -> None:
-        """Have *summon* called by the next count, and by the first one in a forked child; None ends it."""
-        self._summon = summon
         self.leave()
-
-    def leave(self) -> None:
-        """Say that nobody attends from now on: the next count summons somebody."""
-        self.is_unattended = self._summon is not None
-
-    def stay(self) -> None:
-        """Say that somebody attends from now on, and looks from time to time."""
-        self.is_unattended = False
-
-    def wake(self) -> None:
-        """Summon whoever attends; for whoever counted while `is_unattended`."""
-        try:
-            if self._summon is not None:
-                self._summon()
-        except Exception:  # counting never hurts the host
-            return
 
     def declare_tool(self, name: str) -> bool:
         """Add a built-in tool; return whether *name* can be a tool's name."""
@@ -125,6 +104,12 @@ class CounterRegistry:
         self._of_tool.setdefault(name, self._numbers(CounterKey(Kind.BUILTIN, name)))
         self.epoch = object()  # after it is there: whoever sees this one sees the tool
         return True
+
+    def note_upstream_tool(self, name: str) -> None:
+        """Count calls of *name* as an upstream's from now on, unless it is declared."""
+        if name not in self._upstream_tools:
+            self._upstream_tools.add(name)
+            self.epoch = object()
 
     def is_builtin_tool(self, name: str) -> bool:
         """Return whether *name* is one of the application's own tools."""
@@ -171,7 +156,7 @@ class CounterRegistry:
 
     def numbers_of_call(self, tool: str, upstream: str | None = None, *, is_failed: bool = False) -> Sequence[Iterator[int]]:
         """Return what such calls take one number of, by `DURATION_BUCKETS`: good until there is another `epoch`."""
-        if upstream is not None:
+        if upstream is not None or (tool in self._upstream_tools and tool not in self._tools):
             return self._upstream_call
         return self._own_calls.numbers(str(tool) if tool in self._tools else OTHER, is_failed=is_failed)
 

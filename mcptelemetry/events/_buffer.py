@@ -105,31 +105,31 @@ class TelemetryBuffer(RowQueue):
             self._invalid.add_one()
 
     def add(
-        self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None = None
+        self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None = None, parent: str | None = None
     ) -> bool:
         """
         Add an event by its checked parts; return False when it is of our own traffic and is not added.
 
-        The one way into the queue. Whoever calls it sees to it that no exception of ours, such
+        *parent* is the span that it belongs to. The one way into the queue. Whoever calls it sees to it that no exception of ours, such
         as a `MemoryError`, reaches the host.
         """
         if self._is_careful:
-            return self._add_carefully(shape, latency_ms, timestamp_secs, own_id)
-        self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers)))
+            return self._add_carefully(shape, latency_ms, timestamp_secs, own_id, parent)
+        self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers), parent))
         if len(self._waiting) >= self._looks_up_at:
             self._look_up()
         return True
 
     def _add_carefully(
-        self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None
+        self, shape: EventShape, latency_ms: int, timestamp_secs: int, own_id: str | None, parent: str | None
     ) -> bool:
         if self._own_traffic.is_it():
             return False
         if self._is_locked:
             with self._moving:
-                self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers)))
+                self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers), parent))
         else:
-            self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers)))
+            self._append((shape, latency_ms, timestamp_secs, own_id, next(self._numbers), parent))
         if len(self._waiting) >= self._looks_up_at:
             self._look_up()
         return True
@@ -156,7 +156,7 @@ class TelemetryBuffer(RowQueue):
         process = self.process
         return [
             TelemetryEvent._of(shape, latency_ms, seconds, own_id or f"{process}-{number}")
-            for shape, latency_ms, seconds, own_id, number in rows
+            for shape, latency_ms, seconds, own_id, number, _parent in rows
         ]
 
     def requeue_front(self, events: Iterable[TelemetryEvent]) -> None:
@@ -167,7 +167,7 @@ class TelemetryBuffer(RowQueue):
         the capacity its first are kept.
         """
         rows = [
-            (event.shape, event.latency_ms, event.timestamp_secs, event.id or f"{os.urandom(10).hex()}-0", 0)
+            (event.shape, event.latency_ms, event.timestamp_secs, event.id or f"{os.urandom(10).hex()}-0", 0, None)
             for event in events
         ]
         with self._moving:
@@ -293,8 +293,8 @@ class TelemetryBuffer(RowQueue):
 
         The fork was one that Python was not told of, by C code.
         """
-        shape, latency_ms, seconds, own_id, _ = self._waiting[-1]
+        shape, latency_ms, seconds, own_id, _, parent = self._waiting[-1]
         notice_fork()
         if self._pid != os.getpid():
             self.after_fork()
-        self._append((shape, latency_ms, seconds, own_id, next(self._numbers)))
+        self._append((shape, latency_ms, seconds, own_id, next(self._numbers), parent))

@@ -28,8 +28,8 @@ _TYPES_OF: dict[str, tuple[type, ...]] = {
     "spool": (bool,),
     "headers": (dict,),
     "allow_insecure": (bool,),
+    "metrics": (bool,),
 }
-_NOT_YET = {"format": "otlp"}
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,16 @@ class PipelineConfig:
         batch_interval_secs: seconds after which a batch that is not full goes too, 1 or more.
         offline_queue_max: events that may wait, 0 or more; at least 16 are kept. The oldest go first.
         token_key: the environment variable that holds the bearer token; read by `Telemetry`.
-        format: ``"json"`` to an HTTP endpoint, ``"jsonl"`` to a ``file:///path``.
-        compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
+        format: ``"json"`` or ``"otlp"`` (OTLP/HTTP JSON traces, for an OpenTelemetry Collector) to an HTTP
+            endpoint, ``"jsonl"`` to a ``file:///path``.
+        compression: ``"gzip"`` compresses bodies over 1 KiB, ``"none"`` nothing; None: as the format has
+            it, ``"otlp"`` compresses and the others do not.
         spool: whether what is not delivered yet is kept on the disk, for this or another process of the
             installation to deliver; see `TelemetryPipeline`.
         headers: further headers: the names of the environment variables that hold their values,
             by header name; read by `Telemetry`. None: no further ones.
         allow_insecure: whether ``http://`` to another machine is taken.
+        metrics: whether histograms of the calls' durations go beside the events, with ``format="otlp"`` only.
     """
 
     enabled: bool = True
@@ -64,6 +67,7 @@ class PipelineConfig:
     spool: bool = False
     headers: Mapping[str, str] | None = None
     allow_insecure: bool = False
+    metrics: bool = False
 
     def __post_init__(self) -> None:
         for key in PROXY_KEYS:
@@ -76,9 +80,9 @@ class PipelineConfig:
                 if type(value) not in _TYPES_OF.get(key.name, (str,)):
                     raise TypeError(msg)
                 raise ValueError(msg)
-            if key.name in _NOT_YET and value == _NOT_YET[key.name]:
-                msg = f"{key.name}={value!r} is not available in this version"
-                raise ValueError(msg)
+        if self.metrics and self.format != "otlp":
+            msg = f"metrics=True is not usable with format={self.format!r}: it goes with 'otlp'"
+            raise ValueError(msg)
         if self.endpoint is not None:
             check_endpoint(
                 self.endpoint, allow_insecure=self.allow_insecure, insecure_choice="allow_insecure=True"

@@ -9,16 +9,19 @@ smaller parts, one that names a credential goes without the guilty).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..privacy import SendResult, Verdict
 from ..system import Clock
-from ..wire import EventEncoder, EventRow
-from ._formats import BodyOf
+from ..wire import EventRow
+from ._format import BodyWriter
 from ._outage import OutageLog
 from ._outcomes import AnsweredBatch
 from ._schedule import Schedule
 from ._uploader import TelemetryUploader
+
+if TYPE_CHECKING:
+    from ._meter import Meter
 
 __all__ = ["Delivery", "EventAccount", "EventQueue"]
 
@@ -71,7 +74,7 @@ class Delivery:
         account: EventAccount,
         schedule: Schedule,
         outages: OutageLog,
-        body_of: BodyOf,
+        writer: BodyWriter,
         clock: Clock,
         secs_left: Callable[[], float | None],
     ) -> None:
@@ -81,11 +84,12 @@ class Delivery:
         self._account = account
         self._schedule = schedule
         self._outages = outages
-        self._body_of = body_of
+        self._writer = writer
         self._clock = clock
         self._secs_left = secs_left
-        self._encoder = EventEncoder()
         self._answered: AnsweredBatch | None = None
+        self.meter: Meter | None = None
+        """Measures what was delivered; None: nobody does."""
 
     def send_waiting(self) -> SendResult | None:
         """Send as many events as wait now, batch by batch; return what ended it early, or None."""
@@ -134,7 +138,7 @@ class Delivery:
                     continue
                 # The guilty from the first on; or all are, together and none of them alone.
                 part = part[: clean or max(1, self._count_alike(part, is_guilty=True))]
-            self._settle(len(part), outcome)
+            self._settle(part, outcome)
             del rows[: len(part)]
         return None
 
@@ -149,23 +153,40 @@ class Delivery:
         secs_left = self._secs_left()
         if secs_left is not None and secs_left <= 0:
             return SendResult(Verdict.LATER, None, None, "no time was left before the end")
-        body = self._body_of(self._encoder.encode(rows, self._buffer.process))
+        body = self._writer.write(rows, self._buffer.process)
         result = self._uploader.send(body, {row[0] for row in rows}, timeout_secs=secs_left)
         if result.status is not None:
             self._answered = AnsweredBatch(body, result)
         return result
 
-    def _settle(self, count: int, outcome: SendResult) -> None:
+    def _settle(self, part: list[EventRow], outcome: SendResult) -> None:
         if outcome.verdict is Verdict.DELIVERED:
-            self._account.deliver(count, at=self._clock.time(), doubt=outcome.advice if outcome.is_doubtful else None)
-            if outcome.is_doubtful:
-                self._outages.tell("doubtful", f"events to {self._where} seem to be lost: {outcome.advice}")
-            else:
-                self._outages.end()
+            self._settle_delivered(part, outcome)
         else:
-            self._account.reject(count, outcome.advice)
-            self._outages.tell("rejected", f"{count} events to {self._where} were rejected and given up: {outcome.advice}")
+            self._reject(len(part), outcome)
         self._schedule.resume()
+
+    def _settle_delivered(self, part: list[EventRow], outcome: SendResult) -> None:
+        if self.meter is not None:
+            self.meter.add(part)
+        found = self._writer.format.count_rejected(outcome.body)
+        rejected = min(found or 0, len(part))
+        now, doubt = self._clock.time(), outcome.advice if outcome.is_doubtful else None
+        if rejected < len(part):
+            self._account.deliver(len(part) - rejected, at=now, doubt=doubt)
+        if rejected:
+            # Which they are does not matter to the account, and none of them goes again.
+            self._reject(rejected, outcome)
+        elif found is not None:
+            self._outages.tell("warned", f"events to {self._where} were taken with a warning: {outcome.message}")
+        elif doubt is not None:
+            self._outages.tell("doubtful", f"events to {self._where} seem to be lost: {doubt}")
+        else:
+            self._outages.end()
+
+    def _reject(self, count: int, outcome: SendResult) -> None:
+        self._account.reject(count, outcome.advice)
+        self._outages.tell("rejected", f"{count} events to {self._where} were rejected and given up: {outcome.advice}")
 
     def _postpone(self, outcome: SendResult) -> None:
         self._account.requeue(outcome.advice)

@@ -1,31 +1,52 @@
 """
-The bodies in which events travel: one row a format.
+The formats in which events travel: one row each.
 
-Each takes the JSON texts of a batch's events and what is known of the application, and
-returns the body.
+That of OpenTelemetry is loaded when somebody uses it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 
-from ..wire import wrap_events
+from ..vocabulary import FormatWord
+from ..wire import EMPTY_BATCH, EventEncoder, wrap_events
+from ._format import Format, RowEncoder
 
-__all__ = ["BODY_OF_FORMAT", "BodyOf"]
-
-BodyOf = Callable[[list[str]], bytes]
-"""A format with what is known of the application filled in."""
-
-
-def _json(texts: list[str], app: str | None, version: str | None) -> bytes:
-    return wrap_events(texts, app=app, version=version)
+__all__ = ["format_of"]
 
 
-def _jsonl(texts: list[str], app: str | None, version: str | None) -> bytes:  # noqa: ARG001  a line is an event
+def format_of(word: FormatWord) -> Format:
+    """Return the format that *word* names."""
+    if word == "otlp":
+        from ._otlp_format import OTLP
+
+        return OTLP
+    return _JSON if word == "json" else _JSONL
+
+
+def _build_event_encoder(_network_transport: str | None) -> RowEncoder:
+    return EventEncoder()
+
+
+def _wrap_lines(texts: list[str], *, app: str | None, version: str | None) -> bytes:  # noqa: ARG001  a line is an event
     return ("\n".join(texts) + "\n").encode("ascii")
 
 
-BODY_OF_FORMAT: dict[str, Callable[..., bytes]] = {
-    "json": _json,
-    "jsonl": _jsonl,
-}
+def _count_rejected(answer: bytes) -> int | None:
+    """Return how many events a collector of ours names in its *answer* as not taken."""
+    if b'"rejected"' not in answer:  # nearly always
+        return None
+    try:
+        rejected = json.loads(answer).get("rejected")
+    except (ValueError, AttributeError, RecursionError):  # somebody else's answer
+        return None
+    return len(rejected) if rejected and isinstance(rejected, list) else None
+
+
+def _count_none(_answer: bytes) -> None:
+    return None
+
+
+_JSON = Format(_build_event_encoder, wrap_events, EMPTY_BATCH, _count_rejected)
+# A file of lines takes an empty body; a line of its own would stay there.
+_JSONL = Format(_build_event_encoder, _wrap_lines, b"", _count_none)

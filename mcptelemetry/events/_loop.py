@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import UploadError
 from ..privacy import Refusal, SendResult
@@ -19,11 +20,14 @@ from ._account import Account, PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
 from ._delivery import Delivery
-from ._formats import BodyOf
+from ._format import BodyWriter
 from ._outage import OutageLog
 from ._outcomes import AnsweredBatch, Outcomes
 from ._schedule import Schedule
 from ._uploader import TelemetryUploader, is_quick_to_try, upload_error
+
+if TYPE_CHECKING:
+    from ._meter import Meter
 
 __all__ = ["EventsLoop"]
 
@@ -45,17 +49,16 @@ class EventsLoop:
         *,
         clock: Clock,
         uniform: Callable[[float, float], float],
-        body_of: BodyOf,
         outcomes: Outcomes | None = None,
     ) -> None:
         self._buffer = buffer
         self._config = config
         self._clock = clock
         self._uniform = uniform
-        self._body_of = body_of
         self._outcomes = outcomes
         self.uploader: TelemetryUploader | None = None
         """What sends, None before `start()`."""
+        self._writer: BodyWriter | None = None
         self.begin()
         self.life: Lifecycle = Lifecycle(self, name="mcptelemetry-events")
         """When there is a thread for it."""
@@ -76,33 +79,45 @@ class EventsLoop:
             interval_secs=self._config.batch_interval_secs,
         )
         self._delivery: Delivery | None = None
-        if self.uploader is not None:
+        if self.uploader is not None and self._writer is not None:
             self.uploader.after_fork()
-            self._build_delivery(self.uploader)
+            self._build_delivery(self.uploader, self._writer)
 
-    def _build_delivery(self, uploader: TelemetryUploader) -> None:
+    def _build_delivery(self, uploader: TelemetryUploader, writer: BodyWriter) -> None:
         self._delivery = Delivery(
             self._buffer,
             uploader=uploader,
             account=self.account,
             schedule=self._schedule,
             outages=self._outages,
-            body_of=self._body_of,
+            writer=writer,
             clock=self._clock,
             secs_left=self._secs_left,
         )
+        if self._config.metrics:
+            from ._meter import Meter
+
+            self._delivery.meter = Meter(
+                uploader,
+                writer,
+                clock=self._clock,
+                interval_secs=self._config.batch_interval_secs,
+                secs_left=self._secs_left,
+            )
 
     def _secs_left(self) -> float | None:
         return self.life.secs_left()
 
-    def start(self, uploader: TelemetryUploader) -> None:
-        """Begin to deliver with *uploader*; the thread itself starts with the first record."""
-        self.uploader = uploader
-        self._build_delivery(uploader)
+    def start(self, uploader: TelemetryUploader, writer: BodyWriter) -> None:
+        """Begin to deliver with *uploader* what *writer* writes; the thread itself starts with the first record."""
+        self.uploader, self._writer = uploader, writer
+        self._build_delivery(uploader, writer)
         self.attend()
 
-    def prepare(self, build_uploader: Callable[[Callable[[], Refusal]], TelemetryUploader]) -> None:
-        """Take what builds another uploader, which asks another question: for a loop that sends from elsewhere too."""
+    def prepare(
+        self, build_uploader: Callable[[Callable[[], Refusal]], TelemetryUploader], writer: BodyWriter
+    ) -> None:
+        """Take what builds another uploader, which asks another question, and what it writes with: for a loop that sends from elsewhere too."""
 
     def attend(self) -> None:
         """Have the next record summon the thread."""
@@ -177,6 +192,8 @@ class EventsLoop:
         if due_in <= 0 and self._delivery is not None:
             outcome = self._send_waiting(self._delivery)
             due_in = self._schedule.due_in_secs(self.waiting(), is_asked=False)
+        if self._meter is not None and outcome is None and not self._schedule.is_held:
+            due_in = min(due_in, self._meter.take_turn(is_asked=bool(waiting) or is_last))
         self.life.answer(waiting, self._why_not_all(outcome))
         answered = self._take_answered()
         if self._outcomes is not None:
@@ -207,6 +224,10 @@ class EventsLoop:
     def _close_connections(self) -> None:
         if self.uploader is not None:
             self.uploader.close()
+
+    @property
+    def _meter(self) -> Meter | None:
+        return None if self._delivery is None else self._delivery.meter
 
     def _why_not_all(self, outcome: SendResult | None) -> UploadError | None:
         """Return what a flush raises when the turn ended with *outcome* (None: nothing was tried)."""
@@ -242,7 +263,7 @@ class EventsLoop:
 
     def has_work(self) -> bool:
         """Return whether something waits."""
-        return not self._buffer.is_empty()
+        return not self._buffer.is_empty() or (self._meter is not None and not self._meter.is_empty)
 
     def patience(self) -> float:
         """Return the thread's share of the end: all of it, for nobody else can send."""

@@ -14,10 +14,11 @@ __all__ = ["OutageLog"]
 
 
 class OutageLog:
-    """Tells each kind of trouble once, until `end()`; nothing above WARNING."""
+    """Tells each kind of trouble with *what* once, until `end()`; nothing above WARNING."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, *, what: str = "events") -> None:
         self._logger = logger
+        self._what = what
         self._told: set[str] = set()
 
     def tell(self, kind: str, message: str) -> None:
@@ -39,4 +40,4 @@ class OutageLog:
         """Say that delivery works again, if it did not."""
         if self._told:
             self._told.clear()
-            self._logger.info("mcptelemetry: events are delivered again")
+            self._logger.info("mcptelemetry: %s are delivered again", self._what)

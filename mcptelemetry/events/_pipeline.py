@@ -18,7 +18,8 @@ from ..system import Clock, NetworkSettings, Transport, as_clock, draw_uniform
 from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import CAPACITY_MIN, PipelineConfig
-from ._formats import BODY_OF_FORMAT
+from ._format import BodyWriter
+from ._formats import format_of
 from ._loop import EventsLoop
 from ._outcomes import Outcomes
 from ._standing import StandingRefusal
@@ -83,7 +84,8 @@ class TelemetryPipeline:
         self.buffer: TelemetryBuffer = TelemetryBuffer(max(config.offline_queue_max, CAPACITY_MIN))
         self._clock = clock = as_clock(clock)
         self._outcomes = outcomes
-        self._body_of = partial(BODY_OF_FORMAT[config.format], app=app, version=version)
+        self.network_transport: str | None = None
+        """OpenTelemetry's word for what carries the calls (``"pipe"``), which spans tell; set before `start()`."""
         surroundings = os.environ if environ is None else environ
         build_loop: Callable[..., EventsLoop] = EventsLoop
         if config.spool and config.endpoint is not None:
@@ -95,9 +97,9 @@ class TelemetryPipeline:
             config,
             clock=clock,
             uniform=uniform,
-            body_of=self._body_of,
             outcomes=outcomes,
         )
+        self._build_writer = partial(BodyWriter, format_of(config.format), app=app, version=version, tells_parents=not config.spool)
         self._build_uploader = partial(
             TelemetryUploader,
             app=app,
@@ -108,6 +110,7 @@ class TelemetryPipeline:
             refusal=refusal or StandingRefusal(surroundings, application).refusal,
             is_authors=is_authors,
             compression=config.compression,
+            format=config.format,
             allow_insecure=config.allow_insecure,
             token_variable=config.token_key,
         )
@@ -122,9 +125,10 @@ class TelemetryPipeline:
         if not self.config.enabled or self.config.endpoint is None or loop.uploader or loop.life.is_closed:
             return
         uploader = self._build_uploader(self.config.endpoint, auth)
-        loop.prepare(lambda refusal: self._build_uploader(self.config.endpoint or "", auth, refusal=refusal))
+        writer = self._build_writer(network_transport=self.network_transport)
+        loop.prepare(lambda refusal: self._build_uploader(self.config.endpoint or "", auth, refusal=refusal), writer)
         self.buffer.set_flush_threshold(self.config.batch_size)
-        loop.start(uploader)
+        loop.start(uploader, writer)
 
     def flush(self, timeout: float | None = None) -> int:
         """
@@ -167,7 +171,7 @@ class TelemetryPipeline:
         return send_spooled(
             build_spooling(place, self.config, self._clock, None),
             lambda refusal: self._build_uploader(self.config.endpoint or "", auth, refusal=refusal),
-            self._body_of,
+            self._build_writer(),
             self._outcomes,
             timeout,
         )

@@ -22,7 +22,7 @@ from ..vocabulary import (
     TelemetryStatus,
     TelemetryStatusWord,
 )
-from ..wire import OTHER_CLIENT, EventShape, check_shape, is_known_client
+from ..wire import OTHER_CLIENT, EventShape, ParentedLatency, check_shape, is_known_client
 
 if TYPE_CHECKING:
     from ._buffer import TelemetryBuffer
@@ -120,7 +120,10 @@ class Recorder:
                 )[given]
             except KeyError:
                 shape, numbers, epoch = self._learn(given, was_fallback)
+            parent = None
             if type(latency_ms) is not int:
+                if type(latency_ms) is ParentedLatency:
+                    parent = latency_ms.parent
                 latency_ms = _rounded(latency_ms)
             buffer = self._buffer
             if buffer is None:
@@ -133,7 +136,7 @@ class Recorder:
                     seconds = self._begin_second(now)
                 if not 0 <= latency_ms < 1000:
                     seconds = _second_of_decision(seconds, latency_ms)
-                if not buffer.add(shape, latency_ms, seconds):
+                if not buffer.add(shape, latency_ms, seconds, None, parent):
                     return
             counter = self._counter
             if counter is not None:

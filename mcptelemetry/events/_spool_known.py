@@ -1,7 +1,8 @@
 """
-The rows of chunks that this very process put: what it knows of them need not be read again.
+The rows of chunks: of those that are claimed, and of those that this very process put.
 
-Only as long as the file says the same, letter by letter; it is there for others to change.
+What is known of them need not be read again, as long as the file says the same, letter by letter: it
+is there for others to change.
 """
 
 from __future__ import annotations
@@ -11,9 +12,26 @@ from collections.abc import Sequence
 from ..wire import EventRow
 from ._spool_rows import ClaimedChunk
 
-__all__ = ["KnownRows"]
+__all__ = ["HeldChunk", "KnownRows"]
 
 _EVENTS_MAX = 10_000  # as many as a queue in memory holds; the others are read
+
+
+class HeldChunk:
+    """A claimed chunk: its rows, how many of them are settled, and how many are checked out after those."""
+
+    def __init__(self, chunk: ClaimedChunk, rows: Sequence[EventRow]) -> None:
+        self.of = (chunk.generation, chunk.version)
+        self.id = chunk.id
+        self.rows = rows
+        self.settled = self.out = 0
+        self.delivered = 0
+        self.rejected = chunk.events - len(rows)  # somebody had a hand in them
+
+    @property
+    def free(self) -> int:
+        """How many rows are neither settled nor checked out."""
+        return len(self.rows) - self.settled - self.out
 
 
 class KnownRows:

@@ -22,6 +22,7 @@ from ._account import PipelineStats
 from ._buffer import TelemetryBuffer
 from ._config import PipelineConfig
 from ._delivery import Delivery
+from ._format import BodyWriter
 from ._loop import EventsLoop
 from ._outcomes import AnsweredBatch
 from ._spool_keeper import SpoolKeeper
@@ -61,26 +62,35 @@ class SpoolLoop(EventsLoop):
         self.queue.begin()
         super().begin()
         self.keeper.account = self.account
-        if self._spool_uploader is not None:
+        if self._spool_uploader is not None and self._writer is not None:
             self._spool_uploader.after_fork()
-            self._build_spool_delivery(self._spool_uploader)
+            self._build_spool_delivery(self._spool_uploader, self._writer)
 
-    def prepare(self, build_uploader: Callable[[Callable[[], Refusal]], TelemetryUploader]) -> None:
+    def prepare(
+        self, build_uploader: Callable[[Callable[[], Refusal]], TelemetryUploader], writer: BodyWriter
+    ) -> None:
         """Have what is kept sent with an uploader of its own, which asks the queue before it sends."""
         self._spool_uploader = build_uploader(self.queue.refusal)
-        self._build_spool_delivery(self._spool_uploader)
+        self._writer = writer
+        self._build_spool_delivery(self._spool_uploader, writer)
 
-    def _build_spool_delivery(self, uploader: TelemetryUploader) -> None:
+    def _build_delivery(self, uploader: TelemetryUploader, writer: BodyWriter) -> None:
+        super()._build_delivery(uploader, writer)
+        if self._spool_delivery is not None:
+            self._spool_delivery.meter = self._meter
+
+    def _build_spool_delivery(self, uploader: TelemetryUploader, writer: BodyWriter) -> None:
         self._spool_delivery = Delivery(
             self.queue,
             uploader=uploader,
             account=self.queue,
             schedule=self._schedule,
             outages=self._outages,
-            body_of=partial(self.queue.body, self._body_of),
+            writer=self.queue.writer(writer),
             clock=self._clock,
             secs_left=self._secs_left,
         )
+        self._spool_delivery.meter = self._meter
 
     # -- numbers ----------------------------------------------------------------------
 

@@ -9,16 +9,16 @@ time, and counted only when the file says that they were still ours.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..installation import HELD_FROM_BEFORE
 from ..privacy import Refusal, SendResult, Verdict
 from ..system import StorageFailure
 from ..vocabulary import DAY_SECS
 from ..wire import EventEncoder, EventReader, EventRow
+from ._format import BodyWriter
 from ._spool import Claim, Put
-from ._spool_known import KnownRows
+from ._spool_known import HeldChunk, KnownRows
 from ._spool_rows import ClaimedChunk, SpoolStream
 from ._spool_terms import Spooling
 
@@ -27,23 +27,6 @@ __all__ = ["SpoolQueue"]
 _BATCHES_A_CLAIM = 10
 _KEPT_SECS = 21 * DAY_SECS  # while the key or the place is wrong, or nobody sends there any more
 _WRONG = frozenset({Verdict.UNAUTHORIZED, Verdict.MISPLACED})
-
-
-class _Held:
-    """A claimed chunk: its rows, how many of them are settled, and how many are checked out after those."""
-
-    def __init__(self, chunk: ClaimedChunk, rows: Sequence[EventRow]) -> None:
-        self.of = (chunk.generation, chunk.version)
-        self.id = chunk.id
-        self.rows = rows
-        self.settled = self.out = 0
-        self.delivered = 0
-        self.rejected = chunk.events - len(rows)  # somebody had a hand in them
-
-    @property
-    def free(self) -> int:
-        """How many rows are neither settled nor checked out."""
-        return len(self.rows) - self.settled - self.out
 
 
 class SpoolQueue:
@@ -81,7 +64,7 @@ class SpoolQueue:
         self._waiting = 0
         self._token = ""
         self._claimed_at = 0.0
-        self._held: list[_Held] = []
+        self._held: list[HeldChunk] = []
         # Claimed as it was put, by the thread that put it, and not begun.
         self._given: deque[tuple[Claim, float]] = deque()
         self._goes_well = False
@@ -132,9 +115,14 @@ class SpoolQueue:
             return refusal
         return None if self._generation == self._spooling.terms.generation() else HELD_FROM_BEFORE
 
-    def body(self, body_of: Callable[..., bytes], texts: list[str]) -> bytes:
-        """Return the body of *texts*, as *body_of* says, with the version that recorded them."""
-        return partial(body_of, version=self._version)(texts)
+    def writer(self, writer: BodyWriter) -> BodyWriter:
+        """Return what writes what is checked out as *writer* does, with the version that recorded it."""
+        return _KeptWriter(writer, self)
+
+    @property
+    def version(self) -> str | None:
+        """The version that recorded what is checked out."""
+        return self._version
 
     # -- the queue --------------------------------------------------------------------
 
@@ -211,7 +199,7 @@ class SpoolQueue:
     def _take(self, claim: Claim, claimed_at: float) -> None:
         self._token = claim.token if claim.chunks else ""
         self._claimed_at = claimed_at
-        self._held = [_Held(chunk, self._known.take(chunk) or self._read(chunk)) for chunk in claim.chunks]
+        self._held = [HeldChunk(chunk, self._known.take(chunk) or self._read(chunk)) for chunk in claim.chunks]
 
     def _read(self, chunk: ClaimedChunk) -> list[EventRow]:
         read = self._reader.read
@@ -273,7 +261,7 @@ class SpoolQueue:
         if outcome is not None:
             self.look()
 
-    def _settle(self, count: int) -> Iterator[tuple[_Held, int]]:
+    def _settle(self, count: int) -> Iterator[tuple[HeldChunk, int]]:
         for held in self._held:
             some = min(count, held.out)
             held.out -= some
@@ -281,3 +269,17 @@ class SpoolQueue:
             count -= some
             if some:
                 yield held, some
+
+
+class _KeptWriter(BodyWriter):
+    """Writes what was kept by any version of the application."""
+
+    def __init__(self, writer: BodyWriter, queue: SpoolQueue) -> None:
+        super().__init__(
+            writer.format, app=writer.app, version=None, network_transport=writer.network_transport, tells_parents=False
+        )
+        self._queue = queue
+
+    def write(self, rows: Iterable[EventRow], process: str) -> bytes:
+        self.version = self._queue.version
+        return super().write(rows, process)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple, Optional
 
 from ..privacy import NotYet, Refusal, SendResult
 from ..system import StorageFailure, draw_uniform
 from ._account import PipelineStats
 from ._delivery import Delivery
+from ._format import BodyWriter
 from ._outage import OutageLog
 from ._outcomes import Outcomes
 from ._schedule import Schedule
@@ -42,7 +42,7 @@ class SpoolDelivery(NamedTuple):
 def send_spooled(
     spooling: Spooling,
     build_uploader: Callable[[Callable[[], Refusal]], TelemetryUploader],
-    body_of: Callable[..., bytes],
+    writer: BodyWriter,
     outcomes: Outcomes | None,
     timeout: float | None = None,
 ) -> SpoolDelivery:
@@ -57,7 +57,7 @@ def send_spooled(
         account=queue,
         schedule=Schedule(clock, draw_uniform, batch_size=spooling.chunk_max, interval_secs=1),
         outages=OutageLog(_logger),
-        body_of=partial(queue.body, body_of),
+        writer=queue.writer(writer),
         clock=clock,
         secs_left=lambda: None if ends_at is None else max(0.0, ends_at - clock.monotonic()),
     )

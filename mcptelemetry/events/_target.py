@@ -51,6 +51,7 @@ class EventsTarget(NamedTuple):
             network=installation.config.network,
             refusal=refusal,
             token_variable=self.settings.token_key,
+            format=self.settings.format,
         )
 
 
@@ -100,5 +101,5 @@ def _settings(installation: Installation, found: OperatorsEndpoint) -> PipelineC
         "allow_insecure": found.allow_insecure,
     }
     if found.endpoint.startswith("file:"):
-        values["format"] = "jsonl"  # the one format that a file takes
+        values.update(format="jsonl", metrics=False)  # the one format that a file takes
     return PipelineConfig(**values)

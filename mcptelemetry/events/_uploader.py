@@ -14,7 +14,7 @@ from typing import Union
 from urllib.parse import urlsplit
 
 from ..application import Application
-from ..config import check_endpoint, events_url, find_header_fault
+from ..config import FORMATS_OF_SCHEME, check_endpoint, events_url, find_header_fault, metrics_url
 from ..errors import UploadError
 from ..privacy import Gate, NameJudge, Refusal, SendResult, StandingSwitches, Verdict
 from ..system import (
@@ -27,13 +27,16 @@ from ..system import (
     is_loopback_host,
     url_without_secrets,
 )
-from ..vocabulary import CompressionWord
+from ..vocabulary import CompressionWord, FormatWord
 from ..wire import EventShape, TelemetryBatch
+from ._format import BodyWriter, Format
+from ._formats import format_of
 
 __all__ = ["TelemetryAuth", "TelemetryUploader", "is_quick_to_try", "upload_error"]
 
 _COMPRESSED_FROM_BYTES = 1024
 _TOKEN_REFUSED = (401, 403)
+_ANSWER_MAX_BYTES = 64 * 1024  # it may name every event of a large batch
 
 
 class TelemetryAuth:
@@ -75,11 +78,12 @@ class TelemetryUploader:
 
     Args:
         endpoint: an ``https://`` URL, ``http://`` to this machine, or ``file:///path``; without a
-            path it is a base, and events go to ``/api/telemetry/tool-invocations`` behind it.
+            path it is a base, and events go to ``/api/telemetry/tool-invocations`` behind it; with *format*
+            ``"otlp"`` whatever does not end in ``/v1/traces`` is a base for that.
         auth: the credentials, None for none.
         timeout: seconds for connecting, sending and reading each, more than 0, at most 3600.
         allow_insecure: whether ``http://`` to another machine is taken.
-        compression: ``"gzip"`` compresses bodies over 1 KiB; None: nothing is.
+        compression: ``"gzip"`` compresses bodies over 1 KiB, ``"none"`` nothing; None: as *format* has it.
         app: the application whose opt-out variable is obeyed beside ``DO_NOT_TRACK``.
         environ: the environment, looked at before each send; None: the process's own.
         clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
@@ -90,6 +94,7 @@ class TelemetryUploader:
             what goes to an author is.
         token_variable: the environment variable that the token comes from, to be named when it is
             refused; None: none is named.
+        format: as for `PipelineConfig`; None: ``"jsonl"`` for a file, else ``"json"``.
 
     Raises:
         TypeError, ValueError: for an argument that cannot be used.
@@ -111,11 +116,19 @@ class TelemetryUploader:
         refusal: Callable[[], Refusal] | None = None,
         is_authors: bool = False,
         token_variable: str | None = None,
+        format: FormatWord | None = None,
     ) -> None:
         self.endpoint: str = check_endpoint(
             endpoint, allow_insecure=allow_insecure, insecure_choice="allow_insecure=True"
         )
-        self._url = events_url(self.endpoint)
+        scheme = urlsplit(self.endpoint).scheme
+        word = FORMATS_OF_SCHEME[scheme][0] if format is None else format
+        if word not in FORMATS_OF_SCHEME[scheme]:
+            msg = f"format={word!r} is not usable with a {scheme}:// endpoint"
+            raise ValueError(msg)
+        self._format_word = word
+        self._format: Format = format_of(word)
+        self._url = events_url(self.endpoint, word)
         if auth is not None and not isinstance(auth, TelemetryAuth):
             msg = f"auth must be a TelemetryAuth or None, not {type(auth).__name__}"
             raise TypeError(msg)
@@ -125,12 +138,13 @@ class TelemetryUploader:
         if not 0 < timeout <= 3600:  # an hour; also refuses NaN
             msg = f"timeout={timeout!r} is not usable: give seconds, more than 0 and at most 3600"
             raise ValueError(msg)
-        if compression not in (None, "gzip"):
-            msg = f"compression={compression!r} is not usable: give 'gzip' or None"
+        if compression not in (None, "gzip", "none"):
+            msg = f"compression={compression!r} is not usable: give 'gzip', 'none' or None"
             raise ValueError(msg)
+        compression = compression or self._format.compression
         self._timeout_secs = float(timeout)
-        self._compression = compression
-        if compression is not None:
+        self._is_compressed = compression == "gzip"
+        if self._is_compressed:
             # Only for those who ask for it, and not in the worker: a fork in the middle of an
             # import there would leave the child with a module lock that nobody lets go of.
             import gzip
@@ -148,6 +162,7 @@ class TelemetryUploader:
             refusal=refusal or StandingSwitches(surroundings, application).refusal,
             clock=as_clock(clock),
             scan=self._names.find_guilt,
+            given_up=self._format.given_up,
         )
 
     def __repr__(self) -> str:
@@ -155,22 +170,47 @@ class TelemetryUploader:
 
     def upload(self, batch: TelemetryBatch) -> None:
         """Send *batch*; return on 2xx, otherwise raise `UploadError`."""
-        outcome = self.send(batch.to_json(), {event.shape for event in batch.events})
+        outcome = self.send(self._body_of(batch), {event.shape for event in batch.events})
         if outcome.verdict is not Verdict.DELIVERED:
             raise upload_error(outcome)
 
-    def send(
+    def _body_of(self, batch: TelemetryBatch) -> bytes:
+        if self._format_word != "otlp":
+            return batch.to_json()
+        # A span has an id, whether its event has one or not.
+        rows = [
+            (event.shape, event.latency_ms, event.timestamp_secs, event.id, number, None)
+            for number, event in enumerate(batch.events)
+        ]
+        return BodyWriter(self._format, app=batch.app, version=batch.version).write(rows, os.urandom(10).hex())
+
+    def ask(self) -> SendResult:
+        """Send a body that holds no event; return what it came to: whoever takes events takes none of them too."""
+        return self.send(self._format.empty, ())
+
+    def send(self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None) -> SendResult:
+        """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
+        return self._post(self._url, body, shapes, timeout_secs)
+
+    def send_metrics(
         self, body: bytes, shapes: Collection[EventShape], *, timeout_secs: float | None = None
     ) -> SendResult:
-        """Send the *body* of events of *shapes*, in at most *timeout_secs* a step; return what it came to."""
+        """Send *body*, which tells of metrics, likewise."""
+        return self._post(metrics_url(self.endpoint), body, shapes, timeout_secs)
+
+    def _post(
+        self, url: str, body: bytes, shapes: Collection[EventShape], timeout_secs: float | None
+    ) -> SendResult:
         headers = {**self._headers, "Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        if self._compression and len(body) > _COMPRESSED_FROM_BYTES:
+        if self._is_compressed and len(body) > _COMPRESSED_FROM_BYTES:
             body = self._compress(body)
             headers["Content-Encoding"] = "gzip"
         secs = self._timeout_secs if timeout_secs is None else min(timeout_secs, self._timeout_secs)
-        outcome = self._gate.post(self._url, body, headers, secs, secret=self._token, searched=shapes)
+        outcome = self._gate.post(
+            url, body, headers, secs, secret=self._token, answer_max_bytes=_ANSWER_MAX_BYTES, searched=shapes
+        )
         return outcome if outcome.status not in _TOKEN_REFUSED else outcome._replace(mend=self._token_mend() or outcome.mend)
 
     def _token_mend(self) -> str | None:
@@ -183,6 +223,11 @@ class TelemetryUploader:
     def shown_url(self) -> str:
         """Where batches go, for a person to read."""
         return url_without_secrets(self._url)
+
+    @property
+    def shown_metrics_url(self) -> str:
+        """Where metrics go, for a person to read."""
+        return url_without_secrets(metrics_url(self.endpoint))
 
     def find_guilt(self, shape: EventShape) -> str | None:
         """Return why an event of *shape* must not leave, None when nothing speaks against it."""

@@ -17,7 +17,15 @@ from typing import Any, NamedTuple, Union
 from ..counters import RegistrySnapshot
 from ..installation import Surroundings
 from ..privacy import find_blocked_prefix
-from ..vocabulary import COUNT_MAX, OS_WORD_OF_PLATFORM, OTHER, UNMATCHED, LaunchSource, StartupOutcome
+from ..vocabulary import (
+    COUNT_MAX,
+    OS_WORD_OF_PLATFORM,
+    OTHER,
+    TIMESTAMP_SECS_MAX,
+    UNMATCHED,
+    LaunchSource,
+    StartupOutcome,
+)
 from ..wire import (
     ARCH_WORDS,
     FIELD_SHAPES,
@@ -35,7 +43,6 @@ __all__ = ["Program", "Remembered", "build_payload", "current_program"]
 
 _UNKNOWN_VERSION = "unknown"
 _SECS_PER_HOUR = 3600
-_LAST_MOMENT = 253_402_300_799  # the end of the year 9999
 
 _ARCH_OF_MACHINE = {
     "x86_64": "amd64",
@@ -220,7 +227,7 @@ def _fitting(field: str, value: Any, otherwise: Any) -> Any:
 
 
 def _moment(now: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(0.0, now), _LAST_MOMENT)))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(0.0, now), TIMESTAMP_SECS_MAX)))
 
 
 def _os_word(platform: str) -> str:

@@ -1,5 +1,5 @@
 """
-What an MCP client calls itself, wherever a server's context keeps it.
+What an MCP client calls itself, and which span it calls from, wherever a server's context keeps it.
 
 A client introduces itself once, with `initialize`, or with every request; servers keep the
 former with the session. The name is a stranger's text and goes nowhere unsanitised.
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..vocabulary import CLIENT_INFO_KEY
+from ..vocabulary import CLIENT_INFO_KEY, TRACEPARENT_KEY
+from ..wire import parse_traceparent
 
-__all__ = ["client_name_in"]
+__all__ = ["client_name_in", "parent_in"]
 
 _CHARACTERS_MAX = 300  # a name that is longer than any that is kept, whatever it was
 
@@ -25,6 +26,9 @@ _PATHS: tuple[tuple[tuple[str, ...], ...], ...] = (
 )
 
 
+_PARENT_PATH = (("params", "message"), ("_meta", "meta"), (TRACEPARENT_KEY,))
+
+
 def client_name_in(ctx: Any) -> str:
     """
     Return the name in a server's context *ctx*, ``""`` when there is none; never raises.
@@ -32,15 +36,23 @@ def client_name_in(ctx: Any) -> str:
     A long one is cut: it is remembered beside each tool that its client calls.
     """
     for path in _PATHS:
-        found = ctx
-        for spellings in path:
-            found = _member(found, spellings)
-            if found is None:
-                break
-        name = _member(found, ("name",))
+        name = _member(_follow(ctx, path), ("name",))
         if isinstance(name, str) and name:
             return name[:_CHARACTERS_MAX]
     return ""
+
+
+def parent_in(ctx: Any) -> str | None:
+    """Return the span that the request in a server's context *ctx* belongs to, None when it names none; never raises."""
+    return parse_traceparent(_follow(ctx, _PARENT_PATH))
+
+
+def _follow(thing: Any, path: tuple[tuple[str, ...], ...]) -> Any:
+    for spellings in path:
+        thing = _member(thing, spellings)
+        if thing is None:
+            return None
+    return thing
 
 
 def _member(thing: Any, spellings: tuple[str, ...]) -> Any:

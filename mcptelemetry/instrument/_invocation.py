@@ -7,12 +7,13 @@ through untouched. Everything here is given a `record` callable and knows nothin
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
 from ..vocabulary import ErrorType, ErrorTypeWord, TelemetryStatus, TelemetryStatusWord
+from ..wire import latency_under
+from ._failure import failure_of_tool, settle_cancellation
 
 __all__ = ["Invocation", "RecordCall"]
 
@@ -56,6 +57,7 @@ class Invocation:
         "_is_abandoned",
         "_monotonic",
         "_on_invalid",
+        "_parent",
         "_record",
         "_routing_decision",
         "_routing_detail",
@@ -68,10 +70,10 @@ class Invocation:
         self,
         record: RecordCall,
         tool: str,
-        *,
         monotonic: Callable[[], float],
         on_invalid: Callable[[], None],
         routing_decision: str = "local_only",
+        *,
         upstream: str | None = None,
         routing_detail: str | None = None,
         fallback_upstream: str | None = None,
@@ -86,6 +88,7 @@ class Invocation:
         self._fallback_upstream = fallback_upstream
         self._error_type: ErrorType | ErrorTypeWord | None = None
         self._client: str | None = None
+        self._parent: str | None = None
         self._was_fallback = False
         self._is_abandoned = False
         self._began_at = 0.0
@@ -116,6 +119,10 @@ class Invocation:
         """Say which MCP client called, by the name that it gives itself; it is sanitised when recorded."""
         self._client = client
 
+    def belongs_to(self, parent: str | None) -> None:
+        """Say which span called, as `parse_traceparent` gives it."""
+        self._parent = parent
+
     def abandon(self) -> None:
         """Say that this was no call of its own; an exception is recorded all the same."""
         self._is_abandoned = True
@@ -125,10 +132,32 @@ class Invocation:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        if kind is not None and self._error_type is None:
-            self._error_type = _error_type_of(kind)
+        # A consumer of a generator that has had enough has its good right.
+        if error is None or self._error_type is not None or isinstance(error, GeneratorExit):
+            self._end()
+        else:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Record the call that *error* ended."""
+        self._error_type = self._type_of(error)
+        if self._error_type is not ErrorType.CANCELLED:
+            self._end()
+            return
+        latency_ms = self._latency_ms()
+
+        def settle(error_type: ErrorType) -> None:
+            self._error_type = error_type
+            self._end(latency_ms)
+
+        settle_cancellation(error, settle)
+
+    def _type_of(self, error: BaseException) -> ErrorType:
+        return failure_of_tool(error)
+
+    def _end(self, latency_ms: int | None = None) -> None:
         if self._is_abandoned and self._error_type is None:
             return
         self._record(
@@ -139,20 +168,9 @@ class Invocation:
             status=TelemetryStatus.SUCCESS if self._error_type is None else TelemetryStatus.ERROR,
             error_type=self._error_type,
             client=self._client,
-            latency_ms=max(0, round((self._monotonic() - self._began_at) * 1000)),
+            latency_ms=latency_under(self._parent, self._latency_ms() if latency_ms is None else latency_ms),
             was_fallback=self._was_fallback,
         )
 
-
-def _error_type_of(kind: type[BaseException]) -> ErrorType | None:
-    if issubclass(kind, GeneratorExit):
-        return None  # the consumer had enough, which is its good right
-    for module, name in _CANCELLATIONS:
-        # Looked up, not imported: asyncio is slow to load and this host may not use it.
-        cancellation = getattr(sys.modules.get(module), name, None)
-        if cancellation is not None and issubclass(kind, cancellation):
-            return ErrorType.CANCELLED
-    return ErrorType.EXCEPTION
-
-
-_CANCELLATIONS = (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled"))
+    def _latency_ms(self) -> int:
+        return max(0, round((self._monotonic() - self._began_at) * 1000))

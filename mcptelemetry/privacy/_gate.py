@@ -9,7 +9,7 @@ of the sender's data is the sender's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import Enum
 from typing import Any, NamedTuple, Union
 from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
@@ -124,7 +124,8 @@ class Gate:
     *scan* is given every body, or what stands for it, and returns what must not leave in it, in
     words without the thing itself, or None. *refusal* is asked immediately before every
     transmission, again when the way stands, and before each further block of the body; it
-    returns why nothing may leave, a `NotYet`, or None. When either raises, nothing leaves now. Used by
+    returns why nothing may leave, a `NotYet`, or None. When either raises, nothing leaves now. *given_up* are
+    statuses that are final for what is sent here, although they are not for other documents. Used by
     one thread at a time.
     """
 
@@ -135,11 +136,13 @@ class Gate:
         refusal: Callable[[], Refusal],
         clock: Clock,
         scan: Callable[[Any], str | None] | None = None,
+        given_up: Container[int] = (),
     ) -> None:
         self._transport = transport
         self._refusal = refusal
         self._clock = clock
         self._scan = scan
+        self._given_up = given_up
         self._kept_secrets: tuple[object, tuple[str, ...]] = (None, ())
 
     def post(
@@ -223,7 +226,7 @@ class Gate:
     def _judge(self, url: str, answer: Answer, secrets: tuple[str, ...], answer_max_bytes: int) -> SendResult:
         retry_after = parse_retry_after(answer.headers.get("retry-after"), now=self._clock.time())
         message = f"HTTP {answer.status} from {_host(url)}"
-        mend = mend_of(answer)
+        mend = mend_of(answer, url)
         if 300 <= answer.status < 400:  # a class of statuses
             target = _without(secrets, _redirect_target(url, answer.headers.get("location", "")))[:_EXCERPT_MAX_CHARACTERS]
             message += f" (a redirect to {target}, which is not followed)"
@@ -236,7 +239,8 @@ class Gate:
                 text = text[: max(0, len(text) - len(secrets[0]) + 1)]  # reading may have been a cut, too
             excerpt = text[:_EXCERPT_MAX_CHARACTERS].rstrip()
             message += f": {excerpt}" if excerpt else ""
-        verdict = _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
+        is_final = answer.status in self._given_up
+        verdict = Verdict.REJECTED if is_final else _VERDICT_OF_STATUS.get(answer.status, Verdict.REJECTED)
         return SendResult(verdict, answer.status, retry_after, message, answer.body, mend)
 
 

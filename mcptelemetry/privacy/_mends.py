@@ -8,13 +8,14 @@ the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from ..system import Answer
-from ..vocabulary import EVENTS_PATH
+from ..vocabulary import EVENTS_PATH, METRICS_PATH, TRACES_PATH
 
 __all__ = ["is_page", "mend_of"]
 
-_WRONG_PLACE = f"correct the endpoint: write the collector's base address, or all of it with {EVENTS_PATH}"
+_WRONG_PLACE = "correct the endpoint: write the collector's base address, or all of it with %s"
 _MEND_OF_STATUS: Mapping[int, str] = {
     400: "see whether a collector of this version stands there",
     401: "give the token that it asks for",
@@ -36,8 +37,16 @@ def is_page(answer: Answer) -> bool:
     return media_type == "text/html" or answer.body[:64].lstrip().lower().startswith(_PAGE_BEGINNINGS)
 
 
-def mend_of(answer: Answer) -> str:
-    """Return what a person can do about *answer*, ``""`` when it is what it should be."""
+def mend_of(answer: Answer, url: str) -> str:
+    """Return what a person can do about *answer* from *url*, ``""`` when it is what it should be."""
+    mend = _mend_of(answer)
+    if mend != _WRONG_PLACE:
+        return mend
+    is_otlp = urlsplit(url).path.endswith((TRACES_PATH, METRICS_PATH))
+    return mend % (TRACES_PATH if is_otlp else EVENTS_PATH)
+
+
+def _mend_of(answer: Answer) -> str:
     status = answer.status
     if 200 <= status < 300:  # a class of statuses
         return _WRONG_PLACE if is_page(answer) else ""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..vocabulary import TIMESTAMP_SECS_MAX
+
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["format_moment", "is_in_calendar", "parse_moment", "read_value", "write_value"]
-
-_LAST_SECS = 253_402_300_799.0  # the end of the year 9999
 
 
 def read_value(connection: sqlite3.Connection, name: str) -> str | None:
@@ -33,7 +33,7 @@ def write_value(connection: sqlite3.Connection, name: str, value: str | None) ->
 
 def is_in_calendar(secs: float) -> bool:
     """Return whether Unix *secs* can be a present time: a clock may stand anywhere."""
-    return 0 <= secs <= _LAST_SECS
+    return 0 <= secs <= TIMESTAMP_SECS_MAX
 
 
 def format_moment(secs: float) -> str:
@@ -41,7 +41,7 @@ def format_moment(secs: float) -> str:
     from datetime import datetime, timedelta, timezone
 
     epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
-    return (epoch + timedelta(seconds=int(min(max(0, secs), _LAST_SECS)))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (epoch + timedelta(seconds=int(min(max(0, secs), TIMESTAMP_SECS_MAX)))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_moment(text: str | None) -> float | None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 import tempfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..collector import EVENTS_PATH, SqliteStore, read_feedbacks, read_heartbeats, serve
+from ..collector import EVENTS_PATH, Filter, SqliteStore, serve
 from ..system import AtomicCounter
 from ..wire import TelemetryEvent
 from ._sockets import Connection, SocketServer
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["InProcessCollector"]
 
 _ANSWER_SECS = 30.0
+_FEEDBACK_FIELDS = ("app", "received_at", "category", "message", "email", "context")
+_FEEDBACK_MAX = 1_000_000
 
 
 class InProcessCollector(UntilStopped):
@@ -92,38 +93,21 @@ class InProcessCollector(UntilStopped):
         self._faults.every = requests
 
     def events(self) -> list[TelemetryEvent]:
-        """Return every stored event, in the order in which they were stored."""
-        return [
-            TelemetryEvent(
-                row[0],
-                row[1],
-                routing_detail=row[2],
-                upstream=row[3],
-                status=row[4],
-                error_type=row[5],
-                client=row[6],
-                latency_ms=row[7],
-                timestamp_secs=row[8],
-                was_fallback=bool(row[9]),
-                id=row[10],
-            )
-            for row in self._select(
-                "tool, routing_decision, routing_detail, upstream, status, error_type, client, latency_ms, "
-                "timestamp_secs, was_fallback, id"
-            )
-        ]
+        """Return every stored event in the order of time, those of a second by process and number."""
+        return [TelemetryEvent.from_dict(received.document) for received in self.store.events()]
 
     def senders(self) -> list[tuple[str | None, str | None]]:
         """Return the application and version that each stored event came with, in the same order."""
-        return [(row[0], row[1]) for row in self._select("app, version")]
+        return [(received.app, received.version) for received in self.store.events()]
 
     def heartbeats(self) -> list[dict[str, Any]]:
         """Return every stored heartbeat as its document, in the order in which they were stored."""
-        return read_heartbeats(self.store)
+        return list(self.store.heartbeats())
 
     def feedback(self) -> list[dict[str, Any]]:
         """Return every stored feedback, in the order in which they were stored."""
-        return read_feedbacks(self.store)
+        entries = self.store.inbox(Filter(), most=_FEEDBACK_MAX)
+        return [{name: getattr(entry, name) for name in _FEEDBACK_FIELDS} for entry in reversed(entries)]
 
     def stop(self) -> None:
         """Stop listening and remove what is temporary; may be called again."""
@@ -132,13 +116,6 @@ class InProcessCollector(UntilStopped):
         self._server.stop()
         if self._directory is not None:
             self._directory.cleanup()
-
-    def _select(self, columns: str) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.store.path, timeout=_ANSWER_SECS)
-        try:
-            return connection.execute(f"SELECT {columns} FROM events ORDER BY seq").fetchall()  # noqa: S608  our own words
-        finally:
-            connection.close()
 
 
 class _Faults:

@@ -9,9 +9,11 @@ from __future__ import annotations
 __all__ = [
     "APP_NAME_PATTERN", "AUTOSTART_FILE", "CLIENT_INFO_KEY", "CLIENT_NAME_PATTERN", "COUNT_MAX", "DAY_SECS",
     "DURATION_BUCKETS", "EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "HTTP_METHODS", "IDENTIFIER_PATTERN",
-    "MAX_MCP_CLIENTS_SEEN", "MILESTONES_MAX", "NAME_CHARACTERS_MAX", "OS_WORD_OF_PLATFORM", "OTHER",
-    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "SPOOL_FILE", "STATUS_CLASSES", "TEMPLATE_PATTERN", "TOKEN_BUCKETS",
-    "TOOL_NAME_PATTERN", "UNKNOWN_TOOL", "UNMATCHED", "UPSTREAM_BUCKETS", "UUID_PATTERN",
+    "MAX_MCP_CLIENTS_SEEN", "METRICS_PATH", "MILESTONES_MAX", "NAME_CHARACTERS_MAX", "OS_WORD_OF_PLATFORM", "OTHER",
+    "OTHER_METHOD", "PORT_MAX", "ROUTE_PATTERN", "SHORT_EVENTS_PATH", "SPOOL_FILE", "STATUS_CLASSES", "TEMPLATE_PATTERN",
+    "TIMESTAMP_SECS_MAX", "TOKEN_BUCKETS", "TOOL_NAME_PATTERN", "TRACEPARENT_KEY", "TRACES_PATH", "UNKNOWN_TOOL", "UNMATCHED",
+    "UPSTREAM_BUCKETS", "UUID_PATTERN",
+    "WRAPPED_VARIABLE",
 ]  # fmt: skip
 
 UNKNOWN_TOOL = "unknown_tool"
@@ -53,6 +55,8 @@ UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 COUNT_MAX = 2**53 - 1
 """The largest count: beyond it, not every reader of JSON has whole numbers."""
+TIMESTAMP_SECS_MAX = 253_402_300_799
+"""The last second of the year 9999: a later moment is nobody's, and no calendar has it."""
 NAME_CHARACTERS_MAX = 128
 """A longer name in an event is cut."""
 MAX_MCP_CLIENTS_SEEN = 16
@@ -70,9 +74,17 @@ HEARTBEAT_PATH = "/heartbeat"
 """Where a collector takes heartbeats in, below its base address."""
 FEEDBACK_PATH = "/feedback"
 """Where a collector takes feedback in, below its base address."""
+TRACES_PATH = "/v1/traces"
+"""Where an OpenTelemetry Collector takes spans in, below its base address."""
+METRICS_PATH = "/v1/metrics"
+"""Where an OpenTelemetry Collector takes metrics in, below its base address."""
 CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 """Under which key of a request's `_meta` an MCP client introduces itself."""
+TRACEPARENT_KEY = "traceparent"
+"""Under which key of a request's `_meta` the caller names the span that it belongs to."""
 AUTOSTART_FILE = "tray-autostart.json"
+WRAPPED_VARIABLE = "MCPTELEMETRY_WRAPPED"
+"""The environment variable by which a server learns that `wrap` records its calls, and, as a checksum, for which place."""
 """In which file of the data directory a tray says whether it starts at login."""
 SPOOL_FILE = "telemetry-spool.db"
 """In which file of the data directory events wait that are not delivered yet."""

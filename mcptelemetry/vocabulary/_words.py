@@ -235,8 +235,8 @@ EnvDisabledReasonWord = Literal["", "DO_NOT_TRACK", "CI", "APP"]
 FormatWord = Literal["json", "jsonl", "otlp"]
 """How events are written; which of them an endpoint takes depends on its scheme."""
 
-CompressionWord = Literal["gzip"]
-"""How a body may be compressed."""
+CompressionWord = Literal["gzip", "none"]
+"""How a body may be compressed; what happens when nobody says depends on the format."""
 
 TargetKindWord = Literal["local", "remote", "reject"]
 """Where a call may go: to the proxy's own tool, to an upstream's, nowhere."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._late import late_names
 from ._clients import CLIENT_SPELLINGS, OTHER_CLIENT, UNKNOWN_CLIENT, is_known_client, sanitize_client_name
-from ._event import EVENT_FIELDS, TelemetryEvent
+from ._event import EVENT_FIELDS, TelemetryEvent, checked_event, is_event_id
 from ._event_shape import (
     NAME_KEPT_MAX_CHARACTERS,
     EventShape,
@@ -33,10 +33,11 @@ from ._fields import (
 )
 from ._shapes import DECLARED, OPEN, OWN, VERSION, Object, Shape, Text, Words
 from ._token_shapes import TOKEN_SHAPES, TokenShape, find_token_shape
+from ._traceparent import ParentedLatency, latency_under, parse_traceparent
 
 if TYPE_CHECKING:
     from ._batch import EMPTY_BATCH, TelemetryBatch, wrap_events
-    from ._check import check, strip_unknown
+    from ._check import check, strip_unknown, with_known_words
     from ._encoding import EventEncoder, EventRow
     from ._event_text import EventReader
     from ._feedback import (
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from ._field_texts import render_fields, render_fields_markdown, render_privacy_paragraph
     from ._heartbeat import HeartbeatPayload, cap_counts, cap_entries
     from ._json_schema import heartbeat_json_schema
+    from ._otlp import EMPTY_TRACES, SpanEncoder, wrap_spans
+    from ._otlp_metrics import DurationHistograms
     from ._walk import Place, Problem, walk
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "CLIENT_SPELLINGS",
     "DECLARED",
     "EMPTY_BATCH",
+    "EMPTY_TRACES",
     "EVENT_FIELDS",
     "FEATURE_FLAGS",
     "FEEDBACK",
@@ -81,6 +85,7 @@ __all__ = [
     "UNKNOWN_CLIENT",
     "VERSION",
     "ZERO_ID",
+    "DurationHistograms",
     "EventEncoder",
     "EventReader",
     "EventRow",
@@ -88,9 +93,11 @@ __all__ = [
     "Field",
     "HeartbeatPayload",
     "Object",
+    "ParentedLatency",
     "Place",
     "Problem",
     "Shape",
+    "SpanEncoder",
     "TelemetryBatch",
     "TelemetryEvent",
     "Text",
@@ -102,19 +109,25 @@ __all__ = [
     "check",
     "check_feedback",
     "check_shape",
+    "checked_event",
     "cut_names",
     "encode_feedback",
     "find_token_shape",
     "free_names",
     "heartbeat_json_schema",
+    "is_event_id",
     "is_known_client",
+    "latency_under",
+    "parse_traceparent",
     "render_fields",
     "render_fields_markdown",
     "render_privacy_paragraph",
     "sanitize_client_name",
     "strip_unknown",
     "walk",
+    "with_known_words",
     "wrap_events",
+    "wrap_spans",
 ]
 
 if not TYPE_CHECKING:
@@ -122,7 +135,7 @@ if not TYPE_CHECKING:
         globals(),
         {
             "_batch": ("EMPTY_BATCH", "TelemetryBatch", "wrap_events"),
-            "_check": ("check", "strip_unknown"),
+            "_check": ("check", "strip_unknown", "with_known_words"),
             "_encoding": ("EventEncoder", "EventRow"),
             "_event_text": ("EventReader",),
             "_feedback": (
@@ -136,6 +149,8 @@ if not TYPE_CHECKING:
             "_field_texts": ("render_fields", "render_fields_markdown", "render_privacy_paragraph"),
             "_heartbeat": ("HeartbeatPayload", "cap_counts", "cap_entries"),
             "_json_schema": ("heartbeat_json_schema",),
+            "_otlp": ("EMPTY_TRACES", "SpanEncoder", "wrap_spans"),
+            "_otlp_metrics": ("DurationHistograms",),
             "_walk": ("Place", "Problem", "walk"),
         },
     )

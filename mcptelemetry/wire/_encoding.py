@@ -17,8 +17,9 @@ from ._event_shape import EventShape, cut_names
 __all__ = ["EventEncoder", "EventRow"]
 
 # What a queue holds for one event: shape, latency_ms, timestamp_secs, its own id or None,
-# and its number in this process, from which the id is made when it has none of its own.
-EventRow = tuple[EventShape, int, int, Optional[str], int]
+# its number in this process, from which the id is made when it has none of its own, and the span
+# that it belongs to, see `parse_traceparent`, which only spans tell.
+EventRow = tuple[EventShape, int, int, Optional[str], int, Optional[str]]
 """One event as it waits in a queue."""
 
 _KEPT_SHAPES_MAX = 1024
@@ -38,7 +39,7 @@ class EventEncoder:
         """Return one JSON object a row; a row without an id gets ``<process>-<number>``."""
         affixes = self._affixes
         texts = []
-        for shape, latency_ms, timestamp_secs, own_id, number in rows:
+        for shape, latency_ms, timestamp_secs, own_id, number, _parent in rows:
             try:
                 head, tail = affixes[shape]
             except KeyError:

@@ -44,7 +44,7 @@ class EventReader:
         latency, seconds = int(latency_ms), int(timestamp_secs)
         if shape is None or latency > COUNT_MAX or seconds > COUNT_MAX:
             return None
-        return shape, latency, seconds, own_id, 0
+        return shape, latency, seconds, own_id, 0, None
 
     def _learn(self, head: str, was_fallback: bool) -> EventShape | None:  # noqa: FBT001  half of a key
         shape = _shape_of(head, was_fallback)

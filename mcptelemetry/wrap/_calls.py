@@ -19,14 +19,15 @@ Seat = tuple[Optional[Union[str, int, float]], ...]
 
 
 class OpenCall:
-    """A call under way: its tool's name, and when it began on the monotonic clock (seconds)."""
+    """A call under way: its tool's name, when it began on the monotonic clock (seconds), and the span it belongs to."""
 
-    __slots__ = ("began_at", "seat", "tool")
+    __slots__ = ("began_at", "parent", "seat", "tool")
 
-    def __init__(self, tool: str, began_at: float, seat: Seat) -> None:
+    def __init__(self, tool: str, began_at: float, seat: Seat, parent: str | None) -> None:
         self.tool = tool
         self.began_at = began_at
         self.seat = seat
+        self.parent = parent
 
 
 class OpenCalls:
@@ -44,9 +45,9 @@ class OpenCalls:
     def __len__(self) -> int:
         return len(self._by_age)
 
-    def begin(self, seat: Seat, tool: str, now: float) -> OpenCall:
-        """Add a call of *tool* that begins *now* and waits at *seat*."""
-        call = OpenCall(tool, now, seat)
+    def begin(self, seat: Seat, tool: str, now: float, parent: str | None = None) -> OpenCall:
+        """Add a call of *tool* that begins *now* and waits at *seat*; *parent* is as `parse_traceparent` gives it."""
+        call = OpenCall(tool, now, seat, parent)
         self._by_age[id(call)] = call
         self._by_seat.setdefault(seat, deque()).append(call)
         return call

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import ClassVar, Optional
+from typing import Any, ClassVar, Optional, Union
 
-from ..vocabulary import CLIENT_INFO_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
+from ..vocabulary import CLIENT_INFO_KEY, TRACEPARENT_KEY, UNKNOWN_TOOL, ErrorType, TelemetryStatus
+from ..wire import latency_under, parse_traceparent
 from ._calls import OpenCall, OpenCalls
+from ._ends import read_ends
+from ._lines import LongLine
 from ._messages import (
     INPUT_REQUIRED,
     TASK,
@@ -31,6 +34,7 @@ from ._messages import (
 __all__ = ["Conversation"]
 
 _METHOD_NOT_FOUND = -32601
+_BYTE_ORDER_MARK = "\ufeff"
 
 _KNOWN_NAMES_LIMIT = 10_000
 _QUESTIONS_LIMIT = 1_024
@@ -84,11 +88,11 @@ class Conversation:
         """How many tools the server's lists have declared so far; None before the first list."""
         return len(self._declared) if self._list_seen else None
 
-    def client_line(self, line: bytes, now: float) -> None:
+    def client_line(self, line: Union[bytes, LongLine], now: float) -> None:
         """Look at a *line* from the client, at *now* on the monotonic clock (seconds)."""
         self._look(line, now, self._client_message)
 
-    def server_line(self, line: bytes, now: float) -> None:
+    def server_line(self, line: Union[bytes, LongLine], now: float) -> None:
         """Look at a *line* from the server, at *now* on the monotonic clock (seconds)."""
         # A server may say a lot that answers nothing; what nobody waits for is not even decoded.
         if self._calls or self._questions:
@@ -102,10 +106,12 @@ class Conversation:
 
     # -- lines and messages ------------------------------------------------------------------
 
-    def _look(self, line: bytes, now: float, handle: Callable[[Document, float], None]) -> None:
+    def _look(
+        self, line: Union[bytes, LongLine], now: float, handle: Callable[[Document, float], None]
+    ) -> None:
         try:
             self._give_up_overdue(now)
-            document = json.loads(line.decode("utf-8", "replace"))
+            document = read_ends(line.head, line.tail) if isinstance(line, LongLine) else _read(line)
             for message in document if isinstance(document, list) else (document,):
                 if isinstance(message, dict):
                     handle(message, now)
@@ -159,7 +165,8 @@ class Conversation:
             return
         while len(self._calls) >= self._open_limit and (oldest := self._calls.oldest()) is not None:
             self._end(oldest, ErrorType.ABORTED, now)
-        self._calls.begin(seat, tool, now)
+        parent = parse_traceparent(as_object(params.get("_meta")).get(TRACEPARENT_KEY))
+        self._calls.begin(seat, tool, now, parent)
 
     def _on_list(self, key: Key | None, _params: Document, _now: float) -> None:
         self._ask(key, (self._tools_listed, None))
@@ -262,7 +269,7 @@ class Conversation:
             status=TelemetryStatus.SUCCESS if error_type is None else TelemetryStatus.ERROR,
             error_type=error_type,
             client=self._client_name,
-            latency_ms=max(0, round((now - call.began_at) * 1000)),
+            latency_ms=latency_under(call.parent, max(0, round((now - call.began_at) * 1000))),
         )
 
     # By method; after the functions that it names.
@@ -274,3 +281,8 @@ class Conversation:
         "tasks/result": _on_task_result,
         "notifications/cancelled": _on_cancelled,
     }
+
+
+def _read(line: bytes) -> Any:
+    """Return the JSON in *line*; `ValueError` when it is none. A byte order mark before it is nobody's mistake but the sender's."""
+    return json.loads(line.decode("utf-8", "replace").lstrip(_BYTE_ORDER_MARK))

@@ -7,7 +7,6 @@ answer for "not there". What is kept of a peer's words is bounded in length.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Union
 
@@ -32,7 +31,7 @@ Document = Mapping[str, Any]
 
 # `Union`, because an alias is evaluated when the module is loaded (Python 3.9).
 Key = tuple[str, Union[str, int, float]]
-"""A request's id: the name of its type, then its value."""
+"""A request's id: whether it is a string or a number, then its value."""
 
 # Result types as `result_type` gives them back.
 INPUT_REQUIRED = frozenset({"inputrequired", "incomplete"})
@@ -59,11 +58,11 @@ def short_text(document: Document, *spellings: str) -> str | None:
 
 
 def request_key(request_id: object) -> Key | None:
-    """Return what tells a request's id from every other: ``1``, ``"1"`` and ``1.0`` all differ."""
+    """Return what tells a request's id from every other: ``1`` is not ``"1"``, and ``1.0`` is the same number."""
     if isinstance(request_id, str):
         return ("str", _short(request_id))
     if isinstance(request_id, (int, float)) and not isinstance(request_id, bool):
-        return (type(request_id).__name__, request_id)
+        return ("number", request_id)
     return None
 
 
@@ -87,4 +86,6 @@ def outcome_of(result: Document) -> ErrorType | None:
 def _short(text: str) -> str:
     if len(text) <= NAME_CHARACTERS_MAX:
         return text
+    import hashlib  # hardly anybody's words are so long
+
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

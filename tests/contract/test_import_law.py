@@ -23,6 +23,8 @@ LATE_MODULES = {
     "counters._snapshot",
     "events._buffer",
     "events._delivery",
+    "events._meter",
+    "events._otlp_format",
     "events._pipeline",
     "events._uploader",
     "installation._surroundings",
@@ -45,6 +47,8 @@ LATE_MODULES = {
     "wire._encoding",
     "wire._feedback",
     "wire._heartbeat",
+    "wire._otlp",
+    "wire._otlp_metrics",
     "wire._walk",
 }
 
@@ -244,6 +248,35 @@ telemetry.shutdown()
     new = set(done.stdout.split()) - set(done.stderr.split())
     # Importing sqlite3 is waited for by every fork, see `system`.
     assert {name for name in new if name.split(".")[0].strip("_") != "sqlite3"} == set()
+
+
+OF_OPENTELEMETRY = {"events._meter", "events._otlp_format", "wire._otlp", "wire._otlp_metrics"}
+
+
+@pytest.mark.parametrize("format", ["json", "otlp"])
+def test_spans_are_loaded_by_whoever_sends_them_and_before_the_worker(format):
+    """Without that format no module of it is loaded; with it all are there before the worker takes a turn."""
+    source = f"""
+from mcptelemetry import Answer, PipelineConfig, TelemetryEvent, TelemetryPipeline
+class Transport:  # the doubles would load what is to be looked for
+    def post(self, request):
+        return Answer(200, {{}}, b'{{"partialSuccess":{{"rejectedSpans":"0"}}}}')
+    def after_fork(self): ...
+    def close(self): ...
+config = PipelineConfig(endpoint="https://t.invalid", format={format!r}, metrics={format == "otlp"})
+pipeline = TelemetryPipeline(config, app="acme-mcp", environ={{}}, transport=Transport())
+pipeline.start()
+print(*sys.modules, sep="\\n", file=sys.stderr)
+pipeline.buffer.record(TelemetryEvent("search", "local_only"))
+assert pipeline.flush(30) == 1
+pipeline.shutdown()
+"""
+    program = f"import sys\n{source}\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    before, after = set(done.stderr.split()), set(done.stdout.split())
+    assert after - before == set()
+    loaded = {name for name in OF_OPENTELEMETRY if f"mcptelemetry.{name}" in after}
+    assert loaded == (OF_OPENTELEMETRY if format == "otlp" else set())
 
 
 def test_recording_loads_nothing():

@@ -47,7 +47,8 @@ def test_a_shared_word_stands_in_the_vocabulary_only(name):
 def is_in(value, other):
     """Return whether the literal *other* is *value*, or a text that holds it as a whole word."""
     if isinstance(value, str) and isinstance(other, str):
-        return re.search(rf"{re.escape(value)}(?![\w-])", other) is not None
+        before = r"(?<!\w)" if re.match(r"\w", value) else ""  # a path may stand behind an address
+        return re.search(rf"{before}{re.escape(value)}(?![\w-])", other) is not None
     return not isinstance(other, bool) and value == other
 
 

@@ -15,36 +15,51 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mcptelemetry.wrap import (  # noqa: E402  the path comes first
     CommandNotStarted,
-    Conversation,
     SignalRelay,
     run_wrapped,
     take_standard_streams,
 )
 
 
-def main(records_path: str, command: list[str]) -> int:
-    records: list[tuple[str, str]] = []
+class Records:
+    """What was recorded, kept until the session is over."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._records: list[tuple[str, str]] = []
+        self._clients: set[str] = set()
 
     def record(
-        tool: str, *, status: str, error_type: str | None, client: str | None, latency_ms: int
+        self, tool: str, *, status: str, error_type: str | None, client: str | None, latency_ms: int
     ) -> None:
         assert latency_ms >= 0
-        records.append((tool, str(error_type or status)))
+        self._records.append((tool, str(error_type or status)))
+        self._clients.add(str(client))
 
-    conversation = Conversation(record)
+    def deliver(self) -> None:
+        """Nothing leaves before the end."""
+
+    def close(self) -> None:
+        with open(self._path, "w", encoding="utf-8") as file:
+            json.dump({"clients": sorted(self._clients), "records": self._records}, file)
+
+
+def main(records_path: str, command: list[str]) -> int:
     client_input, client_output = take_standard_streams()
     print("a library's stray print must not reach the client", flush=True)
-    with SignalRelay() as signals:
+    with SignalRelay(for_good=True) as signals:
         try:
-            code = run_wrapped(
-                command, conversation, client_input=client_input, client_output=client_output, signals=signals
+            return run_wrapped(
+                command,
+                lambda: Records(records_path),
+                client_input=client_input,
+                client_output=client_output,
+                signals=signals,
+                say=lambda text: sys.stderr.write(f"{text}\n"),
             )
         except CommandNotStarted as error:
             sys.stderr.write(f"{error}\n")
             return error.exit_code
-        with open(records_path, "w", encoding="utf-8") as file:
-            json.dump({"client_name": conversation.client_name, "records": records}, file)
-    return code
 
 
 if __name__ == "__main__":

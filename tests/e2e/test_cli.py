@@ -14,7 +14,7 @@ import pytest
 from mcptelemetry.cli._main import _GROUPS, _load
 
 LIMIT_SECS = 60
-COMMANDS = ["status", "on", "local", "off", "match", "wrap", "wrap-config", "collect", "report"]
+COMMANDS = ["status", "on", "local", "off", "match", "wrap", "wrap-config", "collect", "report", "inbox"]
 
 
 def run(
@@ -85,6 +85,11 @@ def test_version_is_a_result(tmp_path: Path) -> None:
         ["collect"],
         ["collect", "--db", "x", "--port", "ten"],
         ["report"],
+        ["report", "--db", "x", "--store", "sqlite:x"],
+        ["report", "--store", "nonsense"],
+        ["report", "--db", "x", "--csv", "nonsense"],
+        ["report", "--db", "x", "--since", "yesterday"],
+        ["inbox"],
         ["stat"],
     ],
 )

@@ -87,4 +87,4 @@ def test_own_tools_of_a_server_on_mcp_1(tmp_path: Path, python_with: Callable[..
 def test_own_tools_of_a_server_on_fastmcp(tmp_path: Path, python_with: Callable[..., str]) -> None:
     """By the same middleware in another framework: the same counts."""
     recorded = serve(python_with("fastmcp>=4"), "fastmcp", tmp_path)
-    check_behind_middleware(recorded, "exception")
+    check_behind_middleware(recorded, "tool_error")

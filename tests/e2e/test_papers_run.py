@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gzip
 import json
 import os
 import re
@@ -30,6 +31,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from mcptelemetry.testing import ScriptedServer
+from mcptelemetry.wire import EVENT_FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -79,6 +83,7 @@ def commands_in(paper: str) -> list[Block]:
 MENTIONED = {
     ("README.md", "mcptelemetry report"): "with its options in the blocks",
     ("README.md", "mcptelemetry wrap"): "with its options in the blocks",
+    ("README.md", "mcptelemetry collect"): "with its options in the blocks",
     ("README.md", "tools/demo"): "run for the table",
     ("README.md", "tools/test"): "it runs this very suite",
     ("README.md", "pip install"): "the text says not to",
@@ -88,6 +93,9 @@ MENTIONED = {
     ("docs/conduct.md", "tools/floors.py"): "tests/contract/test_import_law.py",
     ("docs/deployment.md", "python -m mcptelemetry"): "the text says that there is none in a frozen application",
     ("docs/design.md", "tools/floors.py"): "tests/contract/test_import_law.py",
+    ("docs/scaling.md", "tools/bench_otlp.py"): "its figures are for reading",
+    ("docs/scaling.md", "tools/call"): "a method of the protocol, and no tool of ours",
+    ("docs/operators.md", "mcptelemetry collect"): "with its options in the blocks",
     ("docs/packaging.md", "python -m"): "half of a command that the notice names in whole",
 }
 BLOCKS = [block for paper in PAPERS for block in (*blocks_in(paper), *commands_in(paper))]
@@ -509,19 +517,49 @@ def the_collector_runs_behind_wsgi_servers(desk: Desk, _block: Block) -> None:
         (desk.folder / "events.db").unlink()
 
 
-def nginx_program(place: Path) -> str:
-    """Return nginx, unpacked from the system's package where it is not installed: no service is started so."""
-    found = shutil.which("nginx", path=f"{ENVIRONMENT['PATH']}:/usr/sbin")
+def system_program(name: str, place: Path) -> str:
+    """Return a program, unpacked from the system's package where it is not installed: no service is started so."""
+    found = shutil.which(name, path=f"{ENVIRONMENT['PATH']}:/usr/sbin")
     if found:
         return found
     if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("nginx is not installed, and it takes root and apt-get to have it")
+        pytest.skip(f"{name} is not installed, and it takes root and apt-get to have it")
     place.mkdir()
     place.chmod(0o777)  # apt fetches as somebody else
-    fetch = "apt-get -qq update && apt-get -qq download nginx && dpkg-deb -x nginx_*.deb unpacked"
+    fetch = f"apt-get -qq update && apt-get -qq download {name} && dpkg-deb -x {name}_*.deb unpacked"
     done = subprocess.run(["sh", "-ec", fetch], cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return str(place / "unpacked" / "usr" / "sbin" / "nginx")
+    (program,) = (place / "unpacked" / "usr").glob(f"*bin/{name}")
+    return str(program)
+
+
+@contextlib.contextmanager
+def nginx_serving(desk: Desk, server: str, port: int) -> Iterator[None]:
+    """Run nginx with *server* in what its own main file says around one: in the foreground, in this folder, as this user."""
+    program = system_program("nginx", desk.folder.parent / "nginx")
+    temporary = "".join(
+        f"{kind}_temp_path {desk.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (desk.folder / "nginx.conf").write_text(
+        f"daemon off;\nmaster_process off;\npid {desk.folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{temporary}{server}}}\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen([program, "-e", "stderr", "-p", str(desk.folder), "-c", str(desk.folder / "nginx.conf")])
+    try:
+        wait_for_port(process, port)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def replaced(text: str, *pairs: tuple[str, str]) -> str:
+    """Return *text* with each example replaced, all of which stand in it."""
+    for example, ours in pairs:
+        assert example in text
+        text = text.replace(example, ours)
+    return text
 
 
 def write_certificate(place: Path) -> Path:
@@ -564,36 +602,19 @@ def free_port() -> int:
 @runs("README.md", "server {  # in front of it")
 def nginx_stands_in_front_of_the_collector(desk: Desk, block: Block) -> None:
     """The block as it is served; the two ports, the host's name and the folder of the certificate are this machine's."""
-    program = nginx_program(desk.folder.parent / "nginx")
     prepare_receiver(desk)
     certificate = write_certificate(desk.folder)
     port = free_port()
     with desk.running(f"exec {free(readme(RECEIVERS).splitlines()[1])}") as inner:
-        server = block.text
-        for example, ours in (
+        server = replaced(
+            block.text,
             ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
             ("server_name t.acme.dev", "server_name localhost"),
             ("/etc/ssl/", f"{desk.folder}/"),
             (f"http://{LOCAL}", inner),
-        ):
-            assert example in server
-            server = server.replace(example, ours)
-        temporary = "".join(
-            f"{kind}_temp_path {desk.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
-        # What nginx's own main file says around a server, in the foreground, in this folder, as this user.
-        (desk.folder / "nginx.conf").write_text(
-            f"daemon off;\nmaster_process off;\npid {desk.folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
-            f"http {{\naccess_log off;\n{temporary}{server}}}\n",
-            encoding="utf-8",
-        )
-        process = subprocess.Popen([program, "-e", "stderr", "-p", str(desk.folder), "-c", str(desk.folder / "nginx.conf")])
-        try:
-            wait_for_port(process, port)
+        with nginx_serving(desk, server, port):
             check_receiver(desk, f"https://localhost:{port}", REQUESTS_CA_BUNDLE=str(certificate))
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 def wait_for_port(process: subprocess.Popen[bytes], port: int) -> None:
@@ -605,6 +626,151 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"nobody listens at {port}")
+
+
+OPERATORS = "docs/operators.md"
+
+
+def operators(first_line: str) -> str:
+    """Return the text of the operators' block that begins with *first_line*."""
+    (text,) = (block.text for block in BLOCKS if (block.paper, block.first_line) == (OPERATORS, first_line))
+    return text
+
+
+@runs(OPERATORS, "[Unit]")
+def a_service_is_a_unit_of_systemds(desk: Desk, block: Block) -> None:
+    """systemd finds nothing wrong with it, and its command serves; paths and port are this machine's."""
+    unit = replaced(
+        block.text,
+        ("/opt/mcptelemetry/bin", str(desk.programs)),
+        ("/var/lib/mcptelemetry", str(desk.folder)),
+        ("--port 8080", "--port 0"),
+        ("EnvironmentFile=/etc/", f"EnvironmentFile={desk.folder}/"),
+    )
+    desk.type(operators(TOKENS))
+    command = re.search(r"^ExecStart=((?:.*\\\n)*.*)$", unit, flags=re.MULTILINE)
+    assert command is not None
+    with desk.running(f"set -a; . ./mcptelemetry.env; exec {command[1]}") as url:
+        assert answer_of(f"{url}/readyz")[0] == 200
+        assert answer_of(f"{url}/api/report")[0] == 401
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed; the command was run, the unit around it was not looked at")
+    (desk.folder / "mcptelemetry.service").write_text(unit, encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(desk.folder / "mcptelemetry.service")], capture_output=True, text=True, timeout=60
+    )
+    assert "mcptelemetry.service" not in done.stderr, done.stderr
+
+
+TOKENS = """python -c "import secrets; print('ACME_TOKEN=' + secrets.token_urlsafe(24))" >> mcptelemetry.env"""
+SEVERAL = "mcptelemetry collect --db events.db --port 8080 --token-env ACME_TOKEN --token-env OTHER_TOKEN=other-mcp,third-mcp"
+
+
+@runs(OPERATORS, TOKENS)
+def tokens_are_drawn(desk: Desk, block: Block) -> None:
+    """Two lines that a shell and systemd read, each with another token."""
+    desk.type(block.text)
+    lines = (desk.folder / "mcptelemetry.env").read_text("utf-8").split()
+    assert [line.partition("=")[0] for line in lines] == ["ACME_TOKEN", "REPORT_TOKEN"]
+    assert len({line.partition("=")[2] for line in lines}) == 2
+
+
+@runs(OPERATORS, SEVERAL)
+def several_tokens_are_taken(desk: Desk, block: Block) -> None:
+    """The first writes for any application, the second for those it names, which hello.py's is not."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    desk.environ.update(ACME_TOKEN="example-of-a-token", OTHER_TOKEN="example-of-another")
+    with desk.running(f"exec {free(block.text)}") as url:
+        for token in (desk.environ["OTHER_TOKEN"], desk.environ["ACME_TOKEN"]):
+            desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url, ACME_MCP_EVENTS_TOKEN=token)
+        assert desk.calls() == {"get_issues": 1}
+
+
+def check_proxy(desk: Desk, url: str) -> None:
+    """Events arrive through the proxy at *url*, and no stranger sees the report, whatever name they ask for."""
+    check_receiver(desk, url)
+    for host in ("localhost", "127.0.0.1", "t.acme.dev", "[::1]evil.example"):
+        request = urllib.request.Request(f"{url}/api/report", headers={"Host": host})
+        with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(request, timeout=10):
+            pass
+        with caught.value:
+            assert caught.value.code in (400, 401, 403, 404)
+    assert answer_of(f"{url}/api/report", desk.environ["REPORT_TOKEN"])[0] == 200
+
+
+@runs(OPERATORS, "server {  # the shortest there is")
+def the_shortest_configuration_of_nginx_is_safe(desk: Desk, block: Block) -> None:
+    """The block as it is served; the two ports and the host's name are this machine's."""
+    prepare_receiver(desk)
+    port = free_port()
+    with desk.running(f"exec {free(readme(RECEIVERS).splitlines()[1])}") as inner:
+        server = replaced(
+            block.text,
+            ("listen 80", f"listen 127.0.0.1:{port}"),
+            ("server_name t.acme.dev", "server_name localhost"),
+            (f"http://{LOCAL}", inner),
+        )
+        with nginx_serving(desk, server, port):
+            check_proxy(desk, f"http://127.0.0.1:{port}")
+
+
+@runs(OPERATORS, "t.acme.dev {")
+def the_shortest_configuration_of_caddy_is_safe(desk: Desk, block: Block) -> None:
+    """The block as it is served; the two ports and the host's name are this machine's, and the name is one without TLS."""
+    program = system_program("caddy", desk.folder.parent / "caddy")
+    prepare_receiver(desk)
+    port = free_port()
+    with desk.running(f"exec {free(readme(RECEIVERS).splitlines()[1])}") as inner:
+        own = replaced(block.text, ("t.acme.dev", f"http://:{port}"), (LOCAL, inner.partition("//")[2]))
+        (desk.folder / "Caddyfile").write_text("{\nadmin off\n}\n" + own, encoding="utf-8")
+        process = subprocess.Popen(
+            [program, "run", "--config", str(desk.folder / "Caddyfile")], env=desk.environ, stderr=subprocess.DEVNULL
+        )
+        try:
+            wait_for_port(process, port)
+            check_proxy(desk, f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@runs(OPERATORS, "mcptelemetry backup --db events.db backup.db")
+def a_backup_is_a_database(desk: Desk, block: Block) -> None:
+    """Copied while the collector runs, it shows the same in its place."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    with desk.collector() as url:
+        desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url)
+        desk.type(block.text)
+    (desk.folder / "backup.db").rename(desk.folder / "events.db")
+    assert desk.calls() == {"get_issues": 1}
+
+
+INSTALL_METRICS = "pip install './mcptelemetry[collector,metrics]'"
+
+
+@runs(OPERATORS, INSTALL_METRICS)
+def what_the_metrics_need_is_installed(desk: Desk, block: Block) -> None:
+    """The extra brings the package that they are written with."""
+    install(block.text, desk.programs, desk.machine.place)
+    desk.type("python -c 'import prometheus_client'")
+
+
+@runs(OPERATORS, "scrape_configs:")
+def prometheus_can_read_the_metrics(desk: Desk, _block: Block) -> None:
+    """The target answers with the credentials, as Prometheus would ask; the port is this machine's."""
+    desk.use("prometheus-client")
+    desk.write("# acme_telemetry.py", "# hello.py")
+    desk.environ["REPORT_TOKEN"] = "example-of-another"
+    settings = operators("scrape_configs:")
+    assert "authorization" in settings  # whose type is Bearer unless said otherwise
+    (target,) = re.findall(r'targets: \["(.*)"\]', settings)
+    assert target == LOCAL
+    with desk.collector("--report-token-env REPORT_TOKEN") as url:
+        desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url)
+        assert answer_of(f"{url}/metrics")[0] == 401
+        status, text = answer_of(f"{url}/metrics", desk.environ["REPORT_TOKEN"])
+    assert status == 200
+    assert re.search(r'^mcptelemetry_calls_total\{app="acme-mcp",process="\d+",status="success",tool="get_issues"\} 1\.0$', text, re.M), text
 
 
 @runs("README.md", "uvx --from './mcptelemetry[collector]' mcptelemetry collect --db events.db --port 8080")
@@ -781,6 +947,60 @@ def a_host_as_the_guide_says_it_delivers(desk: Desk, block: Block) -> None:
         done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
         assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
         assert sum(desk.calls().values()) == delivered
+
+
+@runs("docs/scaling.md", "[proxy.telemetry]", "mcptelemetry --app acme-mcp check")
+def spans_and_metrics_reach_a_receiver(desk: Desk, _block: Block) -> None:
+    """With a receiver's address in the place of the example's, `check` says yes, and a call becomes a span and a measurement."""
+    settings = next(one for one in BLOCKS if one.paper == "docs/scaling.md" and one.language == "toml")
+    assert "https://otel.acme.dev" in settings.text
+    desk.write("# acme_telemetry.py", "# hello.py")
+    with ScriptedServer(otherwise=200) as receiver:
+        write_settings(desk, settings._replace(text=settings.text.replace("https://otel.acme.dev", "https://t.acme.dev")), receiver.url)
+        desk.type("mcptelemetry --app acme-mcp check")
+        asked = len(receiver.requests)
+        desk.type("python hello.py")
+        bodies = {request.path: request.body for request in receiver.requests[asked:]}
+    assert sorted(bodies) == ["/v1/metrics", "/v1/traces"]
+    assert all(b"get_issues" in (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body) for body in bodies.values())
+
+
+# What the Collector's own documents call the parts that our pages name, and their settings.
+PARTS = {
+    "receivers": {"otlp": {"protocols"}, "filelog": {"include", "start_at", "operators"}},
+    "processors": {"memory_limiter": {"check_interval", "limit_percentage"}, "batch": set()},
+    "connectors": {"spanmetrics": {"histogram", "dimensions"}},
+    "exporters": {
+        "kafka": {"brokers", "traces", "producer"},
+        "clickhouse": {"endpoint", "database", "ttl", "sending_queue"},
+        "otlphttp": {"endpoint"},
+        "prometheusremotewrite": {"endpoint"},
+    },
+}
+
+
+@runs("docs/scaling.md", "# gateway.yaml", "# tail.yaml", "# spanmetrics.yaml")
+def a_collectors_configuration_hangs_together(_desk: Desk, block: Block) -> None:
+    """No Collector can be had here, as the page says: all that is named is defined, used, and known by that name to its documents."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: it is in the extra opentelemetry")
+    document = yaml.safe_load(block.text)
+    pipelines = document.pop("service")["pipelines"]
+    for kind, parts in document.items():
+        for name, settings in parts.items():
+            assert set(settings or {}) <= PARTS[kind][name]
+    assert set(pipelines) <= {"traces", "metrics", "logs"}
+    used = {kind: {name for one in pipelines.values() for name in one.get(kind, ())} for kind in ("receivers", "processors", "exporters")}
+    connectors = set(document.get("connectors", ()))
+    assert used["receivers"] == set(document["receivers"]) | connectors
+    assert used["processors"] == set(document.get("processors", ()))
+    assert used["exporters"] == set(document["exporters"]) | connectors
+    if connectors:
+        buckets = document["connectors"]["spanmetrics"]["histogram"]["explicit"]["buckets"]
+        in_ms = [int(text[:-2]) if text.endswith("ms") else int(text[:-1]) * 1000 for text in buckets]
+        assert in_ms == [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000]
+    if "filelog" in document["receivers"]:
+        (operator,) = document["receivers"]["filelog"]["operators"]
+        assert operator["timestamp"]["parse_from"].removeprefix("attributes.") in EVENT_FIELDS
 
 
 @runs("docs/deployment.md", "[proxy.telemetry]", "mcptelemetry deliver", "mcptelemetry off")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -441,3 +443,75 @@ def test_ended_child_is_no_zombie(wrap: type[Wrapped]) -> None:
         while time.monotonic() < deadline:
             os.kill(child, 0)
     assert wrapped.process.poll() is None
+
+
+# -- hostile lines ---------------------------------------------------------------------------
+
+
+def hostile_lines(count: int) -> bytes:
+    """Return lines that look like messages and are not, or mean nothing good, and some that are no text at all."""
+    draw = random.Random(20_260_728)
+    kinds = [
+        lambda: b'{"id":%d,"method":"tools/call","params":{"name":"x","arguments":' % draw.randrange(9),
+        lambda: b'{"id":%d,"result":{"isError":' % draw.randrange(9) + draw.choice([b"true}}", b"{}}}", b"[[[[[[[[[[[["]),
+        lambda: b"[" * draw.randrange(1_000) if draw.random() < 0.1 else b"[",
+        lambda: draw.randbytes(draw.randrange(60)).replace(b"\n", b" "),
+        lambda: b'{"method":"tools/call","id":' + draw.choice([b"1e999", b"-0", b"null", b"{}", b'"\\ud800"']) + b',"params":3}',
+        lambda: b'\xef\xbb\xbf{"id":NaN,"method":"tools/list"}\r',
+        lambda: b"\x00" * draw.randrange(50),
+        lambda: b"",
+        lambda: b'{"id":' + b"9" * draw.randrange(1, 500) + b',"method":"initialize","params":{"clientInfo":{"name":[]}}}',
+        lambda: b'{"id":1,"method":"tasks/get","params":{"taskId":"' + b"t" * draw.randrange(300) + b'"}}',
+    ]
+    return b"".join(draw.choice(kinds)() + b"\n" for _ in range(count))
+
+
+def test_hostile_lines_pass_unchanged(wrap: type[Wrapped]) -> None:
+    """A hundred thousand of them, both ways, byte for byte; and what comes after them is still recorded."""
+    lines = hostile_lines(100_000)
+    call = b'\n{"id":"last","method":"tools/call","params":{"name":"add"}}\n'
+    answer = b'{"id":"last","result":{"content":[]}}\n'
+    wrapped = wrap(["cat"])
+    received = bytearray()
+    reader = threading.Thread(target=lambda: received.extend(wrapped.stdout.read()))
+    reader.start()
+    for piece in (lines, call, answer):
+        view = memoryview(piece)
+        while view:
+            view = view[wrapped.stdin.write(view[:65_536]) :]
+    wrapped.stdin.close()
+    reader.join(60)
+    assert bytes(received) == lines + call + answer
+    assert wrapped.end() == 0
+    assert ["add", "success"] in wrapped.records()
+
+
+# -- without fork ----------------------------------------------------------------------------
+
+# As on Windows: threads carry, and another one looks.
+THREADED = """
+import json, os, sys
+from mcptelemetry.wrap import CommandNotStarted, take_standard_streams
+from mcptelemetry.wrap._windows import run_child_in_threads
+calls = []
+class Records:
+    def record(self, tool, *, status, error_type, client, latency_ms):
+        calls.append([tool, str(error_type or status)])
+    def deliver(self): pass
+    def close(self): os.write(2, json.dumps(calls).encode())
+try:
+    status = run_child_in_threads(sys.argv[1:], dict(os.environ), take_standard_streams(), Records, print)
+except CommandNotStarted as error:
+    status = error.exit_code
+os._exit(status)
+"""
+
+
+def test_session_is_carried_and_recorded_where_there_is_no_fork() -> None:
+    """Both ways, with the exit status of the child; a command that is not there gives 127."""
+    call = b'{"id":1,"method":"tools/call","params":{"name":"add"}}\n{"id":1,"result":{}}\n' + b"x" * 300_000
+    bare = {"capture_output": True, "timeout": DEADLINE_SECS, "check": False, "cwd": ROOT}
+    done = subprocess.run([*python(THREADED), "sh", "-c", "cat; exit 5"], input=call, **bare)
+    assert (done.returncode, done.stdout) == (5, call)
+    assert json.loads(done.stderr) == [["add", "success"]]
+    assert subprocess.run([*python(THREADED), "no-such-command"], input=b"", **bare).returncode == 127

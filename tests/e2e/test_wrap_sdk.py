@@ -54,7 +54,7 @@ def test_session_of_the_official_packages_is_the_same_behind_the_wrapper(tmp_pat
     assert wrapped == bare
     assert (tmp_path / "wrapped").read_bytes() == (tmp_path / "bare").read_bytes()
     document = json.loads(records.read_text())
-    assert document["client_name"] == "mcp"
+    assert document["clients"] == ["mcp"]
     names_and_outcomes = [tuple(record) for record in document["records"]]
     assert names_and_outcomes[:3] == [("add", "success"), ("boom", "tool_error"), ("slow", "success")]
     ((name, outcome),) = names_and_outcomes[3:]

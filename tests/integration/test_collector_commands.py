@@ -12,6 +12,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +23,23 @@ import pytest
 import requests
 
 from mcptelemetry import Telemetry, TelemetryUploader
-from mcptelemetry.cli._collector import COMMANDS
+from mcptelemetry.cli import _collect, _report
 from mcptelemetry.cli._command import CommandFailed, Console, WrongUse
-from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, serve
+from mcptelemetry.collector import (
+    EVENTS_PATH,
+    PEOPLE,
+    Filter,
+    SqliteStore,
+    compile_report,
+    demo_documents,
+    parse_filter,
+    serve,
+    store_documents,
+)
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+
+
+COMMANDS = (*_collect.COMMANDS, *_report.COMMANDS)
 
 
 class SendResult(NamedTuple):
@@ -54,7 +69,7 @@ def run(*argv: str, environ: dict[str, str] | None = None) -> SendResult:
 _COLLECT = """
 import argparse, os, sys
 from mcptelemetry import Telemetry, TelemetryUploader
-from mcptelemetry.cli._collector import COMMANDS
+from mcptelemetry.cli._collect import COMMANDS
 from mcptelemetry.cli._command import Console
 (collect,) = [command for command in COMMANDS if command.name == "collect"]
 parser = argparse.ArgumentParser()
@@ -74,19 +89,19 @@ def collecting(*argv: str, **environ: str) -> Iterator[tuple[subprocess.Popen[st
         env={**os.environ, **environ},
     )
     try:
-        yield process, read_url(process.stderr)
+        yield process, read_url(process.stderr, is_drawn=not any("--report-token" in one for one in argv))
     finally:
         process.kill()
         process.communicate()
 
 
-def read_url(stream: IO[str] | None) -> str:
-    """Return the address printed on *stream*, past the three lines to paste."""
+def read_url(stream: IO[str] | None, *, is_drawn: bool = True) -> str:
+    """Return the address printed on *stream*, past the lines to paste, of which the last is there for a drawn token."""
     assert stream is not None
     found = re.search(r"http://\S+", stream.readline())
     assert found is not None
-    for line in range(3):
-        assert (found[0] in stream.readline()) is (line < 2)
+    for line in range(4 if is_drawn else 3):
+        assert (found[0] in stream.readline()) is (line != 2)
     return found[0]
 
 
@@ -100,7 +115,7 @@ def post(url: str, *ids: str, token: str | None = None) -> int:
         return client.post(url + EVENTS_PATH, data=body, headers=headers, timeout=10).status_code
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_collect_takes_events_until_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """The address is on stderr, events are stored, and a signal ends it with status 0 and no traceback."""
     path = tmp_path / "c.db"
@@ -133,10 +148,143 @@ def test_collect_takes_the_report_token_itself(tmp_path: Path) -> None:
         assert client.get(url + "/api/report", timeout=10).status_code == 401
         headers = {"Authorization": "Bearer r3ader"}
         assert client.get(url + "/api/report", headers=headers, timeout=10).status_code == 200
-    with pytest.raises(WrongUse, match="report_token"):
+    with pytest.raises(WrongUse, match="--report-token"):
         run("collect", "--db", str(tmp_path / "c.db"), "--report-token", "")
     with pytest.raises(WrongUse, match="--report-token-env"):
         run("collect", "--db", str(tmp_path / "c.db"), "--report-token", "a", "--report-token-env", "R", environ={"R": "b"})
+
+
+def test_collect_draws_a_report_token(tmp_path: Path) -> None:
+    """Without one given, the address printed last opens the report in a browser, another token at each start."""
+    tokens = set()
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _COLLECT, "--db", str(tmp_path / "c.db")], stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stderr is not None
+            address = [process.stderr.readline() for _ in range(5)][-1].split()[0]
+            with requests.Session() as browser:
+                browser.trust_env = False
+                report = browser.get(address, timeout=10)
+                assert (report.status_code, "token" in report.url) == (200, False)
+                browser.cookies.clear()
+                assert browser.get(report.url, timeout=10).status_code == 401
+            tokens.add(address.partition("token=")[2])
+        finally:
+            process.kill()
+            process.communicate()
+    assert len(tokens) == 2
+    assert min(map(len, tokens)) >= 32
+
+
+def test_collect_takes_several_tokens(tmp_path: Path) -> None:
+    """Each variable holds a token, for all applications or for those that are named behind it."""
+    options = ("--db", str(tmp_path / "c.db"), "--token-env", "ANY", "--token-env", "OTHER=other-mcp,third-mcp")
+    with collecting(*options, ANY="t-any", OTHER="t-other") as (_, url):
+        assert [post(url, "1", token=token) for token in ("t-any", "t-other", "t-none")] == [202, 403, 401]
+    with pytest.raises(WrongUse, match="the same token"):
+        run("collect", *options, environ={"ANY": "t", "OTHER": "t"})
+    with pytest.raises(WrongUse, match="app"):
+        run("collect", "--db", str(tmp_path / "c.db"), "--token-env", "ANY=Not an app", environ={"ANY": "t"})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_collect_runs_several_processes(tmp_path: Path) -> None:
+    """All answer at one address and store in one database; one that is killed is replaced, and all end with the first."""
+    path = tmp_path / "c.db"
+    with collecting("--db", str(path), "--workers", "3") as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        before = set(children.read_text().split())
+        assert len(before) == 3
+        assert {post(url, f"a-{number}") for number in range(30)} == {202}
+        victim = min(before)
+        os.kill(int(victim), signal.SIGKILL)
+        assert process.stderr is not None
+        assert "another was started" in process.stderr.readline()
+        assert len(set(children.read_text().split()) - before) == 1
+        assert {post(url, f"b-{number}") for number in range(30)} == {202}
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, "", "")
+    assert not any(Path(f"/proc/{child}").exists() for child in before)
+    assert compile_report(SqliteStore(path, read_only=True))["totals"]["calls"] == 60
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """No process of a collector goes on without the one that would look after it."""
+    with collecting("--db", str(tmp_path / "c.db"), "--workers", "2") as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+        process.wait(20)
+        ends_at = time.monotonic() + 20
+        while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < ends_at:
+            time.sleep(0.05)
+        assert not any(Path(f"/proc/{child}").exists() for child in children)
+        with pytest.raises(requests.ConnectionError):
+            post(url, "1")
+
+
+def test_collect_takes_out_what_is_old(tmp_path: Path) -> None:
+    """With `--keep-days` what was made before that is gone soon after the start, and the rest is not."""
+    path = tmp_path / "c.db"
+    now = int(time.time())
+    events = [TelemetryEvent("a", "local_only", timestamp_secs=now - age, id=str(age)) for age in (0, 86_400, 8 * 86_400)]
+    SqliteStore(path).add_events(TelemetryBatch(events), received_at=now)
+    with collecting("--db", str(path), "--keep-days", "7"):
+        ends_at = time.monotonic() + 20
+        while stored_in(path) != 2 and time.monotonic() < ends_at:
+            time.sleep(0.05)
+    assert stored_in(path) == 2
+
+
+def stored_in(path: Path) -> int:
+    """Return how many events are stored."""
+    return sum(1 for _ in SqliteStore(path, read_only=True).events())
+
+
+def test_backup_is_a_whole_database(tmp_path: Path) -> None:
+    """The copy is a collector's database of one moment, while senders go on; nobody else may read it."""
+    store = SqliteStore(tmp_path / "c.db")
+    is_over = threading.Event()
+    taken: list[int] = []
+
+    def send() -> None:
+        while not is_over.is_set():
+            number = len(taken)
+            store.add_events(TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=1, id=f"{number}-{one}") for one in range(5)]), received_at=1)
+            taken.append(5)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        while len(taken) < 3:
+            time.sleep(0.01)
+        before = sum(taken)
+        copy = tmp_path / "copy.db"
+        assert run("backup", "--db", store.path, str(copy)).status == 0
+        after = sum(taken) + 5
+    finally:
+        is_over.set()
+        sender.join(30)
+    assert before <= stored_in(copy) <= after
+    assert stored_in(copy) % 5 == 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.db", "copy.db"]
+
+
+def test_backup_overwrites_nothing(tmp_path: Path) -> None:
+    """A file that is there, and a database that is not, are one-line errors, and nothing is left behind."""
+    store = SqliteStore(tmp_path / "c.db")
+    other = tmp_path / "other.txt"
+    other.write_text("mine")
+    for argv in ((store.path, str(other)), (str(tmp_path / "none.db"), str(tmp_path / "x")), (store.path, str(tmp_path / "no" / "x"))):
+        with pytest.raises(CommandFailed) as caught:
+            run("backup", "--db", *argv)
+        assert "\n" not in str(caught.value)
+    assert other.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.db", "other.txt"]
 
 
 def test_collect_says_that_its_store_fails(tmp_path: Path) -> None:
@@ -188,7 +336,7 @@ def test_report_prints_table_or_json(tmp_path: Path) -> None:
     assert (table.status, table.err) == (0, "")
     assert "get_issues" in table.out
     document = run("report", "--db", store.path, "--json")
-    assert json.loads(document.out) == compile_report(store)
+    assert json.loads(document.out) == compile_report(store, Filter(env_kinds=PEOPLE))
     other = run("report", "--db", store.path, "--app", "other")
     assert "acme-mcp" in other.out
     assert json.loads(run("report", "--db", store.path, "--app", "other", "--json").out)["rows"] == []
@@ -217,6 +365,80 @@ def test_report_on_something_else_fails_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(CommandFailed, match="is a directory"):
         run("report", "--db", str(tmp_path))
+
+
+def test_report_takes_a_period_filters_and_a_url(tmp_path: Path) -> None:
+    """A period, filters and a store's URL narrow the report; a table of it can be had as CSV."""
+    store = SqliteStore(tmp_path / "c.db")
+    store_documents(store, demo_documents(40, 60))
+    url = f"sqlite:{store.path}"
+    options = ("--since", "2025-11-01", "--until", "2025-11-28", "--env-kind", "all", "--version", "v1.4.1", "--client", "vscode")
+    asked = parse_filter(now=0, since="2025-11-01", until="2025-11-28", env_kind="all", version="v1.4.1", client="vscode")
+    document = json.loads(run("report", "--store", url, "--json", *options).out)
+    assert document == compile_report(store, asked)
+    assert document["before"]["totals"]["calls"] + document["totals"]["calls"] > 0
+    table = run("report", "--store", url, "--csv", "versions", *options)
+    assert table.out.splitlines()[0] == "version,installations,first heard of"
+    assert "v1.4.1" in table.out
+    assert "from 2025-11-01 00:00 to 2025-11-28 00:00 UTC" in run("report", "--store", url, *options).out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--since", "yesterday"],
+        ["--since", "2025-02-01", "--until", "2025-01-01"],
+        ["--csv", "calls", "--json"],
+    ],
+)
+def test_report_of_what_cannot_be_asked_is_wrong_use(tmp_path: Path, options: list[str]) -> None:
+    """A slip in what is asked for is said in one line."""
+    SqliteStore(tmp_path / "c.db")
+    with pytest.raises(WrongUse) as caught:
+        run("report", "--db", str(tmp_path / "c.db"), *options)
+    assert "\n" not in str(caught.value)
+
+
+def test_report_of_no_known_store_is_wrong_use() -> None:
+    """A URL of no store is wrong use, and nothing of it is repeated."""
+    with pytest.raises(WrongUse, match="names no store") as caught:
+        run("report", "--store", "mysql://u:hunter2@h/d")
+    assert "hunter2" not in str(caught.value)
+
+
+CONTEXT = {
+    "version": "v1.4.0", "edition": "personal", "os": "linux", "arch": "amd64", "server_count": 1,
+    "connected_server_count": 1, "routing_mode": "local",
+}  # fmt: skip
+
+
+def test_inbox_shows_feedback_and_marks_it_as_read(tmp_path: Path) -> None:
+    """What people typed is shown newest first, each with where it is about, and once read it is not new any more."""
+    store = SqliteStore(tmp_path / "c.db")
+    message = {"app": "acme-mcp", "category": "bug", "context": CONTEXT}
+    store.add_feedback({**message, "message": "first line\nsecond  line\x1b[2J", "email": "tim@acme.dev"}, received_at=60)
+    store.add_feedback({**message, "app": "other", "message": "Thank you for this."}, received_at=120)
+    shown = run("inbox", "--db", store.path)
+    assert shown.out == (
+        "1970-01-01 00:02  bug  other  v1.4.0  new\n    Thank you for this.\n\n"
+        "1970-01-01 00:01  bug  acme-mcp  v1.4.0  tim@acme.dev  new\n    first line\n    second  line\\u001b[2J\n"
+    )
+    (one,) = json.loads(run("inbox", "--db", store.path, "--app", "other", "--json").out)
+    assert (one["message"], one["is_read"]) == ("Thank you for this.", False)
+    assert "Thank you" in run("inbox", "--db", store.path, "--app", "other", "--mark-read").out
+    assert "Thank you" not in run("inbox", "--db", store.path, "--unread").out
+    assert "new" not in run("inbox", "--db", store.path, "--app", "other").out
+    assert run("inbox", "--db", store.path, "--mark-read").status == 0
+    assert run("inbox", "--db", store.path, "--unread").out == "There is no feedback that was not read.\n"
+
+
+def test_inbox_makes_no_database(tmp_path: Path) -> None:
+    """A slip in the file's name is said, and leaves no empty database behind, whatever is to be marked."""
+    for options in ([], ["--mark-read"]):
+        with pytest.raises(CommandFailed, match="does not exist"):
+            run("inbox", "--db", str(tmp_path / "c.db"), *options)
+    assert list(tmp_path.iterdir()) == []
+    assert run("inbox", "--db", SqliteStore(tmp_path / "d.db").path).out == "There is no feedback.\n"
 
 
 def test_collect_prints_three_lines_that_work_when_pasted(tmp_path: Path) -> None:

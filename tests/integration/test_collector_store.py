@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -14,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import SqliteStore, StoreError, compile_report
+from mcptelemetry.collector import Filter, SqliteStore, StoreError, compile_report
+from mcptelemetry.collector.stores._sqlite_file import SqliteFile
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
@@ -31,11 +33,23 @@ def stored(store: SqliteStore) -> int:
 
 
 def test_event_with_an_id_is_stored_once_for_ever(tmp_path: Path) -> None:
-    """An id that was stored before, by whatever store object, is a duplicate; events without one are not."""
+    """An id that its application stored before is a duplicate, whatever store object does it; events without one are not."""
     path = tmp_path / "c.db"
     assert SqliteStore(path).add_events(a_batch("1", "1", "2", None, None), received_at=1) == (4, 1)
-    assert SqliteStore(path).add_events(a_batch("2", "3", None, app="other"), received_at=2) == (2, 1)
+    assert SqliteStore(path).add_events(a_batch("2", "3", None), received_at=2) == (2, 1)
     assert stored(SqliteStore(path)) == 6
+
+
+def test_applications_have_ids_of_their_own(tmp_path: Path) -> None:
+    """The id of one application's event, or of an earlier one, is no duplicate of another's."""
+    store = SqliteStore(tmp_path / "c.db")
+    own = f"{'0a' * 10}-7"
+    for app in ("acme-mcp", "other", None):
+        assert store.add_events(a_batch("1", own, app=app), received_at=1) == (2, 0)
+        assert store.add_events(a_batch("1", own, app=app), received_at=1) == (0, 2)
+    later = TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=2, id=own)], app="other", version="v1")
+    assert store.add_events(later, received_at=1) == (1, 0)
+    assert [received.document["id"] for received in store.events()].count(own) == 4
 
 
 def test_all_fields_are_stored(tmp_path: Path) -> None:
@@ -55,12 +69,7 @@ def test_all_fields_are_stored(tmp_path: Path) -> None:
     )
     path = tmp_path / "c.db"
     SqliteStore(path).add_events(TelemetryBatch([event], app="acme-mcp", version="v1"), received_at=9)
-    connection = sqlite3.connect(path)
-    connection.row_factory = sqlite3.Row
-    row = dict(connection.execute("SELECT * FROM events").fetchone())
-    connection.close()
-    assert row.pop("seq") == 1
-    assert row == {**event.to_dict(), "was_fallback": 1, "app": "acme-mcp", "version": "v1", "received_at": 9}
+    assert list(SqliteStore(path).events()) == [(9, "acme-mcp", "v1", event.to_dict())]
 
 
 _EVENTS_BEFORE_CLIENTS = """
@@ -88,9 +97,8 @@ def test_file_from_before_clients_were_told_goes_on(tmp_path: Path) -> None:
     connection.close()
     event = TelemetryEvent("a", "local_only", client="Cursor", timestamp_secs=1, id="2")
     assert SqliteStore(path).add_events(TelemetryBatch([event]), received_at=2) == (1, 0)
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT id, client FROM events ORDER BY seq").fetchall() == [("1", None), ("2", "cursor")]
-    connection.close()
+    documents = [received.document for received in SqliteStore(path).events()]
+    assert [(document["id"], document.get("client")) for document in documents] == [("1", None), ("2", "cursor")]
 
 
 def test_threads_store_each_event_once(tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ store = SqliteStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 for batch in range(20):
-    events = [TelemetryEvent("a", "local_only", id=f"{batch}-{number}") for number in range(50)]
+    events = [TelemetryEvent("a", "local_only", timestamp_secs=1, id=f"{batch}-{number}") for number in range(50)]
     events.append(TelemetryEvent("own", "local_only"))
     store.add_events(TelemetryBatch(events), received_at=1)
 """
@@ -342,3 +350,129 @@ def test_report_reads_slice_by_slice(tmp_path: Path) -> None:
     for start in range(0, 45_000, 5_000):
         store.add_events(a_batch(*(str(number) for number in range(start, start + 5_000))), received_at=1)
     assert stored(store) == 45_000
+
+
+def test_a_shape_is_known_only_as_long_as_nobody_changed_any(tmp_path: Path) -> None:
+    """A store that was pruned, or put back as it was before, takes no event for one of another tool."""
+    path = tmp_path / "c.db"
+    store, other = SqliteStore(path), SqliteStore(path)
+
+    def add(to: SqliteStore, tool: str, moment: int) -> None:
+        event = TelemetryEvent(tool, "local_only", timestamp_secs=moment, id=f"{tool}-{moment}")
+        assert to.add_events(TelemetryBatch([event], app="acme-mcp"), received_at=moment) == (1, 0)
+
+    empty = path.read_bytes()
+    add(store, "a", 1)
+    add(store, "b", 7200)
+    other.prune(3600)  # and with it the shape of "a"
+    add(other, "c", 7201)  # which may have its number now
+    add(store, "a", 7202)
+    assert {outcome.tool: count for outcome, count in store.count_outcomes().items()} == {"a": 1, "b": 1, "c": 1}
+    path.write_bytes(empty)
+    add(other, "x", 1)
+    add(store, "b", 2)
+    assert {outcome.tool: count for outcome, count in store.count_outcomes().items()} == {"b": 1, "x": 1}
+
+
+def test_a_batch_that_fails_leaves_nothing_known(tmp_path: Path) -> None:
+    """What a rolled-back batch had numbered is numbered anew."""
+    store = SqliteStore(tmp_path / "c.db", busy_timeout_secs=0.05)
+    store.add_events(a_batch("1"), received_at=1)
+    event = TelemetryEvent("b", "local_only", timestamp_secs=1, id="2")
+    with pytest.raises(OverflowError):
+        store.add_batches([(TelemetryBatch([event], app="acme-mcp"), 1), (a_batch("3"), 2**70)])
+    assert store.add_events(TelemetryBatch([event], app="acme-mcp"), received_at=1) == (1, 0)
+    assert {outcome.tool for outcome in store.count_outcomes()} == {"a", "b"}
+
+
+def test_a_file_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    """A database that was deleted or emptied under a running collector is said, and no empty one takes its place."""
+    store = SqliteStore(tmp_path / "c.db")
+    store.add_events(a_batch("1"), received_at=1)
+    os.truncate(store.path, 0)
+    with pytest.raises(StoreError, match="is empty, which it was not"):
+        store.add_events(a_batch("2"), received_at=1)
+    os.unlink(store.path)
+    for use in (store.check, lambda: store.add_events(a_batch("2"), received_at=1)):
+        with pytest.raises(StoreError, match="put the file back"):
+            use()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_is_whether_it_can_be_written(tmp_path: Path) -> None:
+    """A file that another program holds passes no check, but for who only reads."""
+    store = SqliteStore(tmp_path / "c.db", busy_timeout_secs=0.05)
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            store.check()
+        SqliteStore(store.path, read_only=True).check()
+    finally:
+        holder.close()
+    store.check()
+
+
+def test_a_backup_is_whole_private_and_never_over_another_file(tmp_path: Path) -> None:
+    """What is stored is written to a new file, while others write; a file that is there is left alone."""
+    store = SqliteStore(tmp_path / "c.db")
+    store.add_events(a_batch("1", "2", None), received_at=1)
+    store.back_up(tmp_path / "copy.db")
+    store.add_events(a_batch("3"), received_at=1)
+    copy = SqliteStore(tmp_path / "copy.db")
+    assert [stored(copy), stored(store)] == [3, 4]
+    assert copy.add_events(a_batch("1", "4"), received_at=1) == (1, 1)
+    assert stat.S_IMODE(os.stat(copy.path).st_mode) == 0o600
+    with pytest.raises(StoreError, match="cannot be backed up"):
+        store.back_up(tmp_path / "copy.db")
+    assert stored(copy) == 4
+
+
+_REPORT = """
+import json, resource, sys
+from mcptelemetry.collector import Filter, SqliteStore, compile_report
+document = compile_report(SqliteStore(sys.argv[1], read_only=True), Filter())
+print(json.dumps([document["totals"]["calls"], document["totals"]["p95_ms"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(sys.platform != "linux", reason="the greatest memory is in KiB on Linux only")
+def test_a_report_over_a_million_events_is_small_and_so_is_an_event(tmp_path: Path) -> None:
+    """With a million different outcomes a report takes less than 150 MB, and an event at most 40 bytes of the file."""
+    store = SqliteStore(tmp_path / "c.db")
+    for start in range(0, 1_000_000, 50_000):
+        events = [
+            TelemetryEvent(
+                "ab"[number % 2], "local_only", latency_ms=number, timestamp_secs=1_750_000_000 + number * 20, id=f"{number // 40:020x}-{number % 40}"
+            )
+            for number in range(start, start + 50_000)
+        ]
+        assert store.add_events(TelemetryBatch(events, app="acme-mcp", version="v1"), received_at=1_800_000_000).stored == 50_000
+    assert os.path.getsize(store.path) <= 40 * 1_000_000
+    # From a small process, for a child counts the memory of who forked it as its own.
+    command = [sys.executable, "-c", "import subprocess, sys; raise SystemExit(subprocess.call(sys.argv[1:]))"]
+    out = subprocess.run([*command, sys.executable, "-c", _REPORT, store.path], capture_output=True, text=True, timeout=250, check=True).stdout
+    calls, p95_ms, peak_kib = json.loads(out)
+    assert (calls, p95_ms) == (1_000_000, 949_999)
+    assert peak_kib * 1024 < 150e6
+
+
+def test_a_reader_takes_its_turn_between_commits(tmp_path: Path) -> None:
+    """A reader waits for a commit under way, for as long as it was told to and no longer, and then reads what it left."""
+    store = SqliteStore(tmp_path / "c.db")
+    store.add_events(a_batch("1"), received_at=1)
+    holder = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+        hasty = SqliteFile(store.path, read_only=True, busy_timeout_secs=0.05)
+        with pytest.raises(StoreError, match="locked"), hasty.reading():
+            pass
+        end = threading.Timer(0.1, holder.execute, ("COMMIT",))
+        end.start()
+        assert stored(store) == 1
+        assert store.calls(Filter()).totals.calls == 1
+        end.join(60)
+    finally:
+        holder.close()

@@ -23,7 +23,7 @@ def record(bench, *tools):
 
 
 def tools_sent(bench):
-    return [[event["tool"] for event in json.loads(request.body)] for request in bench.transport.requests]
+    return [[event["tool"] for event in json.loads(request.body)["events"]] for request in bench.transport.requests]
 
 
 def test_first_event_waits_half_a_second_for_others(tmp_path):
@@ -151,7 +151,7 @@ def test_what_could_not_be_sent_stays_without_what_was(tmp_path):
     bench.clock.advance(400)
     bench.loop.turn()
     assert tools_sent(bench) == [["a", "b"], ["c", "d"], ["c", "d"]]
-    ids = [[event["id"] for event in json.loads(request.body)] for request in bench.transport.requests]
+    ids = [[event["id"] for event in json.loads(request.body)["events"]] for request in bench.transport.requests]
     assert ids[1] == ids[2]
     assert bench.loop.queue.delivered == 4
 

@@ -59,7 +59,7 @@ def test_batch_is_what_a_generic_encoder_writes(batch, app, version):
 def test_rows_are_what_a_generic_encoder_writes(batch, first):
     """A queue's rows become the same text; a row without an id gets the process and its number."""
     rows = [
-        (event.shape, event.latency_ms, event.timestamp_secs, event.id, first + place)
+        (event.shape, event.latency_ms, event.timestamp_secs, event.id, first + place, None)
         for place, event in enumerate(batch)
     ]
     expected = [

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcptelemetry.events import PipelineConfig, SpoolPlace, TelemetryBuffer, TelemetryEvent, TelemetryUploader
+from mcptelemetry.events._format import BodyWriter
+from mcptelemetry.events._formats import format_of
 from mcptelemetry.events._spool_loop import prepare_spool_loop
 from mcptelemetry.events._spool_terms import StandingTerms
 from mcptelemetry.system import Answer, NoAnswer
@@ -52,11 +54,10 @@ class Bench:
         config = PipelineConfig(endpoint=URL, batch_size=batch_size, offline_queue_max=40, spool=True)
         place = SpoolPlace(str(self.path), StandingTerms(self.environ, None))
         build = prepare_spool_loop(config, self.clock, None, "1.0.0", self.environ, place, is_authors=False)
-        body_of = lambda texts, version=None: f"[{','.join(texts)}]".encode()  # noqa: E731, ARG005  a format
-        self.loop = build(self.buffer, config, clock=self.clock, uniform=lambda _low, high: high, body_of=body_of)
+        self.loop = build(self.buffer, config, clock=self.clock, uniform=lambda _low, high: high)
         upload = partial(TelemetryUploader, URL, environ=self.environ, clock=self.clock, transport=self.transport)
         self.loop.uploader = upload()
-        self.loop.prepare(lambda refusal: upload(refusal=refusal))
+        self.loop.prepare(lambda refusal: upload(refusal=refusal), BodyWriter(format_of("json"), app=None, version=None))
         self.loop.begin()
 
     def break_disk(self, is_broken):
@@ -115,7 +116,7 @@ def test_account_adds_up_with_a_spool(answers, steps, batch_size):
             event["id"]
             for request, step in zip(bench.transport.requests, [*answers, *[200] * len(bench.transport.requests)])
             if step in (200, 202)
-            for event in json.loads(request.body)
+            for event in json.loads(request.body)["events"]
         )
         assert len(accepted) == stats.delivered + loop.queue.delivered
         assert max(accepted.values(), default=1) == 1

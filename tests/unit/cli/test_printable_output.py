@@ -68,7 +68,7 @@ def test_a_refused_name_reaches_no_terminal(tmp_path, command, hostile):
     assert_plain(command, f"--{hostile}", HOME=str(tmp_path))
     if command not in ("match", "fields", "collect"):
         status, _, err = assert_plain("--app", hostile, command, *more.get(command, []), HOME=str(tmp_path))
-        assert status != 0
+        assert status != 0 or command == "wrap"  # its server runs, whatever is wrong with telemetry
         assert len(err.splitlines()) == 1
 
 
@@ -135,7 +135,8 @@ def test_report_shows_names_as_printable_text(tmp_path, hostile):
     store.add_events(TelemetryBatch(events, app=hostile, version=hostile), received_at=1)
     status, out, _ = assert_plain("report", "--db", str(path), HOME=str(tmp_path))
     assert status == 0
-    assert out.count("\n") == 6  # heading, rule, the tool, all, a blank, the applications
+    tools = out.split("\n\n\nTools\n")[1].split("\n\n\n")[0]
+    assert tools.count("\n") == 5  # the definition, a blank, heading, rule, the tool, all
     assert_plain("--app", hostile, "report", "--db", str(path), HOME=str(tmp_path))
     assert_plain("--app", f"{hostile}x", "report", "--db", str(path), HOME=str(tmp_path))
     assert_plain("report", "--db", str(path) + "x", HOME=str(tmp_path))

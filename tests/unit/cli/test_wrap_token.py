@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 from pathlib import Path
 
 import pytest
 
-from mcptelemetry.cli._command import Console
-from mcptelemetry.cli._wrap import _open_telemetry
+from mcptelemetry.cli._wrap_recording import _open_telemetry
+from mcptelemetry.cli._wrap_words import WrapWords
 
 ENDPOINT = "https://option.acme.dev/e"
 
@@ -28,8 +26,7 @@ def test_wrap_takes_no_token_but_the_one_for_its_endpoint(tmp_path: Path, option
         "ACME_MCP_EVENTS_TOKEN": "of the environment",
         "MY_TOKEN": "of the option",
     }
-    args = argparse.Namespace(app="acme-mcp", data_dir=None, endpoint=ENDPOINT, token_env=option)
-    console = Console(out=io.StringIO(), err=io.StringIO(), environ=environ)
-    with _open_telemetry(args, console) as telemetry:
+    words = WrapWords("acme-mcp", endpoint=ENDPOINT, token_env=option)
+    with _open_telemetry(words, environ) as telemetry:
         target = telemetry._events.target
         assert (target.settings.endpoint, target.auth.bearer_token) == (ENDPOINT, token)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import EVENTS_PATH, SqliteStore, compile_report, create_app
+from mcptelemetry.collector import EVENTS_PATH, PEOPLE, Filter, SqliteStore, compile_report, create_app
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 MIB = 1024 * 1024
@@ -61,13 +61,36 @@ def test_unknown_fields_are_named_in_the_answer(store: SqliteStore, call: Any) -
     assert answer.document == {"stored": 1, "duplicates": 0, "ignored_fields": ["colour"]}
 
 
-def test_one_bad_event_refuses_its_batch(store: SqliteStore, call: Any) -> None:
-    """A batch is stored whole or not at all, and the error names the event and field."""
-    body = a_body("1", "2").replace(b'"latency_ms":0,"timestamp_secs":1,"id":"2"', b'"latency_ms":"x"')
+def test_what_can_be_stored_of_a_batch_is(store: SqliteStore, call: Any) -> None:
+    """One bad event costs its batch nothing: the answer names it by its place and reason."""
+    body = a_body("1", "2").replace(b'"latency_ms":0,"timestamp_secs":1,"id":"2"', b'"latency_ms":"x","timestamp_secs":1')
     answer = call(create_app(store), "POST", EVENTS_PATH, body)
+    assert answer.status == 202
+    (rejected,) = answer.document.pop("rejected")
+    assert (answer.document, rejected["index"]) == ({"stored": 1, "duplicates": 0}, 1)
+    assert rejected["reason"].startswith("latency_ms must be")
+    assert stored(store) == 1
+
+
+def test_batch_of_which_nothing_can_be_stored_is_refused(store: SqliteStore, call: Any) -> None:
+    """Only when no event can be stored is the answer 400, naming the first and its field."""
+    answer = call(create_app(store), "POST", EVENTS_PATH, a_body("1", "2").replace(b'"latency_ms":0', b'"latency_ms":"x"'))
     assert answer.status == 400
-    assert answer.document["error"].startswith("events[1].")
+    assert answer.document["error"].startswith("events[0].latency_ms")
     assert stored(store) == 0
+
+
+def test_word_new_to_the_collector_is_stored_as_other(store: SqliteStore, call: Any) -> None:
+    """A later version's error type and status cost nobody an event."""
+    body = a_body("1", "2").replace(b'"status":"success"', b'"status":"error","error_type":"quota_exceeded"', 1)
+    body = body.replace(b'"status":"success"', b'"status":"half_done"')
+    assert call(create_app(store), "POST", EVENTS_PATH, body).document == {"stored": 2, "duplicates": 0}
+    assert sorted((event.document['status'], event.document.get('error_type')) for event in store.events()) == [("error", "other"), ("other", None)]
+
+
+def test_batch_of_nothing_is_taken(store: SqliteStore, call: Any) -> None:
+    """Whoever asks with an empty batch whether events are taken here is told yes."""
+    assert call(create_app(store), "POST", EVENTS_PATH, b'{"events": []}').document == {"stored": 0, "duplicates": 0}
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"[]", b"[" * 200_000, b"\xff", b'{"events":[{"a":NaN}]}'])
@@ -200,6 +223,28 @@ def test_strangers_do_not_use_up_the_rate(store: SqliteStore, call: Any) -> None
     assert call(app, "POST", EVENTS_PATH, a_body("1"), {"Authorization": "Bearer s3cret"}).status == 202
 
 
+def test_refused_bodies_use_up_no_rate(store: SqliteStore, call: Any) -> None:
+    """However much is refused for itself, an honest sender's post is taken."""
+    app = create_app(store, rate_limit=2, clock=Time())
+    for _ in range(20):
+        assert call(app, "POST", EVENTS_PATH, b"hello").status == 400
+    assert [call(app, "POST", EVENTS_PATH, a_body(str(number))).status for number in range(3)] == [202, 202, 429]
+
+
+def test_each_token_writes_for_its_applications(store: SqliteStore, call: Any) -> None:
+    """Of several tokens each opens the door, and one for named applications for no other and for no unnamed one."""
+    app = create_app(store, token={"t0-all": None, "t0-acme": ["acme-mcp", "acme-cli"], "t0-other": "other-mcp"})
+
+    def post(token: str, body: bytes) -> int:
+        status: int = call(app, "POST", EVENTS_PATH, body, {"Authorization": f"Bearer {token}"}).status
+        return status
+
+    assert [post(token, a_body("1")) for token in ("t0-all", "t0-acme", "t0-other", "t0-none")] == [202, 202, 403, 401]
+    unnamed = a_body("2").replace(b',"app":"acme-mcp"', b"")
+    assert [post(token, unnamed) for token in ("t0-acme", "t0-all")] == [403, 202]
+    assert post("t0-other", b'{"events": []}') == 202
+
+
 def test_health_is_shown(store: SqliteStore, call: Any) -> None:
     """The health check answers ok, also to a HEAD request."""
     app = create_app(store)
@@ -209,58 +254,89 @@ def test_health_is_shown(store: SqliteStore, call: Any) -> None:
     assert (answer.status, answer.document) == (200, None)
 
 
-def test_report_is_shown_to_loopback(store: SqliteStore, call: Any) -> None:
-    """Whoever sits at the collector's machine reads the report, of one application if they like."""
-    app = create_app(store)
-    call(app, "POST", EVENTS_PATH, a_body("1"))
-    assert call(app, "GET", "/api/report").document == compile_report(store)
-    answer = call(app, "GET", "/api/report", QUERY_STRING="app=acme-mcp")
-    assert answer.document == compile_report(store, app="acme-mcp")
+READERS = ("/api/report", "/metrics", "/")
 
 
-@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
-@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:80", None])
-def test_loopback_has_many_names(store: SqliteStore, call: Any, peer: str, host: str | None) -> None:
-    """Every address and name of this very machine counts as loopback."""
-    answer = call(create_app(store), "GET", "/api/report", REMOTE_ADDR=peer, HTTP_HOST=host)
-    assert answer.status == 200
+@pytest.mark.parametrize("path", READERS)
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "192.0.2.1"])
+def test_report_without_a_token_is_closed(store: SqliteStore, call: Any, path: str, peer: str) -> None:
+    """An app that was given no report token shows it to nobody, wherever they are, and says how it is opened."""
+    answer = call(create_app(store), "GET", path, headers={"Authorization": "Bearer x"}, REMOTE_ADDR=peer, HTTP_HOST="localhost")
+    assert answer.status == 403
+    assert "report_token" in answer.document["error"]
+    assert call(create_app(store), "GET", path, QUERY_STRING="token=x").status == 403
 
 
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {"REMOTE_ADDR": "192.0.2.1"},
-        {"REMOTE_ADDR": "::ffff:192.0.2.1"},
-        {"REMOTE_ADDR": ""},
-        {"REMOTE_ADDR": None},
-        {"HTTP_X_FORWARDED_FOR": "192.0.2.1"},
-        {"HTTP_X_FORWARDED_FOR": ""},
-        {"HTTP_FORWARDED": "for=127.0.0.1"},
-        {"HTTP_VIA": "1.1 proxy"},
-        {"HTTP_HOST": "evil.example"},
-        {"HTTP_HOST": "127.0.0.1.evil.example:80"},
-        {"HTTP_HOST": "localhost.evil.example"},
-        {"HTTP_HOST": "192.0.2.1"},
-    ],
-    ids=str,
-)
-def test_report_is_not_shown_to_others(store: SqliteStore, call: Any, environ: dict[str, str]) -> None:
-    """Another machine, a proxy's client and a page with a rebound name are refused."""
-    answer = call(create_app(store), "GET", "/api/report", **environ)
-    assert (answer.status, set(answer.document)) == (403, {"error"})
-
-
-def test_report_token_is_asked_of_everybody(store: SqliteStore, call: Any) -> None:
-    """With a report token set it opens the report from anywhere, and nothing else does."""
+def test_report_is_shown_to_its_token(store: SqliteStore, call: Any) -> None:
+    """The report token opens the report from anywhere, and nothing else does."""
     app = create_app(store, token="s3cret", report_token="r3ader")
-    assert call(app, "GET", "/api/report").status == 401
-    assert call(app, "GET", "/api/report", headers={"Authorization": "Bearer s3cret"}).status == 401
+    call(app, "POST", EVENTS_PATH, a_body("1"), {"Authorization": "Bearer s3cret"})
+    for path in READERS:
+        assert call(app, "GET", path).status == 401
+        assert call(app, "GET", path, headers={"Authorization": "Bearer s3cret"}).status == 401
     headers = {"Authorization": "Bearer r3ader", "X-Forwarded-For": "192.0.2.1"}
     answer = call(app, "GET", "/api/report", headers=headers, REMOTE_ADDR="192.0.2.1", HTTP_HOST="t.example")
+    assert answer.document == compile_report(store, Filter(env_kinds=PEOPLE))
+    answer = call(app, "GET", "/api/report", headers=headers, QUERY_STRING="app=acme-mcp&env_kind=all&tool=a&until=1970-01-02")
+    assert answer.document == compile_report(store, Filter(app="acme-mcp", tool="a", until=86_400))
+    refusal = call(app, "GET", "/api/report", headers=headers, QUERY_STRING="since=yesterday")
+    assert (refusal.status, "since" in refusal.document["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("path", READERS[:1])
+def test_token_in_an_address_is_swapped_for_a_cookie(store: SqliteStore, call: Any, path: str) -> None:
+    """A redirect takes the token out of the address and leaves a cookie that opens the report and is not the token."""
+    app = create_app(store, report_token="r3ader")
+    answer = call(app, "GET", path, QUERY_STRING="app=acme-mcp&token=r3ader")
+    assert (answer.status, answer.headers["Location"]) == (303, f"{path}?app=acme-mcp")
+    cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
+    assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Strict"}
+    assert "r3ader" not in cookie
+    assert call(app, "GET", path, headers={"Cookie": f"other=1; {cookie}"}).status == 200
+    assert call(app, "GET", path, headers={"Cookie": cookie[:-1]}).status == 401
+    assert call(app, "GET", path, QUERY_STRING="token=wrong").status == 401
+    name = cookie.partition("=")[0]
+    assert call(create_app(store, report_token="other"), "GET", path, headers={"Cookie": cookie}).status == 401
+    assert call(app, "GET", path, headers={"Cookie": f"{name}=r3ader"}).status == 401
+
+
+def test_cookie_is_for_https_only_where_the_reader_came_so(store: SqliteStore, call: Any) -> None:
+    """Behind a proxy that ends the encryption the cookie never travels without it."""
+    app = create_app(store, report_token="r3ader")
+    answer = call(app, "GET", "/", QUERY_STRING="token=r3ader", HTTP_X_FORWARDED_PROTO="https")
+    assert "; Secure" in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("host", ["[::1]evil.example", "a b", "localhost:x", "localhost:80:80", "[::1", "::1", "e/vil", "u@h"])
+def test_host_that_is_none_is_refused(store: SqliteStore, call: Any, host: str) -> None:
+    """A Host header that names no host opens nothing, whatever token comes with it."""
+    app = create_app(store, report_token="r3ader")
+    answer = call(app, "GET", "/api/report", headers={"Authorization": "Bearer r3ader"}, HTTP_HOST=host)
+    assert answer.status == 400
+    assert call(app, "GET", "/", QUERY_STRING="token=r3ader", HTTP_HOST=host).status == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:80", "t.acme.dev", None])
+def test_host_has_many_names(store: SqliteStore, call: Any, host: str | None) -> None:
+    """Any name that this machine may have for itself or a proxy for it is one."""
+    app = create_app(store, report_token="r3ader")
+    answer = call(app, "GET", "/api/report", headers={"Authorization": "Bearer r3ader"}, HTTP_HOST=host)
     assert answer.status == 200
 
 
-@pytest.mark.parametrize("path", ["/nothing", "", "/", "/healthz/", "/API/report", EVENTS_PATH + "/1"])
+def test_head_of_the_report_asks_the_store_nothing(call: Any) -> None:
+    """Who wants no report has none made."""
+
+    class Unasked:
+        def __getattr__(self, name: str) -> Any:
+            pytest.fail(f"the store was asked for {name}")
+
+    app = create_app(Unasked(), report_token="r3ader")  # type: ignore[arg-type]  # on purpose
+    for path in READERS:
+        assert call(app, "HEAD", path, headers={"Authorization": "Bearer r3ader"}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/healthz/", "/API/report", EVENTS_PATH + "/1"])
 def test_unknown_paths_are_answered(store: SqliteStore, call: Any, path: str) -> None:
     """A path without a route is answered with 404 in JSON."""
     answer = call(create_app(store), "GET", path)
@@ -292,14 +368,17 @@ def test_damaged_store_is_answered_with_try_later(
     store: SqliteStore, call: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A store that cannot be used is 503 with Retry-After, one line in the log, and no path in the answer."""
-    app = create_app(store)
+    app = create_app(store, report_token="r3ader")
     Path(store.path).write_bytes(b"no database at all, not even close to one" * 50)
     with caplog.at_level(logging.DEBUG):
         answers = [
             call(app, "POST", EVENTS_PATH, a_body("1")),
-            call(app, "GET", "/api/report"),
-            call(app, "GET", "/healthz"),
+            call(app, "GET", "/api/report", headers={"Authorization": "Bearer r3ader"}),
+            call(app, "GET", "/readyz"),
+            call(app, "POST", EVENTS_PATH, a_body("1")),
         ]
+        assert call(app, "GET", "/healthz").status == 200
+        answers.append(call(app, "POST", EVENTS_PATH, a_body("1")))
     assert {answer.status for answer in answers} == {503}
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
     assert not any(store.path in json.dumps(answer.document) for answer in answers)
@@ -308,14 +387,65 @@ def test_damaged_store_is_answered_with_try_later(
     assert record.levelno == logging.WARNING
 
 
-def test_store_that_comes_back_is_used_again(store: SqliteStore, call: Any) -> None:
-    """When the damaged file has been moved away the collector goes on with a new one."""
+def test_end_of_an_outage_is_said(store: SqliteStore, call: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """When documents can be stored again that is a line too, and the next outage has its own."""
     app = create_app(store)
-    Path(store.path).write_bytes(b"x" * 4096)
-    assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 503
-    Path(store.path).unlink()
+    whole = Path(store.path).read_bytes()
+    for _ in range(2):
+        Path(store.path).write_bytes(b"x" * 4096)
+        assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 503
+        assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 503
+        Path(store.path).write_bytes(whole)
+        assert call(app, "GET", "/readyz").document == {"status": "ready"}
+        assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 202
+    assert ["again" in record.getMessage() for record in caplog.records] == [False, True, False, True]
+
+
+def test_database_removed_while_in_use_is_noticed(
+    store: SqliteStore, call: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not replaced without a word: the answer is 503 until it is there again, and the log says that it is gone."""
+    app = create_app(store)
+    call(app, "POST", EVENTS_PATH, a_body("1"))
+    aside = Path(store.path).rename(Path(store.path).with_name("aside.db"))
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    assert call(app, "GET", "/readyz").status == 503
+    assert not Path(store.path).exists()
+    assert "the collector's store cannot be used" in caplog.text
+    aside.rename(store.path)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 202
+    assert stored(store) == 2
+
+
+def test_refusals_are_one_line_a_minute(store: SqliteStore, call: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The first refusal is said at once, those of the next minute together after it, and no line says who."""
+    clock = Time()
+    app = create_app(store, token="s3cret", clock=clock)
+    for _ in range(5):
+        call(app, "POST", EVENTS_PATH, a_body("1"), REMOTE_ADDR="192.0.2.1")
+    call(app, "GET", "/wp-login.php")
+    assert len(caplog.records) == 1
+    clock.seconds += 61
+    call(app, "GET", "/wp-login.php")
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.endswith("by reason: token 1")
+    assert second.endswith("by reason: path 2, token 4")
+    assert "192.0.2.1" not in caplog.text
+    assert store.health(Filter()).refused == {"events: token": 5}
+def test_store_that_comes_back_is_used_again(store: SqliteStore, call: Any) -> None:
+    """A file that is gone is not replaced without a word; when it has been put back the collector goes on."""
+    app = create_app(store)
     assert call(app, "POST", EVENTS_PATH, a_body("1")).status == 202
-    assert stored(store) == 1
+    whole = Path(store.path).read_bytes()
+    Path(store.path).write_bytes(b"x" * 4096)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).unlink()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).touch()
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 503
+    Path(store.path).write_bytes(whole)
+    assert call(app, "POST", EVENTS_PATH, a_body("2")).status == 202
+    assert stored(store) == 2
 
 
 def test_failure_of_our_own_is_answered(call: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -325,7 +455,7 @@ def test_failure_of_our_own_is_answered(call: Any, caplog: pytest.LogCaptureFixt
         def check(self) -> None:
             raise ZeroDivisionError
 
-    answer = call(create_app(Broken()), "GET", "/healthz")  # type: ignore[arg-type]  # on purpose
+    answer = call(create_app(Broken()), "GET", "/readyz")  # type: ignore[arg-type]  # on purpose
     assert (answer.status, set(answer.document)) == (500, {"error"})
     assert "ZeroDivisionError" in caplog.text
 
@@ -337,6 +467,10 @@ def test_failure_of_our_own_is_answered(call: Any, caplog: pytest.LogCaptureFixt
         ({"token": "two words"}, ValueError),
         ({"token": "schlüssel"}, ValueError),
         ({"token": b"s3cret"}, TypeError),
+        ({"token": {}}, ValueError),
+        ({"token": {"two words": None}}, ValueError),
+        ({"token": {"t": []}}, ValueError),
+        ({"token": {"t": 7}}, TypeError),
         ({"report_token": ""}, ValueError),
         ({"report_token": 7}, TypeError),
         ({"rate_limit": 0}, ValueError),
@@ -357,12 +491,7 @@ def test_unusable_options_are_named(store: SqliteStore, options: dict[str, Any],
 
 def test_time_of_receipt_is_the_clocks(store: SqliteStore, call: Any) -> None:
     """What is stored beside an event is when it came, and not from where."""
-    import sqlite3
-
     call(create_app(store, clock=Time()), "POST", EVENTS_PATH, a_body("1"))
-    connection = sqlite3.connect(store.path)
-    connection.row_factory = sqlite3.Row
-    row = dict(connection.execute("SELECT * FROM events").fetchone())
-    connection.close()
-    assert (row["received_at"], row["app"], row["version"]) == (1_700_000_000, "acme-mcp", "v1")
-    assert "127.0.0.1" not in map(str, row.values())
+    (received,) = store.events()
+    assert received[:3] == (1_700_000_000, "acme-mcp", "v1")
+    assert b"127.0.0.1" not in Path(store.path).read_bytes()

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcptelemetry.collector._documents import DocumentError, read_batch
+from mcptelemetry.collector._documents import DocumentError
+from mcptelemetry.collector._judging import BatchReader
 from mcptelemetry.wire import EVENT_FIELDS, TelemetryBatch, TelemetryEvent
+
+
+def read_batch(body: bytes) -> Any:
+    """Read *body* as the collector does that has seen nothing yet."""
+    return BatchReader().read(body)
 
 
 def body_of(*events: Any, **batch: Any) -> bytes:
@@ -94,25 +100,8 @@ def test_app_and_version_are_cleaned() -> None:
         (b'{"events": {}}', "events must be an array, not an object"),
         (b'{"events": null}', "events must be an array, not null"),
         (b'{"events": true}', "events must be an array, not a boolean"),
-        (body_of(1), r"events\[0\] must be an object, not a number"),
-        (body_of(an_event(), []), r"events\[1\] must be an object, not an array"),
         (body_of(app=1), "app must be a string, not a number"),
         (body_of(version=[]), "version must be a string, not an array"),
-        (body_of(an_event(), an_event(latency_ms="12")), r"events\[1\]\.latency_ms"),
-        (body_of(an_event(latency_ms=1.5)), r"events\[0\]\.latency_ms"),
-        (body_of(an_event(latency_ms=True)), r"events\[0\]\.latency_ms"),
-        (body_of(an_event(latency_ms=-1)), r"events\[0\]\.latency_ms"),
-        (body_of(an_event(latency_ms=10**19)), r"events\[0\]\.latency_ms"),
-        (body_of(an_event(latency_ms=7)).replace(b" 7", b" " + b"7" * 900_000), r"events\[0\]\.latency_ms"),
-        (body_of(an_event(timestamp_secs=None)), r"events\[0\]\.timestamp_secs is missing"),
-        (body_of(an_event(tool="")), r"events\[0\]\.tool"),
-        (body_of(an_event(tool=["x"])), r"events\[0\]\.tool"),
-        (body_of(an_event(status="fine")), r"events\[0\]\.status"),
-        (body_of(an_event(status="error", error_type="boom")), r"events\[0\]\.error_type"),
-        (body_of(an_event(error_type="timeout")), r"events\[0\]\.error_type"),
-        (body_of(an_event(was_fallback="yes")), r"events\[0\]\.was_fallback"),
-        (body_of(an_event(id=7)), r"events\[0\]\.id"),
-        (body_of(an_event(id="a\ud800")), r"events\[0\]\.id"),
         (b'{"events": [], "app": NaN}', "NaN"),
         (b'{"events": [], "app": -Infinity}', "Infinity"),
         (b'{"events": [], "events": [1]}', "'events' stands twice"),
@@ -128,13 +117,118 @@ def test_body_that_does_not_fit_is_refused_by_name(body: bytes, named: str) -> N
         read_batch(body)
 
 
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (1, "must be an object, not a number"),
+        ([], "must be an object, not an array"),
+        (an_event(latency_ms="12"), "latency_ms"),
+        (an_event(latency_ms=1.5), "latency_ms"),
+        (an_event(latency_ms=True), "latency_ms"),
+        (an_event(latency_ms=-1), "latency_ms"),
+        (an_event(latency_ms=10**19), "latency_ms"),
+        (an_event(timestamp_secs=None), "timestamp_secs is missing"),
+        (an_event(timestamp_secs=253_402_300_800), "timestamp_secs must be before the year 10000"),
+        (an_event(timestamp_secs=123_456_789_000_000), "timestamp_secs must be before the year 10000"),
+        (an_event(tool=""), "tool"),
+        (an_event(tool=["x"]), "tool"),
+        (an_event(status="Fine!"), "status"),
+        (an_event(status=7), "status"),
+        (an_event(status="error", error_type="It failed."), "error_type"),
+        (an_event(error_type="timeout"), "error_type"),
+        (an_event(error_type="quota_exceeded"), "error_type"),
+        (an_event(was_fallback="yes"), "was_fallback"),
+        (an_event(was_fallback=1), "was_fallback"),
+        (an_event(was_fallback=None), "was_fallback"),
+        (an_event(id=7), "id"),
+        (an_event(id="a\ud800"), "id"),
+    ],
+)
+def test_event_that_does_not_fit_is_rejected_by_its_field(event: Any, reason: str) -> None:
+    """An event is judged for itself, before and after its like was seen, and the reason begins with the field."""
+    reader = BatchReader()
+    for _ in range(2):
+        reading = reader.read(body_of(an_event(), event, an_event(id="00-2")))
+        assert [one.id for one in reading.batch.events] == ["00-1", "00-2"]
+        ((place, said),) = reading.rejected
+        assert place == 1
+        assert said.startswith(reason)
+
+
+def test_number_of_a_million_digits_is_no_latency() -> None:
+    """It is refused by the field that it stands in, and not read."""
+    reading = read_batch(body_of(an_event(latency_ms=7)).replace(b" 7", b" " + b"7" * 900_000))
+    assert reading.rejected[0].reason.startswith("latency_ms")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"events":[' + b",".join([b"[[]]"] * 100_000) + b"]}",
+        b'{"events":[' + b"{}," * 300_000 + b"{}]}",
+        b'{"events":[' + b"1," * 300_000 + b"1]}",
+        b'{"events":[' + b'"",' * 300_000 + b'""]}',
+        b'{"events":[],"x":[' + b"1," * 300_000 + b"1]}",
+    ],
+    ids=["arrays in arrays", "objects", "numbers", "strings", "beside the events"],
+)
+def test_body_of_many_small_things_is_refused_before_it_is_parsed(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be a hundred times larger in memory than on the wire is counted first."""
+    monkeypatch.setattr("json.JSONDecoder.decode", lambda *_args: pytest.fail("it was parsed"))
+    with pytest.raises(DocumentError, match="more than"):
+        read_batch(body)
+
+
+@pytest.mark.parametrize("depth", [16, 17, 40])
+def test_depth_of_a_body_is_limited(depth: int) -> None:
+    """Unknown fields may nest, up to sixteen deep with the document round them."""
+    body = b'{"events":[],"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+    if depth > 16:
+        with pytest.raises(DocumentError, match="nested too deeply"):
+            read_batch(body)
+    else:
+        assert read_batch(body).ignored_fields == ["x"]
+
+
+@pytest.mark.parametrize("inside", ['{"a": {"b": 1, "b": 2}}', '[{"b": 1, "b": 2}]', '[[{"b": 1, "b": 2}]]', '{"\\u0062": 1, "b": 2}'])
+def test_name_that_stands_twice_is_refused_however_deep(inside: str) -> None:
+    """What two readers could read in two ways is not read, in fields that nobody knows either."""
+    with pytest.raises(DocumentError, match="'b' stands twice"):
+        read_batch(b'{"events":[],"x":' + inside.encode() + b"}")
+
+
+def test_shapes_remembered_are_bounded() -> None:
+    """A stranger's endless names do not fill the memory."""
+    reader = BatchReader()
+    for number in range(5_000):
+        reader.read(body_of(an_event(tool=f"tool-{number}")))
+    reader.read(body_of(an_event(tool="x" * 100_000)))
+    assert len(reader._shapes) <= 4096
+    assert max(len(key[0]) for key in reader._shapes) < 1_000
+
+
+EVENT_VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5) | st.sampled_from(
+    ["success", "error", "timeout", "new_word", "a", 0, 1, 12, "00-1"]
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(EVENT_FIELDS), EVENT_VALUES).map(lambda fields: an_event(**fields)), max_size=8))
+def test_events_seen_before_change_no_judgment(items: list[dict[str, Any]]) -> None:
+    """Each event is judged as by a collector that has seen no other."""
+    reader = BatchReader()
+    reader.read(body_of(*items))
+    reading = reader.read(body_of(*items))
+    alone = [read_batch(body_of(item)) for item in items]
+    assert list(reading.batch.events) == [event for one in alone for event in one.batch.events]
+    assert reading.rejected == [(place, *one.rejected[0][1:]) for place, one in enumerate(alone) if one.rejected]
+
+
 @pytest.mark.parametrize("field", ["tool", "routing_decision", "status", "latency_ms", "timestamp_secs"])
 def test_event_without_a_required_field_is_refused(field: str) -> None:
     """An event that lacks a field it must have is refused, and the field is named."""
     event = an_event()
     del event[field]
-    with pytest.raises(DocumentError, match=rf"events\[0\]\.{field} is missing"):
-        read_batch(body_of(event))
+    assert read_batch(body_of(event)).rejected == [(0, f"{field} is missing")]
 
 
 def test_lone_surrogates_do_not_reach_the_store() -> None:

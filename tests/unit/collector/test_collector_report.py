@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import SqliteStore, compile_report, render_report
+from mcptelemetry.collector import (
+    DEFINITIONS,
+    DEMO_UNTIL,
+    REPORT_TABLES,
+    Filter,
+    SqliteStore,
+    compile_report,
+    demo_documents,
+    render_csv,
+    render_report,
+    store_documents,
+)
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 
 def keep(store: SqliteStore, *events: TelemetryEvent, app: str | None = "acme-mcp") -> None:
     """Store *events* of *app*."""
-    store.add_events(TelemetryBatch(events, app=app, version="v1"), received_at=0)
+    store.add_events(TelemetryBatch(events, app=app, version="v1"), received_at=60)
 
 
 def failed(tool: str, error_type: str | None, latency_ms: int = 0) -> TelemetryEvent:
@@ -94,15 +108,15 @@ def test_report_can_be_of_one_application(store: SqliteStore) -> None:
     assert everything["apps"] == {"acme-mcp": 2, "other": 1, "unknown": 1}
     assert everything["totals"]["calls"] == 4
     assert everything["rows"][0]["calls"] == 2
-    one = compile_report(store, app="other")
+    one = compile_report(store, Filter(app="other"))
     assert (one["app"], one["totals"]["calls"], len(one["rows"])) == ("other", 1, 1)
-    assert compile_report(store, app="unknown")["rows"][0]["tool"] == "c"
+    assert compile_report(store, Filter(app="unknown"))["rows"][0]["tool"] == "c"
 
 
 def test_report_of_an_unknown_application_names_the_known(store: SqliteStore) -> None:
     """A slip in the application's name is answered with the names there are."""
     keep(store, TelemetryEvent("a", "local_only"))
-    text = render_report(compile_report(store, app="acme"))
+    text = render_report(compile_report(store, Filter(app="acme")))
     assert text == "Nothing has been collected for acme; there are events of acme-mcp."
 
 
@@ -114,14 +128,109 @@ def test_report_is_json(store: SqliteStore) -> None:
 
 
 def test_table_is_aligned(store: SqliteStore) -> None:
-    """On a terminal numbers stand under each other, with the sum in the last line."""
+    """On a terminal numbers stand under each other, with the sum in the last line, below what they mean."""
     keep(store, *[TelemetryEvent("get_issues", "local_only", latency_ms=9)] * 11, failed("a", "timeout", 1200))
-    assert render_report(compile_report(store)).splitlines() == [
+    lines = render_report(compile_report(store)).splitlines()
+    assert lines[0] == "all applications (acme-mcp 12)"
+    begin = lines.index("Tools")
+    assert lines[begin + 1] == DEFINITIONS["calls"]
+    assert lines[begin + 3 : begin + 9] == [
         "tool        routing decision  calls  errors  error rate  p50 ms  p95 ms  p99 ms  error types",
         "----------  ----------------  -----  ------  ----------  ------  ------  ------  -----------",
         "get_issues  local_only           11       0        0.0%       9       9       9",
         "a           local_only            1       1      100.0%    1200    1200    1200  timeout 1",
         "all                              12       1        8.3%       9    1200    1200  timeout 1",
         "",
-        "from acme-mcp (12)",
     ]
+
+
+HOUR, DAY = 3600, 86_400
+FULL: dict[str, Any] = json.loads((Path(__file__).parents[2] / "data" / "heartbeat" / "full.json").read_text())
+
+
+def test_period_before_stands_beside(store: SqliteStore) -> None:
+    """With a period, every answer is there for the period of the same length before it, too."""
+    keep(store, *(TelemetryEvent("a", "local_only", timestamp_secs=day * DAY) for day in (1, 2, 3, 3)))
+    document = compile_report(store, Filter(since=3 * DAY, until=4 * DAY))
+    before = document["before"]
+    assert (document["totals"]["calls"], before["totals"]["calls"]) == (2, 1)
+    assert (before["asked"]["since"], before["asked"]["until"]) == (2 * DAY, 3 * DAY)
+    assert before.keys() - {"asked"} == document.keys() - {"app", "asked", "before", "definitions", "notes"}
+    assert "calls                      2       1" in render_report(document)
+    assert compile_report(store, Filter(since=DAY))["before"] is None
+
+
+def test_every_section_has_its_definition(store: SqliteStore) -> None:
+    """Beside every number of the document and of the text stands one sentence that says what it is."""
+    keep(store, TelemetryEvent("a", "local_only"))
+    store.add_heartbeat(FULL, received_at=1)
+    document = compile_report(store)
+    assert all(definition.endswith(".") for definition in document["definitions"].values())
+    sections = document.keys() - {"app", "asked", "apps", "rows", "totals", "left_out", "before", "definitions", "notes"}
+    assert sections == document["definitions"].keys() - {"calls"}
+    text = render_report(document)
+    shown = [name for name in document["definitions"] if document.get(name)]
+    assert all(document["definitions"][name] in text for name in shown if name not in ("unknown_tool",))
+
+
+def test_report_says_what_a_filter_is_about(store: SqliteStore) -> None:
+    """Kinds of environment select heartbeats, clients select events, and both reports say so."""
+    document = compile_report(store, Filter(env_kinds=("ci",), client="cursor"))
+    assert any("env kind selects heartbeats only" in note for note in document["notes"])
+    store.add_heartbeat(FULL, received_at=1)
+    keep(store, TelemetryEvent("a", "local_only", client="cursor"), TelemetryEvent("a", "local_only", client="vscode"))
+    document = compile_report(store, Filter(env_kinds=("ci",), client="cursor"))
+    assert (document["totals"]["calls"], document["installations"]["active"]) == (1, 0)
+    text = render_report(document)
+    assert "env kinds ci" in text
+    assert "client cursor" in text
+    assert document["notes"][0] in text
+
+
+def test_upgrades_go_upwards_only(store: SqliteStore) -> None:
+    """A change to a lower version, or between what cannot be compared, is no upgrade."""
+    changes = [("v1.9.0", "v1.10.0"), ("v2.0.0", "v1.0.0"), ("main", "v1.0.0"), ("v1.0.0-rc.1", "v1.0.0")]
+    for number, (previous, version) in enumerate(changes):
+        identity = f"00000000-0000-4000-8000-{number:012}"
+        beat = {**FULL, "heartbeat_id": identity, "anonymous_id": identity, "previous_version": previous, "version": version}
+        store.add_heartbeat(beat, received_at=1)
+    upgrades = compile_report(store)["upgrades"]
+    assert {(row["previous"], row["version"]) for row in upgrades} == {changes[0], changes[3]}
+
+
+def test_rows_are_bounded_and_the_rest_is_told(store: SqliteStore) -> None:
+    """Of any number of invented tools the thousand most called are listed, and all are in the totals."""
+    keep(store, *(TelemetryEvent(f"tool-{number}", "local_only", latency_ms=number) for number in range(1_500)))
+    keep(store, TelemetryEvent("tool-1499", "local_only"))
+    document = compile_report(store)
+    assert (len(document["rows"]), document["left_out"], document["totals"]["calls"]) == (1_000, 500, 1_501)
+    assert document["rows"][0]["tool"] == "tool-1499"
+    assert "500 more rows are left out" in render_report(document)
+
+
+def test_csv_is_one_table_without_formulas(store: SqliteStore) -> None:
+    """A table can be had as CSV; a name that a spreadsheet would compute stays a name."""
+    keep(store, TelemetryEvent("=1+1", "local_only", latency_ms=3), TelemetryEvent('a,"b"', "local_only", latency_ms=3))
+    document = compile_report(store)
+    heading, *rows = csv.reader(io.StringIO(render_csv(document, "calls")))
+    assert heading[:3] == ["tool", "routing decision", "calls"]
+    assert [row[0] for row in rows] == ["'=1+1", 'a,"b"', "all"]
+    with pytest.raises(ValueError, match="no table of this report; give one of calls"):
+        render_csv(document, "nonsense")
+
+
+def test_every_table_can_be_had_as_csv(store: SqliteStore) -> None:
+    """Each section is a table whose rows are as long as its heading, with and without a period before."""
+    store_documents(store, demo_documents(30, 40))
+    for asked in (Filter(), Filter(since=DEMO_UNTIL - 10 * DAY, until=DEMO_UNTIL)):
+        document = compile_report(store, asked)
+        for name in REPORT_TABLES:
+            heading, *rows = csv.reader(io.StringIO(render_csv(document, name)))
+            assert {len(row) for row in rows} <= {len(heading)}, name
+
+
+def test_report_without_anything_that_fits_says_when_something_came(store: SqliteStore) -> None:
+    """An empty period is not taken for an empty collector."""
+    keep(store, TelemetryEvent("a", "local_only", timestamp_secs=DAY))
+    text = render_report(compile_report(store, Filter(since=10 * DAY, until=11 * DAY)))
+    assert text == "Nothing that was collected fits what is asked for; the last document came at 1970-01-01 00:01 UTC."

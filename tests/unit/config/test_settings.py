@@ -156,6 +156,8 @@ WRONG = [
     ("proxy.telemetry", "format", '"JSON"', '"json", "jsonl" or "otlp"'),
     ("proxy.telemetry", "compression", '"zstd"', '"gzip"'),
     ("proxy.telemetry", "compression", "true", '"gzip"'),
+    ("proxy.telemetry", "metrics", '"yes"', "true or false"),
+    ("proxy.telemetry", "metrics", "1", "true or false"),
     ("proxy.telemetry", "spool", '"yes"', "true or false"),
     ("proxy.routing", "strategy", '"remot"', '"remote", "local", "local-first" or "remote-first", not \'remot\''),
     ("proxy.routing", "strategy", "true", '"remote", "local", "local-first" or "remote-first", not true'),

@@ -14,6 +14,8 @@ import pytest
 from mcptelemetry.events import TelemetryBuffer, TelemetryEvent, TelemetryUploader
 from mcptelemetry.events._account import Account
 from mcptelemetry.events._delivery import Delivery
+from mcptelemetry.events._format import BodyWriter
+from mcptelemetry.events._formats import format_of
 from mcptelemetry.events._outage import OutageLog
 from mcptelemetry.events._schedule import Schedule
 from mcptelemetry.privacy import Verdict
@@ -52,7 +54,7 @@ class Bench:
             account=self.account,
             schedule=self.schedule,
             outages=OutageLog(LOGGER),
-            body_of=lambda texts: f"[{','.join(texts)}]".encode(),
+            writer=BodyWriter(format_of("json"), app=None, version=None),
             clock=self.clock,
             secs_left=lambda: self.secs_left,
         )
@@ -68,7 +70,7 @@ class Bench:
     @property
     def sent(self):
         """The tools in each body that left, one text a body."""
-        bodies = [json.loads(request.body) for request in self.transport.requests]
+        bodies = [json.loads(request.body)["events"] for request in self.transport.requests]
         return ["".join(event["tool"] for event in body) for body in bodies]
 
     def waiting(self):
@@ -158,7 +160,7 @@ def test_delivery_numbers_the_events_of_this_process():
     bench = Bench(503, 202).record("a", "b")
     bench.send()
     bench.send()
-    ids = [[event["id"] for event in json.loads(request.body)] for request in bench.transport.requests]
+    ids = [[event["id"] for event in json.loads(request.body)["events"]] for request in bench.transport.requests]
     expected = [f"{bench.buffer.process}-{number}" for number in (0, 1)]
     assert ids == [expected, expected]
 
@@ -264,7 +266,7 @@ class Narrow(ScriptedTransport):
 
     def post(self, request):
         answer = super().post(request)
-        tools = [event["tool"] for event in json.loads(request.body)]
+        tools = [event["tool"] for event in json.loads(request.body)["events"]]
         return Answer(413, {}, b"") if len(tools) > self.most or self.unfit in tools else answer
 
 

@@ -8,7 +8,7 @@ import inspect
 
 import pytest
 
-from mcptelemetry.instrument import Invocation, instrument_callable, tool_name_of
+from mcptelemetry.instrument import Calls, Invocation, instrument_callable, tool_name_of
 from mcptelemetry.testing import FakeClock
 
 
@@ -19,6 +19,7 @@ class Recorded:
         self.calls = []
         self.invalid = 0
         self.clock = FakeClock()
+        self.hooks = Calls(self, monotonic=self.clock.monotonic, on_invalid=self.count_invalid)
 
     def record(self, tool, routing_decision="local_only", **fields):
         self.calls.append((tool, routing_decision, fields))
@@ -32,7 +33,7 @@ class Recorded:
         )
 
     def instrument(self, function):
-        return instrument_callable(function, self.begin)
+        return instrument_callable(function, self.hooks, "t")
 
     def outcomes(self):
         return [
@@ -136,8 +137,16 @@ def test_function_returns_what_it_returns(recorded):
     assert recorded.outcomes() == [SUCCESS]
 
 
-@pytest.mark.parametrize("error", [ValueError("v"), KeyboardInterrupt(), SystemExit(3), TimeoutError()])
-def test_exception_passes_through_and_is_an_error(recorded, error):
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (ValueError("v"), "exception"),
+        (KeyboardInterrupt(), "exception"),
+        (SystemExit(3), "exception"),
+        (TimeoutError(), "timeout"),
+    ],
+)
+def test_exception_passes_through_and_is_an_error(recorded, error, word):
     """An exception reaches the caller as it is, and its text goes nowhere."""
 
     def fails():
@@ -146,7 +155,7 @@ def test_exception_passes_through_and_is_an_error(recorded, error):
     with pytest.raises(type(error)) as caught:
         recorded.instrument(fails)()
     assert caught.value is error
-    assert recorded.outcomes() == [failed("exception")]
+    assert recorded.outcomes() == [failed(word)]
 
 
 def test_method_keeps_its_object(recorded):

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mcptelemetry.instrument import Invocation, McpMiddleware
+from mcptelemetry.counters import CounterRegistry
+from mcptelemetry.instrument import Calls, Observer, ObservingMiddleware
 from mcptelemetry.testing import FakeClock
 from mcptelemetry.vocabulary import UNKNOWN_TOOL
 
@@ -19,12 +20,8 @@ class Bench:
         self.calls = []
         self.clients = []
         self.listed = []
-        self.middleware = McpMiddleware(
-            lambda tool: Invocation(
-                self.record, tool, monotonic=FakeClock().monotonic, on_invalid=lambda: None
-            ),
-            on_listed=self.listed.append,
-        )
+        calls = Calls(self, monotonic=FakeClock().monotonic, on_invalid=lambda: None)
+        self.middleware = ObservingMiddleware(Observer(calls, CounterRegistry(), on_listed=self.listed.append))
 
     def record(self, tool, _decision="local_only", **fields):
         self.clients.append(fields["client"])
@@ -83,7 +80,7 @@ def test_exception_passes_through_and_is_recorded(bench):
         bench.pass_on("tools/call", {"name": "x"}, LookupError("text"))
     with pytest.raises(asyncio.CancelledError):
         bench.pass_on("tools/call", {"name": "x"}, asyncio.CancelledError())
-    assert bench.calls == [(UNKNOWN_TOOL, "exception"), (UNKNOWN_TOOL, "cancelled")]
+    assert bench.calls == [(UNKNOWN_TOOL, "protocol_error"), (UNKNOWN_TOOL, "cancelled")]
 
 
 @pytest.mark.parametrize(

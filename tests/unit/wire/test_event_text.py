@@ -26,9 +26,9 @@ COUNTS = st.integers(0, COUNT_MAX)
 @given(SHAPES, COUNTS, COUNTS, st.integers(0, 10**9))
 def test_what_the_encoder_wrote_comes_back(shape, latency_ms, timestamp_secs, number):
     """Reading is the inverse of writing, whatever the names hold; names come back as they leave, cut."""
-    (text,) = EventEncoder().encode([(shape, latency_ms, timestamp_secs, None, number)], "00ff")
+    (text,) = EventEncoder().encode([(shape, latency_ms, timestamp_secs, None, number, None)], "00ff")
     reader = EventReader()
-    expected = (cut_names(shape), latency_ms, timestamp_secs, f"00ff-{number}", 0)
+    expected = (cut_names(shape), latency_ms, timestamp_secs, f"00ff-{number}", 0, None)
     assert reader.read(text) == expected
     assert reader.read(text) == expected  # the second time it is remembered
     assert EventEncoder().encode([expected], "") == [text]
@@ -39,7 +39,7 @@ WRITTEN = '{"tool":"t","routing_decision":"local_only","status":"success","laten
 
 def test_the_written_form_is_taken():
     """The text on which the next test plays is an event."""
-    assert EventReader().read(WRITTEN) == (check_shape("t", "local_only", None, None, "success", None, None, False), 1, 2, "a-1", 0)  # noqa: FBT003  a field
+    assert EventReader().read(WRITTEN) == (check_shape("t", "local_only", None, None, "success", None, None, False), 1, 2, "a-1", 0, None)  # noqa: FBT003  a field
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_shapes_without_end_are_not_all_remembered():
     reader, encoder = EventReader(), EventEncoder()
     for number in range(3000):
         shape = check_shape(f"tool_{number}", "local_only", None, None, "success", None, None, False)  # noqa: FBT003  a field
-        (text,) = encoder.encode([(shape, 1, 2, "a-1", 0)], "")
+        (text,) = encoder.encode([(shape, 1, 2, "a-1", 0, None)], "")
         row = reader.read(text)
         assert row is not None
         assert row[0] == shape

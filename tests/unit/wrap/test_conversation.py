@@ -129,12 +129,27 @@ def test_call_without_an_id_is_no_call(session: Session) -> None:
 # -- ids -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("other", ["1", 1.0, True, 2, None, [1], {"a": 1}])
+@pytest.mark.parametrize("other", ["1", 1.5, True, 2, None, [1], {"a": 1}])
 def test_ids_of_another_type_are_other_ids(session: Session, other: object) -> None:
-    """1 is not "1", nor 1.0, nor true."""
+    """1 is not "1", nor true."""
     session.call(1)
     session.answer(other)
     assert session.outcomes() == ["aborted"]
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(3, 3.0), (3.0, 3)])
+def test_id_that_comes_back_as_the_same_number_is_the_same(session: Session, asked: object, answered: object) -> None:
+    """To JSON 3 and 3.0 are one number, and some servers keep it as a float."""
+    session.call(asked)
+    session.answer(answered)
+    assert session.outcomes() == ["success"]
+
+
+def test_answer_behind_a_byte_order_mark_is_an_answer(session: Session) -> None:
+    """What some runtimes write first does not lose a call."""
+    session.call(1)
+    session.conversation.server_line(b'\xef\xbb\xbf{"id":1,"result":{}}', session.now)
+    assert session.outcomes() == ["success"]
 
 
 @pytest.mark.parametrize("request_id", [0, -1, 2**70, "", "a" * 5000, 1.5])

@@ -1,0 +1,121 @@
+"""
+Batches that wait at the same time are stored in one transaction.
+
+A commit costs the disk a millisecond whatever it holds, so whoever finds one under way waits
+with all others that come meanwhile, and the first of them stores for all. There is no thread
+and no delay of ours: alone, a batch is committed at once. Nobody is answered before the
+commit that holds their batch.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Optional
+
+from ..system import Clock
+from ..wire import TelemetryBatch
+from .stores import Intake, Stored, StoreError
+
+__all__ = ["GroupCommit"]
+
+# A transaction of more would keep others waiting; a larger batch has one for itself.
+_EVENTS_MAX = 5_000
+
+
+class _Waiting:
+    """A batch, and a lock that is held until something became of it."""
+
+    __slots__ = ("batch", "done", "error", "stored")
+
+    def __init__(self, batch: TelemetryBatch) -> None:
+        self.batch = batch
+        self.stored: Optional[Stored] = None
+        self.error: Optional[BaseException] = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+
+class GroupCommit:
+    """
+    Takes batches in for *store*.
+
+    Safe between threads, and after a fork: the child begins anew.
+    """
+
+    def __init__(self, store: Intake, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []  # guarded by _lock
+        self._is_storing = False  # guarded by _lock
+
+    def add_events(self, batch: TelemetryBatch) -> Stored:
+        """Return what became of *batch* once it is on the disk; raises `StoreError`, and then nothing was stored."""
+        if self._process != os.getpid():
+            self._begin()
+        mine = _Waiting(batch)
+        with self._lock:
+            self._waiting.append(mine)
+            has_to_wait, self._is_storing = self._is_storing, True
+        if has_to_wait:
+            mine.done.acquire()
+        if mine.stored is None and mine.error is None:
+            self._store_group()
+        if mine.error is not None:
+            raise mine.error
+        assert mine.stored is not None
+        return mine.stored
+
+    def _store_group(self) -> None:
+        """Store all that wait, and have the first of those that came meanwhile store the next."""
+        with self._lock:
+            group = self._take_group()
+        try:
+            self._store_all(group)
+        finally:
+            # Also when a signal handler's exception came through: whoever waits must not wait for ever.
+            interrupted = StoreError("was interrupted")
+            with self._lock:
+                following = self._waiting[0] if self._waiting else None
+                self._is_storing = following is not None
+            for one in group:
+                if one.stored is None and one.error is None:
+                    one.error = interrupted
+                one.done.release()
+            if following is not None:
+                following.done.release()
+
+    def _take_group(self) -> list[_Waiting]:
+        """Take out the first that waits and whoever fits beside it: small batches do not wait behind large ones."""
+        group, left = [self._waiting[0]], []
+        count = len(group[0].batch)
+        for one in self._waiting[1:]:
+            if count + len(one.batch) <= _EVENTS_MAX:
+                group.append(one)
+                count += len(one.batch)
+            else:
+                left.append(one)
+        self._waiting = left
+        return group
+
+    def _store_all(self, group: list[_Waiting]) -> None:
+        received_at = int(self._clock.time())
+        try:
+            results = self._store.add_batches([(one.batch, received_at) for one in group])
+        except StoreError as error:
+            for one in group:
+                one.error = StoreError(str(error))  # each thread raises its own
+        except Exception as error:  # noqa: BLE001  one of them, and the others are not at fault
+            if len(group) == 1:
+                group[0].error = error
+                return
+            for one in group:
+                self._store_all([one])
+        else:
+            for one, stored in zip(group, results):
+                one.stored = stored

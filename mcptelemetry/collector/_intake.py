@@ -1,0 +1,122 @@
+"""
+What the routes for senders do: read a document, judge it, store it, and say what became of it.
+
+Each answers 202 after the commit that holds the document, and 400 only when nothing of it can
+be stored. Every application's documents are taken, or those that the sender's token names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from ..system import Clock
+from ..wire import EMPTY_BATCH
+from ._deadlines import Deadlines
+from ._documents import DocumentError
+from ._group_commit import GroupCommit
+from ._judging import BatchReader, Reading
+from ._large_bodies import LargeBodies
+from ._lone_documents import read_feedback, read_heartbeat
+from ._metrics import TakenIn
+from ._refusals import Refusals
+from ._requests import IncomingRequest, Refusal, Response
+from .stores import Store, StoreError
+
+__all__ = ["Intake"]
+
+
+class Intake:
+    """Takes documents in for *store*; safe between threads."""
+
+    def __init__(self, store: Store, clock: Clock, refusals: Refusals, taken_in: TakenIn) -> None:
+        self._store = store
+        self._clock = clock
+        self._refusals = refusals
+        self._taken_in = taken_in
+        self._reader = BatchReader()
+        self._commits = GroupCommit(store, clock)
+        self._deadlines = Deadlines(clock)
+        self._large = LargeBodies()
+
+    def take_events(self, request: IncomingRequest) -> Response:
+        """Store what can be stored of a batch; the answer names the rest by its place and reason."""
+        with self._large.holding(request.body_length):
+            return self._take_events(request)
+
+    def _take_events(self, request: IncomingRequest) -> Response:
+        reading = self._large.one_at_a_time(self._read(request), self._read_batch)
+        _check_app(request, reading)
+        if reading.rejected:
+            self.note_refusal("event", request.path, len(reading.rejected))
+            if not reading.batch.events:
+                raise Refusal(400, str(reading.rejected[0]), reason="document")
+        if reading.batch.events:
+            stored, duplicates = outcome = self._commits.add_events(reading.batch)
+            self._taken_in.note_events(reading.batch, outcome)
+        else:  # somebody asks whether events are taken here
+            stored = duplicates = 0
+        document: dict[str, object] = {"stored": stored, "duplicates": duplicates}
+        if reading.rejected:
+            document["rejected"] = [{"index": place, "reason": reason} for place, reason in reading.rejected]
+        if reading.ignored_fields:
+            document["ignored_fields"] = reading.ignored_fields
+        return Response(202, document)
+
+    def _read_batch(self, body: bytes) -> Reading:
+        return _or_refuse(lambda: self._reader.read(body))
+
+    def take_heartbeat(self, request: IncomingRequest) -> Response:
+        """Store a heartbeat, once."""
+        body = self._read(request)
+        if body == EMPTY_BATCH:  # somebody asks whether heartbeats are taken here
+            return Response(202, {"stored": 0, "duplicates": 0})
+        document, ignored_fields = _or_refuse(lambda: read_heartbeat(body))
+        stored, duplicates = self._store.add_heartbeat(document, received_at=self._now())
+        if stored:
+            self._taken_in.note_document("heartbeats", document["app"])
+        answer: dict[str, object] = {"stored": stored, "duplicates": duplicates}
+        if ignored_fields:
+            answer["ignored_fields"] = ignored_fields
+        return Response(202, answer)
+
+    def take_feedback(self, request: IncomingRequest) -> Response:
+        """Store what a person typed."""
+        body = self._read(request)
+        document = _or_refuse(lambda: read_feedback(body))
+        self._store.add_feedback(document, received_at=self._now())
+        self._taken_in.note_document("feedback", document.get("app"))
+        return Response(202, {"success": True})
+
+    def note_refusal(self, reason: str, path: str, number: int = 1) -> None:
+        """Count what was refused, and now and then tell the store; that it cannot be told is no harm."""
+        unstored = self._refusals.count(reason, path, number)
+        if unstored:
+            with suppress(StoreError):
+                self._store.add_refusals(unstored, received_at=self._now())
+
+    def _read(self, request: IncomingRequest) -> bytes:
+        return request.read_body(self._clock, self._deadlines)
+
+    def _now(self) -> int:
+        return int(self._clock.time())
+
+
+_Document = TypeVar("_Document")
+
+
+def _or_refuse(read: Callable[[], _Document]) -> _Document:
+    try:
+        return read()
+    except DocumentError as error:
+        raise Refusal(400, str(error), reason="document") from None
+
+
+def _check_app(request: IncomingRequest, reading: Reading) -> None:
+    if request.allowed_apps is None or reading.batch.app in request.allowed_apps:
+        return
+    if not (reading.batch.events or reading.rejected):
+        return  # an empty batch writes for nobody
+    named = "an application that this token may not write for" if reading.batch.app else "no application, and this token is for named ones"
+    raise Refusal(403, f"the batch names {named}", reason="token")

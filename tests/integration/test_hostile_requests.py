@@ -1,0 +1,288 @@
+"""One set of hostile requests, the same answers: the collector behind every server that it is made for."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mcptelemetry.collector import SqliteStore
+from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
+
+pytest.importorskip("gunicorn", reason="gunicorn belongs to the test extra and is not installed")
+
+MIB = 1024 * 1024
+TOKEN, READER = "s3nder", "r3ader"
+RECEIVE = f"""
+from mcptelemetry.collector import SqliteStore, create_app
+app = create_app(SqliteStore("c.db"), token={TOKEN!r}, report_token={READER!r})
+"""
+SERVERS = {
+    "embedded": ["-m", "mcptelemetry", "collect", "--db", "c.db", "--port", "PORT", "--token-env", "TOKEN", "--report-token-env", "READER"],
+    "embedded, 2 processes": [
+        "-m", "mcptelemetry", "collect", "--db", "c.db", "--port", "PORT", "--token-env", "TOKEN", "--report-token-env", "READER",
+        "--workers", "2",
+    ],
+    "gunicorn sync": ["-m", "gunicorn", "--bind", "127.0.0.1:PORT", "--workers", "2", "receive:app"],
+    "gunicorn gthread": ["-m", "gunicorn", "--bind", "127.0.0.1:PORT", "--worker-class", "gthread", "--threads", "4", "receive:app"],
+    "waitress": ["-m", "waitress", "--listen=127.0.0.1:PORT", "receive:app"],
+}  # fmt: skip
+
+
+class Running(NamedTuple):
+    """A server under test."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+
+    def say(self, data: bytes, *, timeout: float = 20) -> bytes:
+        """Send raw bytes and return all that comes back until the server closes or has answered."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # refused in the middle; the answer is there all the same
+            answer = b""
+            while True:
+                try:
+                    part = connection.recv(65_536)
+                except OSError:
+                    part = b""
+                if not part:
+                    return answer
+                answer += part
+
+    def stored(self) -> int:
+        """Return how many events are stored."""
+        return sum(1 for _ in SqliteStore(self.folder / "c.db", read_only=True).events())
+
+
+@contextmanager
+def serving(name: str, folder: Path) -> Iterator[Running]:
+    """Run the server called *name*, which keeps its database in *folder*."""
+    folder.mkdir(exist_ok=True)
+    (folder / "receive.py").write_text(RECEIVE)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *(word.replace("PORT", str(port)) if "PORT" in word else word for word in SERVERS[name])],
+            cwd=folder,
+            env={**os.environ, "TOKEN": TOKEN, "READER": READER, "PYTHONPATH": str(Path(__file__).parents[2])},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    running = Running(process, port, folder)
+    try:
+        ends_at = time.monotonic() + 40
+        pause = threading.Event()
+        while True:
+            try:
+                if b" 200 " in running.say(b"GET /healthz HTTP/1.0\r\n\r\n"):
+                    break
+            except OSError:
+                pass
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < ends_at, (folder / "log").read_text()
+            pause.wait(0.05)
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Give each server in turn."""
+    with serving(request.param, tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+def request_of(
+    target: str, body: bytes | None = b"", *lines: str, method: str = "POST", token: str | None = TOKEN, length: object = None
+) -> bytes:
+    """Return a whole request that ends the connection."""
+    head = [f"{method} {target} HTTP/1.1", "Connection: close", *lines]
+    if not any(line.lower().startswith("host:") for line in lines):
+        head.append("Host: t.example")
+    if token is not None:
+        head.append(f"Authorization: Bearer {token}")
+    if body is not None:
+        head.append(f"Content-Length: {len(body) if length is None else length}")
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + (body or b"")
+
+
+def a_batch(*ids: str, app: str = "acme-mcp") -> bytes:
+    """Return a batch with one event an id."""
+    return TelemetryBatch([TelemetryEvent("a", "local_only", timestamp_secs=1, id=name) for name in ids], app=app).to_json()
+
+
+GZIP = "Content-Encoding: gzip"
+DEEP = b'{"events":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+# What the application itself answers: the status is the same behind every server.
+ANSWERED = {
+    "no token": (request_of("/events", a_batch("x"), token=None), 401),
+    "wrong token": (request_of("/events", a_batch("x"), token="wrong"), 401),
+    "token of readers": (request_of("/events", a_batch("x"), token=READER), 401),
+    "from a web page": (request_of("/events", a_batch("x"), "Origin: https://evil.example"), 403),
+    "nothing there": (request_of("/wp-login.php", b""), 404),
+    "path with dots": (request_of("/../../etc/passwd", None, method="GET"), 404),
+    "path with a null": (request_of("/events%00", b""), 404),
+    "events read": (request_of("/events", None, method="GET"), 405),
+    "events deleted": (request_of("/events", None, method="DELETE"), 405),
+    "unheard-of method": (request_of("/events", b"", method="BREW"), 405),
+    "report posted": (request_of("/api/report", b"", token=READER), 405),
+    "empty": (request_of("/events", b""), 400),
+    "no JSON": (request_of("/events", b"hello"), 400),
+    "no UTF-8": (request_of("/events", b"\xff\xfe"), 400),
+    "no object": (request_of("/events", b"[]"), 400),
+    "no events": (request_of("/events", b"{}"), 400),
+    "events of another kind": (request_of("/events", b'{"events":{}}'), 400),
+    "NaN": (request_of("/events", b'{"events":[],"x":NaN}'), 400),
+    "a name twice": (request_of("/events", b'{"events":[],"events":[]}'), 400),
+    "nested": (request_of("/events", DEEP), 400),
+    "nested, open": (request_of("/events", b"[" * 500_000), 400),
+    "arrays in arrays": (request_of("/events", b'{"events":[' + b"[[]]," * 100_000 + b"1]}"), 400),
+    "a million digits": (request_of("/events", b'{"events":[],"x":' + b"9" * 1_000_000 + b"}"), 202),
+    "every event bad": (request_of("/events", a_batch("x").replace(b'"a"', b"7")), 400),
+    "too large": (request_of("/events", b" " * (MIB + 1)), 413),
+    "heartbeat too large": (request_of("/heartbeat", b" " * (16 * 1024 + 1)), 413),
+    "feedback too large": (request_of("/feedback", b" " * (64 * 1024 + 1)), 413),
+    "inflates to much": (request_of("/events", gzip.compress(b"[[]]," * MIB), GZIP), 413),
+    "feedback inflates to much": (request_of("/feedback", gzip.compress(b"[[]]," * MIB), GZIP), 413),
+    "heartbeat inflates to much": (request_of("/heartbeat", gzip.compress(b"[[]]," * MIB), GZIP), 413),
+    "no gzip": (request_of("/events", b"hello", GZIP), 400),
+    "half a gzip": (request_of("/events", gzip.compress(a_batch("x"))[:-9], GZIP), 400),
+    "two gzips": (request_of("/events", gzip.compress(b"") * 2, GZIP), 400),
+    "unknown coding": (request_of("/events", b"x", "Content-Encoding: br"), 415),
+    "heartbeat of nothing": (request_of("/heartbeat", b"{}"), 400),
+    "feedback of nothing": (request_of("/feedback", b"{}"), 400),
+    "report without a token": (request_of("/api/report", None, method="GET", token=None), 401),
+    "report with the senders' token": (request_of("/api/report", None, method="GET"), 401),
+    "report with a wrong address": (request_of("/api/report?token=x", None, method="GET", token=None), 401),
+    "report, Host: localhost": (request_of("/api/report", None, "Host: localhost", method="GET", token=None), 401),
+    "report, passed on": (request_of("/api/report", None, "X-Forwarded-For: 127.0.0.1", method="GET", token=None), 401),
+    "report, a strange host": (request_of("/api/report", None, "Host: [::1]evil.example", method="GET", token=READER), 400),
+    "report, a cookie of another": (request_of("/api/report", None, "Cookie: mcptelemetry_report_0=1", method="GET", token=None), 401),
+    "metrics without a token": (request_of("/metrics", None, method="GET", token=None), 401),
+    "page without a token": (request_of("/", None, method="GET", token=None), 401),
+    "many fields": (request_of("/api/report?" + "&".join(f"a{n}=1" for n in range(200)), None, method="GET", token=READER), 400),
+}
+# What a server may refuse by itself, each in its own way: never is anything stored.
+REFUSED = {
+    "no HTTP": b"\x16\x03\x01\x02\x00 hello\r\n\r\n",
+    "no version": b"GET /\r\n\r\n",
+    "no length": b"POST /events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer s3nder\r\n\r\n",
+    "length of words": request_of("/events", a_batch("x"), length="many"),
+    "length below zero": request_of("/events", a_batch("x"), length=-1),
+    "two lengths": request_of("/events", a_batch("x"), "Content-Length: 3"),
+    "length and chunks": request_of("/events", b"5\r\n{}{}{\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "length too long": request_of("/events", a_batch("x"), length=9_999),
+    "broken chunks": request_of("/events", None, "Transfer-Encoding: chunked") + b"zz\r\n{}\r\n0\r\n\r\n",
+    "chunks that do not end": request_of("/events", None, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n",
+    "chunks of unknown coding": request_of("/events", None, "Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n",
+    "a long line": b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a long header": request_of("/events", b"", "A: " + "b" * 300_000),
+    "many headers": request_of("/events", b"{}", *(f"A{n}: b" for n in range(2_000))),
+    "folded header": request_of("/events", b"{}", "A: b\r\n c"),
+    "header without a name": request_of("/events", b"{}", ": b"),
+    "null in a header": request_of("/events", b"{}", "A: b\0c"),
+}  # fmt: skip
+
+
+def status_of(answer: bytes) -> int | None:
+    """Return the status of an answer, past an interim one; None when there was none."""
+    statuses = [int(found) for found in re.findall(rb"^HTTP/1\.[01] ([0-9]{3})", answer, flags=re.MULTILINE)]
+    return next((status for status in statuses if status != 100), None)
+
+
+def test_hostile_requests_are_answered_alike(server: Running) -> None:
+    """Each hostile request has its one status behind every server, says why in JSON, and stores nothing."""
+    found = {}
+    for name, (data, _) in ANSWERED.items():
+        answer = server.say(data)
+        found[name] = status_of(answer)
+        body = answer.partition(b"\r\n\r\n")[2]
+        assert body.startswith(b"{"), (name, answer[:300])
+        assert ("error" in json.loads(body)) is (found[name] != 202), name
+    assert found == {name: status for name, (_, status) in ANSWERED.items()}
+    assert server.stored() == 0
+
+
+def test_requests_that_are_no_http_store_nothing(server: Running) -> None:
+    """What is hardly a request is refused or dropped, and the next one is answered."""
+    for name, data in REFUSED.items():
+        status = status_of(server.say(data))
+        assert status is None or status >= 400, name
+        assert b" 200 " in server.say(b"GET /healthz HTTP/1.0\r\n\r\n"), name
+    assert server.stored() == 0
+
+
+def test_honest_requests_are_served(server: Running) -> None:
+    """Behind each server the collector stores events once and shows them to the report token."""
+    try:
+        assert [status_of(server.say(request_of("/events", a_batch("1", "2")))) for _ in range(2)] == [202, 202]
+        assert server.stored() == 2
+        assert status_of(server.say(request_of("/readyz", None, method="GET", token=None))) == 200
+        answer = server.say(request_of("/api/report", None, method="GET", token=READER))
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["totals"]["calls"] == 2
+    finally:
+        SqliteStore(server.folder / "c.db").prune(3600)
+
+
+@pytest.mark.heavy
+def test_half_bodies_do_not_hold_a_server(tmp_path: Path) -> None:
+    """Senders that stop in the middle of a body, or drip, hold a thread or worker for the deadline of a body and no longer."""
+    with serving("gunicorn gthread", tmp_path / "gthread") as threads, serving("gunicorn sync", tmp_path / "sync") as workers:
+        # As many as there are threads, and workers.
+        held = [(server, socket.create_connection(("127.0.0.1", server.port), timeout=30)) for server in [threads] * 4 + [workers] * 2]
+        is_over = threading.Event()
+
+        def drip() -> None:
+            while not is_over.wait(1.0):
+                for _, connection in held[::2]:
+                    with contextlib.suppress(OSError):
+                        connection.send(b" ")
+
+        answers: dict[int, bytes] = {}
+
+        def wait_for(server: Running) -> None:
+            # As soon as the others are shut, whoever waits is served.
+            answers[server.port] = server.say(request_of("/events", a_batch("1")), timeout=60)
+
+        try:
+            for _, connection in held:
+                connection.sendall(request_of("/events", b'{"eve', length=500))
+            waiting = [threading.Thread(target=work) for work in (drip, lambda: wait_for(threads), lambda: wait_for(workers))]
+            for thread in waiting:
+                thread.start()
+            for thread in waiting[1:]:
+                thread.join(70)
+        finally:
+            is_over.set()
+            for _, connection in held:
+                connection.close()
+            waiting[0].join(10)
+        assert [status_of(answer) for answer in answers.values()] == [202, 202]
+        assert [server.stored() for server in (threads, workers)] == [1, 1]
