@@ -5,6 +5,9 @@ An answer of many megabytes (a screenshot, a file) still says in a few short fie
 call ended, and those stand before or behind what is long. So the middle is never read: the
 beginning is read forwards and the end backwards, each as far as it goes, and what both say is
 put together. Exact for valid JSON; anything else gives something else, and raises nothing.
+What stands between two long parts is missed: no official package puts an outcome or an id
+there, a server's own hand may (``content``, ``isError``, ``structuredContent``, all of it long);
+such an answer counts as a success.
 """
 
 from __future__ import annotations

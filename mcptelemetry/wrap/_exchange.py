@@ -3,7 +3,7 @@ Both directions of the conversation, carried by one thread: unchanged, unbuffere
 
 One thread, because the order in which it reads is then the order of cause: a request is read
 before the server can answer it, an answer before the client can react. Whoever looks gets the
-pieces in that order, later and elsewhere. It never sits in a read or a write, so it hears
+pieces in that order, once they have passed: the far side works on them meanwhile. It never sits in a read or a write, so it hears
 signals and the child's end beside them, and notices at once that a far side went away.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable
+from time import monotonic
 
 from ._sinks import Sink
 
@@ -23,13 +24,13 @@ _GONE = select.POLLERR | select.POLLNVAL
 
 class Direction:
     """
-    One way, from *source* to *sink*; *see* is called with each piece that was read, and with ``b""`` at the end.
+    One way, from *source* to *sink*; *see* is called with each piece that was read and when, and with ``b""`` at the end.
 
     It owns both descriptors and closes them when it ends, so that each far side sees what it
     would see without us: end of file, or a closed pipe. It ends with its source or its sink.
     """
 
-    def __init__(self, source: int, sink: Sink, see: Callable[[bytes], None]) -> None:
+    def __init__(self, source: int, sink: Sink, see: Callable[[bytes, float], None]) -> None:
         self.source = source
         self.sink = sink
         self._see = see
@@ -49,11 +50,21 @@ class Direction:
         if not piece:
             self.end()
             return
+        at = monotonic()
         self.pieces_read += 1
-        self._see(piece)
-        self.rest = memoryview(piece)
+        count = 0
         if self.sink.takes_at_once:
-            self.write()
+            try:
+                count = self.sink.write(piece)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._see(piece, at)
+                self.end()
+                return
+        if count < len(piece):
+            self.rest = memoryview(piece)[count:]
+        self._see(piece, at)
 
     def write(self) -> None:
         """Give the sink what is left of the last piece."""
@@ -72,7 +83,7 @@ class Direction:
         self.rest = memoryview(b"")
         self.sink.close()
         os.close(self.source)
-        self._see(b"")
+        self._see(b"", monotonic())
 
 
 class Exchange:

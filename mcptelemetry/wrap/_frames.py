@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ._lines import Block
 
-__all__ = ["CLIENT_SAID", "END", "LEAVING", "SERVER_SAID", "Frame", "FrameReader", "frame_of"]
+__all__ = ["CLIENT_SAID", "END", "LEAVING", "SERVER_SAID", "Frame", "FrameReader", "frame_of", "header_of_lines"]
 
 CLIENT_SAID, SERVER_SAID, LEAVING, END = range(4)
 _HEADER = struct.Struct("=B?dII")  # kind, whether there is a gap, when, and the sizes of the two parts
@@ -33,6 +33,11 @@ def frame_of(kind: int, at: float, block: Block | None = None) -> bytes:
         return _HEADER.pack(kind, False, at, 0, 0)
     beginning, rest = block.beginning, block.rest
     return _HEADER.pack(kind, block.has_gap, at, len(beginning), len(rest)) + beginning + rest
+
+
+def header_of_lines(kind: int, at: float, size_bytes: int) -> bytes:
+    """Return what stands before so many bytes of whole lines to make them a frame."""
+    return _HEADER.pack(kind, False, at, 0, size_bytes)
 
 
 class FrameReader:

@@ -71,6 +71,11 @@ class LineCutter:
         self._is_broken = False
         self._begin()
 
+    @property
+    def is_between_lines(self) -> bool:
+        """Whether the next byte begins a line: nothing is kept, and nothing is missing."""
+        return not (self._pieces or self._is_broken)
+
     def feed(self, data: bytes) -> Block | None:
         """Take the next bytes of the stream; return the lines that they complete, None when they complete none."""
         end = data.rfind(b"\n") + 1

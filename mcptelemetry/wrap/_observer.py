@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
-from ._frames import CLIENT_SAID, END, LEAVING, SERVER_SAID, frame_of
+from ._frames import CLIENT_SAID, END, LEAVING, SERVER_SAID, frame_of, header_of_lines
 from ._lines import LineCutter
 from ._watch import Recording
 
@@ -50,9 +50,12 @@ class Observer:
         self._pid = 0
         self._frames = self._questions = self._answers = -1
         self._cutters = {CLIENT_SAID: LineCutter(), SERVER_SAID: LineCutter()}
+        self._fresh: list[bytes] = []  # pieces of frames that are not yet worth a write
+        self._fresh_bytes = 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._waits_since = 0.0
+        self._fresh_since = 0.0
+        self._unanswered = 0  # questions
         self._is_patient = True
         self._is_blind = True
 
@@ -86,32 +89,38 @@ class Observer:
 
     # -- what passes --------------------------------------------------------------------------
 
-    def see(self, piece: bytes, *, is_client: bool) -> None:
-        """Take the next *piece* of one side, ``b""`` at its end."""
+    def see(self, kind: int, piece: bytes, at: float) -> None:
+        """Take the next *piece* of one side, ``b""`` at its end, which passed *at* that moment."""
         if self._is_blind:
             return
-        kind = CLIENT_SAID if is_client else SERVER_SAID
         cutter = self._cutters[kind]
         if self._waiting_bytes > _WAITING_LIMIT_BYTES and not self._make_room():
             cutter.lose()
-            return
-        block = cutter.feed(piece) if piece else cutter.rest()
-        if block is not None:
-            self._tell(frame_of(kind, monotonic(), block))
+        elif cutter.is_between_lines and piece[-1:] == b"\n":  # as a message usually comes
+            self._tell(at, header_of_lines(kind, at, len(piece)), piece)
+        else:
+            block = cutter.feed(piece) if piece else cutter.rest()
+            if block is not None:
+                self._tell(at, frame_of(kind, at, block))
 
     def hurry(self) -> None:
         """Have everything looked at and delivered now, and all that comes later at once: the client is leaving."""
         if not self._is_blind:
-            self._tell(frame_of(LEAVING, monotonic()))
+            self._tell(now := monotonic(), frame_of(LEAVING, now))
             self.send()
 
     @property
     def has_news(self) -> bool:
         """Whether something waits to be sent over in a quiet moment."""
-        return bool(self._waiting)
+        return bool(self._fresh or self._waiting)
 
     def send(self) -> None:
         """Send over what waits, as far as it goes."""
+        if self._fresh:
+            self._waiting.append(b"".join(self._fresh))
+            self._waiting_bytes += self._fresh_bytes
+            self._fresh.clear()
+            self._fresh_bytes = 0
         try:
             while self._waiting:
                 count = os.write(self._frames, self._waiting[0])
@@ -125,18 +134,14 @@ class Observer:
         except OSError:  # it has been killed
             self._go_blind()
 
-    def _tell(self, frame: bytes) -> None:
-        now = monotonic()
-        if not self._waiting:
-            self._waits_since = now
-        if self._waiting and len(self._waiting[-1]) + len(frame) <= _PORTION_BYTES:
-            self._waiting[-1] += frame
-        else:
-            self._waiting.append(frame)
-        self._waiting_bytes += len(frame)
-        if self._waiting_bytes >= _PORTION_BYTES or now - self._waits_since >= _AGE_SECS:
+    def _tell(self, now: float, *pieces: bytes) -> None:
+        """Have a frame, in *pieces*, sent over: with others, or when it has waited long enough."""
+        if not self._fresh:
+            self._fresh_since = now
+        self._fresh += pieces
+        self._fresh_bytes += sum(map(len, pieces))
+        if self._fresh_bytes >= _PORTION_BYTES or now - self._fresh_since >= _AGE_SECS:
             self.send()
-            self._waits_since = now
 
     def _make_room(self) -> bool:
         """Wait for a process that looks, and go past one that is stuck; return whether more may wait."""
@@ -151,13 +156,18 @@ class Observer:
 
     def _go_blind(self) -> None:
         self._is_blind = True
+        self._fresh.clear()
         self._waiting.clear()
         self._waiting_bytes = 0
 
     # -- signals ------------------------------------------------------------------------------
 
     def count_seen(self, number: int, count: int) -> int:
-        """Return how often signal *number*, which we heard *count* times, was sent to all of the group; it is forgotten then."""
+        """
+        Return how often signal *number*, which we heard *count* times, was sent to all of the group; it is forgotten then.
+
+        Two of one kind that come before the process has run between them are one for it, as for any.
+        """
         if not self._pid:
             return 0
         seen = self._ask(number)
@@ -167,14 +177,20 @@ class Observer:
         return seen
 
     def _ask(self, number: int) -> int:
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        answer = b""
         try:
             os.write(self._questions, bytes([number]))
-            poll = select.poll()
-            poll.register(self._answers, select.POLLIN)
-            answer = os.read(self._answers, 1) if poll.poll(_ANSWER_MS) else b""
+            self._unanswered += 1
+            while self._unanswered:  # what comes too late for its question is nobody's any more
+                answer = os.read(self._answers, 1) if poll.poll(_ANSWER_MS) else b""
+                if not answer:
+                    return 0
+                self._unanswered -= 1
         except OSError:  # killed
-            answer = b""
-        return answer[0] if answer else 0
+            return 0
+        return answer[0]
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -188,8 +204,9 @@ class Observer:
             return
         ends_at = monotonic() + timeout
         if not self._is_blind:
-            self._tell(frame_of(END, monotonic()))
+            self._tell(now := monotonic(), frame_of(END, now))
         poll = select.poll()
+        self.send()
         while self._waiting and monotonic() < ends_at:
             poll.register(self._frames, select.POLLOUT)
             poll.poll(max(0.0, ends_at - monotonic()) * 1000)

@@ -11,9 +11,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic
 
 from ._exchange import Direction, Exchange
+from ._frames import CLIENT_SAID, SERVER_SAID
 from ._observer import Observer
 from ._signals import SignalRelay
 from ._sinks import clients_sink, own_sink
@@ -60,14 +62,14 @@ def run_child(
         os.close(child_output)
         signals.release()
 
-    def see_request(piece: bytes) -> None:
-        observer.see(piece, is_client=True)
+    def see_request(piece: bytes, at: float) -> None:
+        observer.see(CLIENT_SAID, piece, at)
         if not piece:
             observer.hurry()
 
     exchange = Exchange(
         Direction(client[0], own_sink(to_child), see_request),
-        Direction(from_child, clients_sink(client[1]), lambda piece: observer.see(piece, is_client=False)),
+        Direction(from_child, clients_sink(client[1]), partial(observer.see, SERVER_SAID)),
         signals.arrivals,
     )
     child = _Child(pid, set(early), observer)

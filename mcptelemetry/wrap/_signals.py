@@ -114,7 +114,12 @@ class SignalRelay:
 
 
 def restore_usual() -> None:
-    """Let signals that Python ignores for its own sake do what they usually do."""
+    """
+    Let signals that Python ignores for its own sake do what they usually do.
+
+    Whether they were ignored already when Python started is not to be known: it does not say,
+    the system tells of now only, and a parent's own dispositions are not what it gave us.
+    """
     for name in _IGNORED_BY_PYTHON:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:

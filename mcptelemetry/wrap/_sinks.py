@@ -13,6 +13,8 @@ import os
 import select
 import stat
 from collections.abc import Callable
+from functools import partial
+from typing import Union
 
 __all__ = ["Sink", "clients_sink", "own_sink"]
 
@@ -30,7 +32,7 @@ class Sink:
 
     __slots__ = ("descriptor", "takes_at_once", "write")
 
-    def __init__(self, descriptor: int, write: Callable[[memoryview], int], *, takes_at_once: bool) -> None:
+    def __init__(self, descriptor: int, write: Callable[[Union[bytes, memoryview]], int], *, takes_at_once: bool) -> None:
         self.descriptor = descriptor
         self.write = write
         self.takes_at_once = takes_at_once
@@ -44,7 +46,7 @@ class Sink:
 def own_sink(descriptor: int) -> Sink:
     """Return the sink of a pipe that nobody shares with us."""
     os.set_blocking(descriptor, False)
-    return Sink(descriptor, lambda piece: os.write(descriptor, piece), takes_at_once=True)
+    return Sink(descriptor, partial(os.write, descriptor), takes_at_once=True)
 
 
 def clients_sink(descriptor: int) -> Sink:
@@ -54,11 +56,11 @@ def clients_sink(descriptor: int) -> Sink:
         with contextlib.suppress(OSError):  # not Linux, another user's, or its reader has gone
             ours = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
             os.close(descriptor)
-            return Sink(ours, lambda piece: os.write(ours, piece), takes_at_once=True)
+            return Sink(ours, partial(os.write, ours), takes_at_once=True)
     if stat.S_ISSOCK(kind):
         return _SocketSink(descriptor)
     if stat.S_ISREG(kind):
-        return Sink(descriptor, lambda piece: os.write(descriptor, piece), takes_at_once=True)
+        return Sink(descriptor, partial(os.write, descriptor), takes_at_once=True)
     return Sink(descriptor, lambda piece: os.write(descriptor, piece[:_PORTION_BYTES]), takes_at_once=False)
 
 

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 
 from ..errors import TelemetryError
+from ._environ import environment_without
 
-__all__ = ["CAN_FORK", "CommandNotStarted", "NoProcessLeft", "become", "environment_without", "refused", "start_child"]
+__all__ = ["CAN_FORK", "CommandNotStarted", "NoProcessLeft", "become", "refused", "start_child"]
 
 CAN_FORK = hasattr(os, "fork")
 """False on Windows."""
@@ -61,26 +62,6 @@ def refused(command: Sequence[str], error: Exception) -> CommandNotStarted:
         return CommandNotStarted(msg, 127)
     reason = getattr(error, "strerror", None) or str(error)
     return CommandNotStarted(f"cannot run {program}: {reason}: is it an executable file?", 126)
-
-
-def environment_without(withheld: Collection[str]) -> dict[str, str]:
-    """
-    Return the environment that we were given, but for *withheld*.
-
-    Python sets LC_CTYPE for itself in a bare C locale, which is what MCP clients start a
-    server in; the child must not inherit that. Only Linux tells what was there before.
-    """
-    environment = dict(os.environ)
-    for name in withheld:
-        environment.pop(name.upper() if sys.platform == "win32" else name, None)
-    try:
-        with open("/proc/self/environ", "rb") as file:
-            given = file.read()
-    except OSError:
-        return environment
-    if not given.startswith(b"LC_CTYPE=") and b"\0LC_CTYPE=" not in given:
-        environment.pop("LC_CTYPE", None)
-    return environment
 
 
 def start_child(

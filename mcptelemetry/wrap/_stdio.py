@@ -13,8 +13,9 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from ._environ import environment_without
 from ._signals import SignalRelay, restore_usual
-from ._start import CAN_FORK, NoProcessLeft, become, environment_without
+from ._start import CAN_FORK, NoProcessLeft, become
 from ._watch import Recording
 
 __all__ = ["become_command", "run_wrapped", "take_standard_streams"]

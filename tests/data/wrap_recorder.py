@@ -2,12 +2,14 @@
 Runs a command behind the wrapper and writes what was recorded to a file, as JSON.
 
 Usage: ``wrap_recorder.py RECORDS COMMAND...``. A stand-in for the command line where a test
-wants the plain records instead of a collector's.
+wants the plain records instead of a collector's. Beside the file, under the same name with
+``.seen`` behind it, each record is a line as soon as it is made.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -26,6 +28,7 @@ class Records:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._seen = open(f"{path}.seen", "ab", buffering=0)  # noqa: SIM115  until the end
         self._records: list[tuple[str, str]] = []
         self._clients: set[str] = set()
 
@@ -34,14 +37,17 @@ class Records:
     ) -> None:
         assert latency_ms >= 0
         self._records.append((tool, str(error_type or status)))
+        self._seen.write(json.dumps(self._records[-1]).encode() + b"\n")
         self._clients.add(str(client))
 
     def deliver(self) -> None:
         """Nothing leaves before the end."""
 
     def close(self) -> None:
-        with open(self._path, "w", encoding="utf-8") as file:
+        self._seen.close()
+        with open(f"{self._path}.new", "w", encoding="utf-8") as file:
             json.dump({"clients": sorted(self._clients), "records": self._records}, file)
+        os.replace(f"{self._path}.new", self._path)  # whoever finds it finds all of it
 
 
 def main(records_path: str, command: list[str]) -> int:

@@ -168,6 +168,39 @@ def say_no_by_hand(person, notice):
     file.write_text(f"{heading}\n{line}\n")
 
 
+# Says on its error stream what it was given, and answers calls on the other.
+ECHO = """
+import json, os, sys
+os.write(2, json.dumps({name: value for name, value in os.environ.items() if name != "LC_CTYPE"}).encode())
+for line in sys.stdin:
+    os.write(1, json.dumps({"id": json.loads(line)["id"], "result": {"content": []}}).encode() + b"\\n")
+raise SystemExit(5)
+"""
+
+
+def assert_wraps(person, **environ):
+    """Have the application's `wrap` carry a session of another server, with something to record for and without."""
+    call = json.dumps({"id": 1, "method": "tools/call", "params": {"name": "add"}}) + "\n"
+    given = {"HOME": str(person.home), "PATH": os.environ["PATH"], **environ}
+    sink = person.home / "wrapped.jsonl"
+    sink.unlink(missing_ok=True)
+    for options in (["--endpoint", sink.as_uri()], []):
+        done = subprocess.run(
+            [*person.command, "wrap", *options, "--", sys.executable, "-S", "-c", ECHO],
+            input=call,
+            env=given,
+            cwd=person.home,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECS,
+        )
+        assert (done.returncode, json.loads(done.stdout)["id"]) == (5, 1), done.stderr
+        got = json.loads(done.stderr)
+        got.pop("MCPTELEMETRY_WRAPPED", None)  # the one word that is ours
+        assert got == given
+        assert [json.loads(line)["tool"] for line in sink.read_text().splitlines()] == ["add"]
+
+
 def assert_works(person, *, is_frozen):
     """Have the application do everything, and be told no in every way that its notice names."""
     with InProcessCollector() as collector:
@@ -190,6 +223,16 @@ def assert_works(person, *, is_frozen):
     assert len(done.stderr.splitlines()) == 1
     assert person.mode() == ("off", 6)
     assert serve(person)[0]["mode"] == "off"
+    assert_wraps(person)
+
+
+@pytest.mark.parametrize("build", [installed, vendored_installed], ids=lambda build: build.__name__)
+def test_an_application_can_offer_wrap_under_its_own_name(build, tmp_path):
+    """Installed or as a vendored copy, as the application's command or as the package's own, it carries a server's session."""
+    person = Person(build(tmp_path), tmp_path / "home")
+    assert_wraps(person)
+    package = "acme._vendor.mcptelemetry" if build is vendored_installed else "mcptelemetry"
+    assert_wraps(Person([person.command[0], "-m", package], person.home))
 
 
 @pytest.mark.heavy  # its sources are compiled anew at each start
@@ -221,7 +264,9 @@ def frozen(tmp_path_factory):
 @pytest.mark.timeout(400)
 def test_a_frozen_application_does_everything(frozen, tmp_path):
     """What PyInstaller makes of it, with no word about hidden imports, records, delivers, shows its status and can be switched off."""
-    assert_works(Person([frozen], tmp_path / "home"), is_frozen=True)
+    person = Person([frozen], tmp_path / "home")
+    assert_works(person, is_frozen=True)
+    assert_wraps(person, LD_LIBRARY_PATH="/nowhere")
 
 
 @pytest.mark.heavy

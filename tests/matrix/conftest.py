@@ -55,33 +55,51 @@ class NpmPackages(NamedTuple):
         return [self.node, str(self.folder / name)]
 
 
-@pytest.fixture(scope="session")
-def npm(tmp_path_factory: pytest.TempPathFactory, environment_as_found: dict[str, str]) -> NpmPackages:
-    """Return the packages for Node, installed once; skip where it is missing or too old."""
+@pytest.fixture(scope="session", autouse=True)
+def npm_installing(
+    tmp_path_factory: pytest.TempPathFactory, environment_as_found: dict[str, str]
+) -> Iterator[tuple[NpmPackages, subprocess.Popen[str]] | str]:
+    """Begin to install the packages for Node, while Python's are made; give why not where that cannot be."""
     path = environment_as_found.get("PATH", "")
     node, npm_command = shutil.which("node", path=path), shutil.which("npm", path=path)
     if node is None or npm_command is None:
-        pytest.skip("Node and npm are not here")
+        yield "Node and npm are not here"
+        return
     version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     found = re.match(r"v(\d+)\.", version)
     if found is None or int(found[1]) < NODE_OLDEST:
-        pytest.skip(f"Node is {version.strip()}; the packages need {NODE_OLDEST} or newer")
+        yield f"Node is {version.strip()}; the packages need {NODE_OLDEST} or newer"
+        return
     folder = tmp_path_factory.mktemp("npm")
     shutil.copy(HERE / "package.json", folder)
     for script in HERE.glob("*/*.mjs"):
         shutil.copy(script, folder)
-    done = subprocess.run(
+    with subprocess.Popen(
         # Nothing of the packages runs at their installation; each says a Node that is newer than it needs.
         [npm_command, "install", "--ignore-scripts", "--engine-strict=false", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error"],
         cwd=folder,
         env=environment_as_found,
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=INSTALL_MAY_TAKE_SECS,
-        check=False,
-    )
-    assert done.returncode == 0, f"npm could not install: {done.stderr[-2000:]}"
-    return NpmPackages(node, folder)
+    ) as installing:
+        try:
+            yield NpmPackages(node, folder), installing
+        finally:
+            if installing.poll() is None:
+                installing.kill()
+
+
+@pytest.fixture(scope="session")
+def npm(npm_installing: tuple[NpmPackages, subprocess.Popen[str]] | str) -> NpmPackages:
+    """Return the packages for Node, installed once; skip where it is missing or too old."""
+    if isinstance(npm_installing, str):
+        pytest.skip(npm_installing)
+    packages, installing = npm_installing
+    _, errors = installing.communicate(timeout=INSTALL_MAY_TAKE_SECS)
+    assert installing.returncode == 0, f"npm could not install: {errors[-2000:]}"
+    return packages
 
 
 class SessionClient:
@@ -120,10 +138,10 @@ class SessionClient:
 
 
 class Client(NamedTuple):
-    """A client: its package, in which mode it connects, and the name it gives itself."""
+    """A client: its package, in which mode it connects (None: as suits the server), and the name it gives itself."""
 
     package: str
-    mode: object
+    mode: str | None
     name: str
 
 
@@ -132,7 +150,7 @@ CLIENTS = {
     "mcp-2-auto": Client("mcp-2", "auto", "mcp"),
     "mcp-2-legacy": Client("mcp-2", "legacy", "mcp"),
     "mcp-2-2026-07-28": Client("mcp-2", "2026-07-28", "mcp"),
-    "typescript-2": Client("typescript-2", "auto", "matrix"),
+    "typescript-2": Client("typescript-2", None, "matrix"),
 }
 
 

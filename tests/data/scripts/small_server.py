@@ -1,4 +1,4 @@
-"""A small server with a command line of its own, to be packaged: `serve` records and delivers, `telemetry` asks."""
+"""A small server with a command line of its own, to be packaged: `serve` records and delivers, `telemetry` asks, `wrap` wraps."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ def serve(telemetry: Telemetry) -> int:
 
 def main() -> int:
     """Run the command line."""
+    if sys.argv[1:2] == ["wrap"]:
+        from mcptelemetry.cli import main as run_telemetry
+
+        return run_telemetry()
     command = os.environ.get("ACME_OFF_COMMAND")
     telemetry = Telemetry("acme-mcp", "1.0", heartbeat_endpoint="https://t.invalid", command=command)
     parser = argparse.ArgumentParser(prog="acme-mcp")

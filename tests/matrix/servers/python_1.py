@@ -1,8 +1,6 @@
-"""A small stdio server on `mcp` 1.x: one tool works, one fails, one is slow."""
+"""A small stdio server on `mcp` 1.x: one tool works, one fails."""
 
 from __future__ import annotations
-
-import asyncio
 
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
@@ -20,13 +18,6 @@ def add(a: int, b: int) -> int:
 def boom() -> str:
     """Fail."""
     raise ToolError("this text must never leave the machine")
-
-
-@server.tool()
-async def slow() -> str:
-    """Take about 0.3 seconds."""
-    await asyncio.sleep(0.3)
-    return "done"
 
 
 if __name__ == "__main__":

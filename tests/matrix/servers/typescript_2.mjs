@@ -1,5 +1,4 @@
-// A small stdio server on the official TypeScript package: one tool works, one fails, one is slow.
-import { setTimeout } from 'node:timers/promises';
+// A small stdio server on the official TypeScript package: one tool works, one fails.
 import { McpServer, fromJsonSchema } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 
@@ -16,10 +15,6 @@ serveStdio(() => {
   server.registerTool('add', { description: 'Add two numbers.', inputSchema: numbers }, async ({ a, b }) => text(`${a + b}`));
   server.registerTool('boom', { description: 'Fail.', inputSchema: nothing }, async () => {
     throw new Error('this text must never leave the machine');
-  });
-  server.registerTool('slow', { description: 'Take about 0.3 seconds.', inputSchema: nothing }, async () => {
-    await setTimeout(300);
-    return text('done');
   });
   return server;
 });

@@ -44,6 +44,40 @@ def test_ends_say_what_stands_beside_the_middle(name: str, separators: tuple[str
     assert read_ends(text[:ENDS], text[-ENDS:]) == expected
 
 
+META = {"progressToken": {"isError": False}}
+# What stands before the outcome, or behind it, in the orders in which servers write it; a server chooses where its id stands.
+RESULTS = {
+    "content, outcome": {"content": HUGE, "isError": True},
+    "outcome, content": {"isError": True, "content": HUGE},
+    "content, structure, outcome": {"content": HUGE, "structuredContent": {"result": HUGE}, "isError": True},
+    "content, outcome, small structure": {"content": HUGE, "isError": True, "structuredContent": {"isError": False}},
+    "small content, outcome, structure": {"content": [{"text": "no"}], "isError": True, "structuredContent": {"a": HUGE}},
+    "meta, content, outcome": {"_meta": META, "content": HUGE, "isError": True},
+    "content, meta, outcome": {"content": HUGE, "_meta": META, "isError": True},
+    "content, outcome, meta": {"content": HUGE, "isError": True, "_meta": META},
+    "type, content, outcome": {"resultType": "complete", "content": HUGE, "isError": True},
+}
+
+
+@pytest.mark.parametrize("order", RESULTS)
+@pytest.mark.parametrize("place", ["before", "behind", "both"])
+def test_outcome_is_read_in_every_order_in_which_servers_write_it(order: str, place: str) -> None:
+    """The id and the failure are found wherever they stand, as long as it is not between two long parts."""
+    before = {"jsonrpc": "2.0", "id": 3} if place == "before" else {"jsonrpc": "2.0"} if place == "both" else {}
+    behind = {"id": 3, "jsonrpc": "2.0"} if place == "behind" else {"id": 3} if place == "both" else {}
+    text = json.dumps({**before, "result": RESULTS[order], **behind}).encode()
+    found = read_ends(text[:ENDS], text[-ENDS:])
+    assert found["id"] == 3
+    assert found["result"]["isError"] is True
+
+
+def test_outcome_between_two_long_parts_is_not_seen() -> None:
+    """What is read of such an answer is an answer, and no failure of it."""
+    result = {"content": HUGE, "isError": True, "structuredContent": {"a": HUGE}}
+    text = json.dumps({"id": 3, "result": result}).encode()
+    assert read_ends(text[:ENDS], text[-ENDS:]) == {"id": 3, "result": {}}
+
+
 @given(st.integers(20, 1_000), st.integers(60, 1_000), st.text(max_size=5_000))
 def test_ends_of_an_answer_never_tell_another_outcome(head: int, tail: int, text: str) -> None:
     """Wherever the two end, a failure that is seen is the answer's own, whatever its content pretends."""

@@ -26,8 +26,8 @@ class Lines:
         answer_source, self.answering = os.pipe()
         self.reading, answer_sink = os.pipe()
         self.arrivals, self.bell = os.pipe()
-        self.requests = Direction(request_source, own_sink(request_sink), lambda piece: self.seen.append(("request", piece)))
-        self.answers = Direction(answer_source, clients_sink(answer_sink), lambda piece: self.seen.append(("answer", piece)))
+        self.requests = Direction(request_source, own_sink(request_sink), lambda piece, _at: self.seen.append(("request", piece)))
+        self.answers = Direction(answer_source, clients_sink(answer_sink), lambda piece, _at: self.seen.append(("answer", piece)))
         self.exchange = Exchange(self.requests, self.answers, self.arrivals)
 
     def settle(self) -> None:

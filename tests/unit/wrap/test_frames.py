@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcptelemetry.wrap._frames import CLIENT_SAID, END, LEAVING, SERVER_SAID, FrameReader, frame_of
+from mcptelemetry.wrap._frames import CLIENT_SAID, END, LEAVING, SERVER_SAID, FrameReader, frame_of, header_of_lines
 from mcptelemetry.wrap import Block
 
 blocks = st.builds(lambda beginning, rest, gap: Block(beginning, rest, has_gap=gap), st.binary(), st.binary(), st.booleans())
@@ -26,3 +26,8 @@ def test_frames_are_read_as_they_were_written_however_the_pipe_cuts_them(
         (kind, at, *((block.beginning, block.rest, block.has_gap) if block else (b"", b"", False)))
         for kind, at, block in frames
     ]
+
+
+def test_lines_behind_their_header_are_a_frame() -> None:
+    """They need not be copied to be one."""
+    assert header_of_lines(SERVER_SAID, 1.5, 4) + b"{}\n\n" == frame_of(SERVER_SAID, 1.5, Block(b"", b"{}\n\n", has_gap=False))

@@ -81,3 +81,17 @@ def test_line_cutter_leaves_out_what_it_did_not_see() -> None:
     block = cutter.feed(b' and after"}\nwhole\n')
     assert block is not None
     assert list(block.lines()) == [b"whole"]
+
+
+def test_cutter_knows_whether_it_is_between_lines() -> None:
+    """Then what comes next may go past it."""
+    cutter = LineCutter()
+    assert cutter.is_between_lines
+    cutter.feed(b"a\nb")
+    assert not cutter.is_between_lines
+    cutter.feed(b"c\n")
+    assert cutter.is_between_lines
+    cutter.lose()
+    assert not cutter.is_between_lines
+    cutter.feed(b"d\n")
+    assert cutter.is_between_lines
