@@ -29,6 +29,9 @@ hypothesis.settings.load_profile("suite")
 # `RECORD_UNDER_LOCK=1`: with the locks of a build of Python without the global one.
 runpy.run_path(str(Path(__file__).parent / "data" / "scripts" / "locked_build.py"))
 
+# The fixture `postgres`: a server of Debian's, for the heavy tests that ask for it.
+postgres = runpy.run_path(str(Path(__file__).parent / "data" / "collector" / "postgres_server.py"))["postgres"]
+
 # Variables that would change what is tested, wherever the tests run.
 SPOKEN_WORDS = frozenset(
     {

@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import time
+from contextlib import closing
 
 from ..collector import (
     ENV_KINDS,
@@ -67,7 +68,8 @@ def _run_report(args: argparse.Namespace, console: Console) -> int:
     try:
         asked = _asked(args, client=args.client, tool=args.tool, env_kind=args.env_kind)
         questions: CallQuestions = SqliteStore(args.db, read_only=True) if args.db is not None else open_questions(args.store)
-        document = compile_report(questions, asked)
+        with closing(questions):
+            document = compile_report(questions, asked)
         if args.csv:
             console.say_lines(render_csv(document, args.csv).replace("\r\n", "\n").rstrip("\n"))
             return 0
@@ -92,9 +94,10 @@ def _run_inbox(args: argparse.Namespace, console: Console) -> int:
             if args.db is not None
             else open_store(args.store, read_only=is_read_only)
         )
-        entries = store.inbox(asked, most=_MESSAGES_MAX, is_unread_only=args.unread)
-        if args.mark_read:
-            store.mark_read([entry.number for entry in entries])
+        with closing(store):
+            entries = store.inbox(asked, most=_MESSAGES_MAX, is_unread_only=args.unread)
+            if args.mark_read:
+                store.mark_read([entry.number for entry in entries])
     except ValueError as error:
         raise WrongUse(str(error)) from None
     except StoreError as error:

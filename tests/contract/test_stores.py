@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mcptelemetry.collector import (
     PEOPLE,
     DemoDocument,
     Filter,
+    StoreError,
     compile_report,
     demo_documents,
     open_store,
@@ -30,32 +32,44 @@ HOUR, DAY, WEEK = 3600, 86_400, 604_800
 MONDAY = 1_750_032_000  # 16 June 2025, 00:00 UTC
 FULL = json.loads((DATA / "heartbeat" / "full.json").read_text())
 
-STORES = ("sqlite",)
+STORES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.heavy))
 
 
-def url_of(kind, folder):
-    """Return the URL of a store of that *kind*; what it keeps on the disk goes to *folder*."""
-    return {"sqlite": f"sqlite:{folder / 'collector.db'}"}[kind]
+@pytest.fixture(scope="module")
+def url_of(request):
+    """Return the function from a kind of store and a folder to its URL; what sqlite keeps on the disk goes there."""
+
+    def url(kind, folder):
+        if kind == "postgresql":
+            return request.getfixturevalue("postgres").make_database(folder)
+        return f"sqlite:{folder / 'collector.db'}"
+
+    return url
 
 
-def open_one(kind, folder):
-    """Return the store of that *kind* and folder, empty when it is opened for the first time."""
-    return open_store(url_of(kind, folder))
+@pytest.fixture(scope="module")
+def open_one(url_of):
+    """Return the function to the store of a kind and folder, empty when it is opened for the first time."""
+    return lambda kind, folder: open_store(url_of(kind, folder))
+
+
+def load(name):
+    """Return the module of that *name* beside the collector's test data."""
+    specification = importlib.util.spec_from_file_location(name, DATA / "collector" / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 def load_plain_answers():
     """Return the class that answers by plain arithmetic."""
-    path = DATA / "collector" / "plain_answers.py"
-    specification = importlib.util.spec_from_file_location("plain_answers", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.PlainAnswers
+    return load("plain_answers").PlainAnswers
 
 
 @pytest.fixture(params=STORES)
-def store(request, tmp_path):
+def store(request, tmp_path, open_one):
     """Return an empty store of each kind."""
-    opened = open_one(request.param, tmp_path)
+    opened = open_one(request, tmp_path)
     yield opened
     opened.close()
 
@@ -111,9 +125,9 @@ def plain(documents):
 
 
 @pytest.fixture(scope="module", params=STORES)
-def filled(request, documents, tmp_path_factory):
+def filled(request, documents, tmp_path_factory, open_one):
     """Return a store of each kind that took the year in."""
-    opened = open_one(request.param, tmp_path_factory.mktemp(request.param))
+    opened = open_one(request, tmp_path_factory.mktemp(request.param))
     store_documents(opened, documents)
     yield opened
     opened.close()
@@ -187,9 +201,9 @@ def test_what_is_pruned_is_gone_and_the_rest_answers_as_before(documents, tmp_pa
 
 
 @pytest.fixture(params=STORES)
-def pruned(request, documents, tmp_path):
+def pruned(request, documents, tmp_path, open_one):
     """Return a store of each kind out of which the older half of the year was taken, the limit, and the answer."""
-    opened = open_one(request.param, tmp_path)
+    opened = open_one(request, tmp_path)
     store_documents(opened, documents)
     limit = DEMO_UNTIL - 50 * DAY + 7 * HOUR
     yield opened, limit, opened.prune(limit)
@@ -273,17 +287,24 @@ def test_batches_of_one_transaction_are_told_apart(store):
     assert store.calls(Filter()).totals.calls == 2
 
 
+@pytest.fixture(scope="module")
+def whole_year():
+    """Return the documents of a year of two thousand installations, and what plain arithmetic reports of them."""
+    documents = year(2_000, 365)
+    plain = load_plain_answers()(documents)
+    return documents, {asked: json.dumps(compile_report(plain, asked)) for asked in (Filter(), FILTERS["people of a month"])}
+
+
 @pytest.mark.heavy
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", STORES)
-def test_the_whole_year_is_reported_as_plain_arithmetic_does(kind, tmp_path):
+def test_the_whole_year_is_reported_as_plain_arithmetic_does(kind, tmp_path, open_one, whole_year):
     """Over a year of two thousand installations the report is, to the byte, that of the answers of plain arithmetic."""
-    documents = year(2_000, 365)
-    plain = load_plain_answers()(documents)
+    documents, reports = whole_year
     store = open_one(kind, tmp_path)
     assert store_documents(store, documents) == len(documents) > 90_000
-    for asked in (Filter(), FILTERS["people of a month"]):
-        assert json.dumps(compile_report(store, asked)) == json.dumps(compile_report(plain, asked))
+    for asked, report in reports.items():
+        assert json.dumps(compile_report(store, asked)) == report
     store.close()
 
 
@@ -323,7 +344,7 @@ store.close()
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("kind", STORES)
-def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_path):
+def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_path, url_of, open_one):
     """Four writers of the same events, shuffled and cut each in its own way, every third batch twice, one killed: each once."""
     opened = open_one(kind, tmp_path)
     writers = [
@@ -353,3 +374,73 @@ def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_pat
     assert health.events == 40_000
     assert health.duplicates >= 80_000
     opened.close()
+
+
+CALL_QUESTIONS = ("apps", "calls", "calls_over_time", "clients", "calls_by_version", "calls by the hour", "calls by the week")
+
+
+class OnlyCalls:
+    """Plain arithmetic's answers, as far as a store of events only has them."""
+
+    def __init__(self, plain):
+        for name in (*CALL_QUESTIONS[:5], "close"):
+            setattr(self, name, getattr(plain, name))
+
+
+def as_spans_can_tell(documents):
+    """Yield the events of *documents* as our client sends them: with an id each, and times that nanoseconds can hold."""
+    numbers = itertools.count()
+    for received_at, stream, document in documents:
+        if stream == "events":
+            events = [
+                {"id": f"without-{next(numbers)}", **event}
+                for event in document["events"]
+                if max(event["timestamp_secs"], event["latency_ms"]) < 9_000_000_000
+            ]
+            yield DemoDocument(received_at, "events", {**document, "events": events})
+
+
+@pytest.fixture(scope="module")
+def otel_table():
+    """Return the functions that write and open a table of spans in a ClickHouse in this process."""
+    clickhouse_connect = pytest.importorskip("clickhouse_connect", reason="clickhouse-connect is not installed: the extra stores")
+    pytest.importorskip("chdb", reason="chdb is not installed: the extra stores")
+    from mcptelemetry.collector.stores._otel_traces import OtelTraces
+
+    client = clickhouse_connect.get_client(interface="chdb")
+    yield lambda name, bodies: load("otel_table").write_table(client, name, bodies), lambda name: OtelTraces(client, name)
+    client.close()
+
+
+@pytest.mark.heavy
+def test_the_table_of_an_opentelemetry_collector_answers_about_calls(documents, otel_table):
+    """Spans of ours that a Collector wrote, some of them twice and others' between them, answer as plain arithmetic does."""
+    write, open_table = otel_table
+    adapted = list(as_spans_can_tell(documents))
+    bodies = [load("otel_table").as_otlp(one.document) for one in adapted]
+    strangers = [body.replace(b'"name":"mcptelemetry"', b'"name":"another"') for body in bodies[:3]]
+    write("otel_traces", [*bodies, *bodies[::3], *strangers])
+    store = open_table("otel_traces")
+    plain = load_plain_answers()(adapted)
+    for name in ("everything", "unnamed", "nobody", "people of a month", "hours", "no version", "a client", "a tool"):
+        for question in CALL_QUESTIONS:
+            assert QUESTIONS[question](store, FILTERS[name]) == QUESTIONS[question](plain, FILTERS[name]), (name, question)
+    for name in ("everything", "people of a month"):
+        asked = FILTERS[name]
+        assert json.dumps(compile_report(store, asked)) == json.dumps(compile_report(OnlyCalls(plain), asked)), name
+    assert store.calls(Filter()).totals.calls > 1000
+
+
+@pytest.mark.heavy
+def test_an_empty_table_answers_and_a_missing_one_is_said(otel_table):
+    """A table without spans counts nothing; one that is not there, or no name of one, is an error in one line."""
+    write, open_table = otel_table
+    write("nothing_yet", [])
+    for question in CALL_QUESTIONS:
+        assert QUESTIONS[question](open_table("nothing_yet"), Filter()) == QUESTIONS[question](load_plain_answers()([]), Filter())
+    with pytest.raises(StoreError, match="no_such_table cannot be read: [^\n]+$"):
+        open_table("no_such_table").calls(Filter())
+    with pytest.raises(ValueError, match="letters, digits"):
+        open_table("otel_traces; DROP TABLE otel_traces")
+    with pytest.raises(ValueError, match="no number of hours"):
+        open_table("nothing_yet").calls_over_time(Filter(), 1800)

@@ -15,7 +15,7 @@ from mcptelemetry.collector import SqliteStore, serve
 from mcptelemetry.testing import FakeClock, InProcessCollector, refusing_url
 
 DAY = 86_400
-ALL_WELL = {"delivery": None, "counting": None, "windows": None, "storage": None}
+ALL_WELL = {"delivery": None, "spool": None, "counting": None, "windows": None, "storage": None}
 
 
 @pytest.fixture

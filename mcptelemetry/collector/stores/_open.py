@@ -25,7 +25,8 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
     """
     Return the store that *url* names, to take documents in and to be asked.
 
-    ``sqlite:FILE`` is made when missing, unless *read_only*. Raises `ValueError` for a URL that
+    ``sqlite:FILE``, made when missing, unless *read_only*, or
+    ``postgresql://USER@HOST/DATABASE``. Raises `ValueError` for a URL that
     names no store, `StoreError` when it cannot be opened.
     """
     return _find(url, _STORES)(url, read_only)
@@ -35,8 +36,9 @@ def open_questions(url: str) -> CallQuestions:
     """
     Return what answers questions about what *url* names, which is never changed.
 
-    It is a whole store (`Questions`) where `open_store` takes the URL too; other URLs name what
-    holds events only. Raises as `open_store`.
+    It is a whole store (`Questions`) where `open_store` takes the URL too; another names what
+    holds events only: ``clickhouse://HOST/DATABASE?table=otel_traces``, the table that an
+    OpenTelemetry Collector writes. Raises as `open_store`.
     """
     return _find(url, {**_STORES, **_CALLS_ONLY})(url, True)
 
@@ -52,8 +54,28 @@ def _open_sqlite(url: str, read_only: bool) -> Store:  # noqa: FBT001  a row of 
     return SqliteStore(unquote(rest[2:]) if rest.startswith("///") else rest, read_only=read_only)
 
 
-_STORES: Mapping[str, Callable[[str, bool], Store]] = {"sqlite": _open_sqlite}
-_CALLS_ONLY: Mapping[str, Callable[[str, bool], CallQuestions]] = {}
+def _open_postgres(url: str, read_only: bool) -> Store:  # noqa: FBT001  a row of the table is called by position
+    try:
+        from ._postgres import PostgresStore  # psycopg is an extra
+    except ImportError as error:
+        raise missing_driver(error, "a postgresql: store", "psycopg[binary]") from error
+    return PostgresStore(url, read_only=read_only)
+
+
+def _open_clickhouse(url: str, _read_only: bool) -> CallQuestions:  # noqa: FBT001  a row of the table is called by position
+    try:
+        from ._otel_traces import open_otel_traces  # clickhouse-connect is an extra
+    except ImportError as error:
+        raise missing_driver(error, "a clickhouse: table", "clickhouse-connect") from error
+    return open_otel_traces(url)
+
+
+_STORES: Mapping[str, Callable[[str, bool], Store]] = {
+    "sqlite": _open_sqlite,
+    "postgresql": _open_postgres,
+    "postgres": _open_postgres,  # libpq's other spelling
+}
+_CALLS_ONLY: Mapping[str, Callable[[str, bool], CallQuestions]] = {"clickhouse": _open_clickhouse}
 
 
 def _find(url: object, openers: Mapping[str, Callable[[str, bool], _Opened]]) -> Callable[[str, bool], _Opened]:

@@ -125,6 +125,10 @@ class CallQuestions(Protocol):
         """Calls of each version, most first."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is held open; may be called again."""
+        ...
+
 
 @runtime_checkable
 class Questions(CallQuestions, Protocol):

@@ -88,6 +88,9 @@ class PlainAnswers:
                 self._first_beat[owner] = (received_at, beat)
             self._last_beat_at[owner] = max(received_at, self._last_beat_at.get(owner, 0))
 
+    def close(self):
+        """Nothing is held open."""
+
     def apps(self, asked):
         return dict(rank(Counter(event["app"] or "unknown" for event in self._asked_events(asked, but_app=True))))
 
