@@ -134,8 +134,8 @@ class SpoolStatus(TypedDict):
     """
     The events on the disk that no process has delivered yet: *waiting* for the present endpoint, and *in_flight* with one.
 
-    *elsewhere* are those recorded for another endpoint or owner, *dropped* those that made room for others, waited
-    too long or were refused by a person. *oldest_at* is since when the oldest waits; *set_aside* where a
+    *elsewhere* are those recorded for another endpoint or owner, *dropped* those that made room for others or waited
+    too long, *refused* those that were erased because a person said no. *oldest_at* is since when the oldest waits; *set_aside* where a
     damaged file was put.
     """
 
@@ -143,6 +143,7 @@ class SpoolStatus(TypedDict):
     in_flight: int
     elsewhere: int
     dropped: int
+    refused: int
     oldest_at: Optional[str]
     set_aside: Optional[str]
 

@@ -4,14 +4,15 @@ Print what an event costs that goes by way of the disk: microseconds, and bytes 
 
     tools/bench_spool.py [--quick]
 
-The whole life of an event: put, claimed, read, searched, encoded, settled; beside it a table with a row an event, in the
-same run. Nothing is asserted: machines differ and are noisy.
+The whole life of an event after it was recorded: searched, encoded and put by the keeper, claimed, encoded as it is
+sent, settled. Beside it what the same events cost that are sent from memory, which is paid without a spool too, and a
+table with a row an event, in the same run. To send is not in it. These are CPU seconds of the process, those that the
+kernel spends for it among them. Nothing is asserted: machines differ and are noisy.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import platform
@@ -20,20 +21,25 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mcptelemetry.events import Spool, SpoolStream, TelemetryBuffer  # noqa: E402
+from mcptelemetry.events._account import Account  # noqa: E402
+from mcptelemetry.events._spool_keeper import SpoolKeeper  # noqa: E402
 from mcptelemetry.events._spool_queue import SpoolQueue  # noqa: E402
 from mcptelemetry.events._spool_terms import Spooling, StandingTerms  # noqa: E402
+from mcptelemetry.privacy import NameJudge  # noqa: E402
 from mcptelemetry.system import SystemClock  # noqa: E402
-from mcptelemetry.wire import EventEncoder, check_shape  # noqa: E402
+from mcptelemetry.wire import EventEncoder, EventReader, TelemetryEvent, check_shape  # noqa: E402
 
 BATCH = 100
 COMMIT_EVERY_SECS = 0.5
+CAPACITY = 1_000_000
 SHAPES = [check_shape(f"tool_{number}", "local_only", None, None, "success", None, "cursor", False) for number in range(20)]
+Life = Callable[[str, int], Iterator[None]]
 
 
 def main() -> int:
@@ -42,80 +48,107 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     seconds = 2 if parser.parse_args().quick else 20
     print(f"Python {platform.python_version()}, sqlite {sqlite3.sqlite_version}, {os.cpu_count()} cores, {platform.machine()}\n")
-    print(f"{'events a second, kept twice a second':<44} {'us an event':>12} {'bytes written':>14}")
+    print(f"{'events a second, kept twice a second':<44} {'us an event':>12} {'for the disk':>13} {'bytes written':>14}")
     for rate in (100, 1_000, 20_000):
+        without, _ = measure(life_in_memory, rate, seconds)
+        print(f"{rate:>8,}, {'from memory':<34} {without:>12.2f}")
         for what, life in (("in chunks", life_in_chunks), ("a row an event", life_in_rows)):
             us, written = measure(life, rate, seconds)
-            print(f"{rate:>8,}, {what:<34} {us:>12.2f} {written:>14.0f}")
+            print(f"{rate:>8,}, {what:<34} {us:>12.2f} {us - without:>13.2f} {written:>14.0f}", flush=True)
     return 0
 
 
-def measure(life: Callable[[str, list[list[str]]], None], rate: int, seconds: int) -> tuple[float, float]:
-    """Return the microseconds (median of three) and the bytes written an event; *life* is told what comes in each half second."""
-    handful = int(rate * COMMIT_EVERY_SECS)
-    came = [texts_of(handful, number * handful) for number in range(int(seconds / COMMIT_EVERY_SECS))]
+def measure(life: Life, rate: int, seconds: int) -> tuple[float, float]:
+    """Return the microseconds (median of three) and the bytes written an event; *life* handles what a half second brings."""
+    handful, times = int(rate * COMMIT_EVERY_SECS), int(seconds / COMMIT_EVERY_SECS)
     taken, written = [], []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as directory:
-            before, began_at = bytes_written(), time.process_time()
-            life(os.path.join(directory, "spool.db"), came)
-            taken.append((time.process_time() - began_at) / (handful * len(came)) * 1e6)
-            written.append((bytes_written() - before) / (handful * len(came)))
+            spent, before = 0.0, bytes_written()
+            lives = life(os.path.join(directory, "spool.db"), handful)
+            for _ in range(times):
+                next(lives)  # what comes is recorded
+                began_at = time.process_time()
+                next(lives)
+                spent += time.process_time() - began_at
+            taken.append(spent / (handful * times) * 1e6)
+            written.append((bytes_written() - before) / (handful * times))
     return statistics.median(taken), statistics.median(written)
 
 
-def texts_of(count: int, first: int) -> list[str]:
-    """Return the JSON of *count* events."""
-    rows = [(SHAPES[number % len(SHAPES)], number % 900, 1_790_000_000, None, first + number) for number in range(count)]
-    return EventEncoder().encode(rows, "0123456789abcdef0123")
+def record(buffer: TelemetryBuffer, count: int) -> None:
+    """Record *count* events."""
+    for number in range(count):
+        buffer.record(TelemetryEvent._of(SHAPES[number % len(SHAPES)], number % 900, 1_790_000_000, None))
 
 
-def life_in_chunks(path: str, came: list[list[str]]) -> None:
+def life_in_memory(_path: str, handful: int) -> Iterator[None]:
+    """Encode and settle as the loop without a spool does."""
+    buffer = TelemetryBuffer(CAPACITY)
+    account, encoder = Account(buffer), EventEncoder()
+    while True:
+        record(buffer, handful)
+        yield
+        while rows := buffer.check_out(BATCH):
+            {row[0] for row in rows}
+            encoder.encode(rows, buffer.process)
+            account.deliver(len(rows), at=0.0)
+        yield
+
+
+def life_in_chunks(path: str, handful: int) -> Iterator[None]:
     """Put what comes and take it out as the loop does."""
     terms = StandingTerms({"HOME": os.path.dirname(path)}, None)
     stream = SpoolStream("https://t.acme.dev/events", terms.owner)
-    spool = Spool(path, SystemClock)
-    queue = SpoolQueue(Spooling(spool, stream, terms, SystemClock, "1.0.0", BATCH, 1_000_000))
-    encoder = EventEncoder()
-    for texts in came:
-        spool.put(stream, "", texts, version="1.0.0", chunk_max=BATCH, capacity=1_000_000)
-        queue.note_waiting(len(texts))
+    spooling = Spooling(Spool(path, SystemClock), stream, terms, SystemClock, "1.0.0", BATCH, CAPACITY)
+    buffer, queue, encoder = TelemetryBuffer(CAPACITY), SpoolQueue(spooling), EventEncoder()
+    keeper = SpoolKeeper(buffer, spooling, NameJudge({}), lambda: queue.note_waiting(keeper.waiting), queue)
+    while True:
+        record(buffer, handful)
+        yield
+        settled = queue.delivered
+        keeper.keep()
         while rows := queue.check_out(BATCH):
             {row[0] for row in rows}
-            encoder.encode(rows, "")
+            encoder.encode(rows, queue.process)
             queue.deliver(len(rows), at=0.0)
-        queue.put_down()
-    if queue.delivered != sum(map(len, came)):
-        msg = f"{queue.delivered} events came out"
-        raise SystemExit(msg)
+        queue.end_pass(None)
+        if queue.delivered - settled != handful:
+            msg = f"{queue.delivered - settled} events came out"
+            raise SystemExit(msg)
+        yield
 
 
-def life_in_rows(path: str, came: list[list[str]]) -> None:
+def life_in_rows(path: str, handful: int) -> Iterator[None]:
     """The same with a row an event: put together, claimed and deleted by hundreds."""
     open(path, "wb").close()
 
-    def change(*statements: tuple[str, list[tuple[object, ...]]]) -> None:
+    def change(statement: str, rows: list[tuple[object, ...]]) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")
-        for statement, rows in statements:
-            connection.executemany(statement, rows)
+        connection.executemany(statement, rows)
         connection.execute("COMMIT")
         connection.close()
 
-    change(("CREATE TABLE events (id INTEGER PRIMARY KEY, endpoint TEXT, generation TEXT, text TEXT, claim TEXT, until REAL)", [()]))
-    number = 0
-    for texts in came:
-        change(("INSERT INTO events (endpoint, generation, text) VALUES (?, ?, ?)", [("https://t.acme.dev/events", "", text) for text in texts]))
+    change("CREATE TABLE events (id INTEGER PRIMARY KEY, endpoint TEXT, generation TEXT, text TEXT, claim TEXT, until REAL)", [()])
+    buffer = TelemetryBuffer(CAPACITY)
+    account, encoder, reader = Account(buffer), EventEncoder(), EventReader()
+    while True:
+        record(buffer, handful)
+        yield
+        texts = encoder.encode(buffer.check_out(handful), buffer.process)
+        account.spool(len(texts))
+        change("INSERT INTO events (endpoint, generation, text) VALUES ('https://t.acme.dev/events', '', ?)", [(text,) for text in texts])
+        # Rows are numbered from the start again once the table is empty.
         for start in range(0, len(texts), BATCH):
-            ids = [(number + start + at + 1,) for at in range(min(BATCH, len(texts) - start))]
-            change(("UPDATE events SET claim = 'c', until = 1 WHERE id = ?", ids))
+            ids = [(start + at + 1,) for at in range(min(BATCH, len(texts) - start))]
+            change("UPDATE events SET claim = 'c', until = 1 WHERE id = ?", ids)
             connection = sqlite3.connect(path)
             found = connection.execute("SELECT text FROM events WHERE claim = 'c'").fetchall()
             connection.close()
-            json.loads("[" + ",".join(row[0] for row in found) + "]")
-            change(("DELETE FROM events WHERE id = ?", ids))
-        # Rows are numbered from the start again once the table is empty.
-        number = 0
+            encoder.encode([row for row in (reader.read(row[0]) for row in found) if row is not None], "")
+            change("DELETE FROM events WHERE id = ?", ids)
+        yield
 
 
 def bytes_written() -> int:

@@ -28,7 +28,7 @@ from mcptelemetry.testing import InProcessCollector  # noqa: E402
 
 HOST = ROOT / "tests" / "data" / "scripts" / "spool_host.py"
 KEPT_AFTER_SECS = 1.5
-KILLED_AFTER_SECS = (2.5, 4.0)
+KILLED_AFTER_SECS = (2.0, 3.2)
 ENDS_WITHIN_SECS = 90.0
 # How the collector fails: every so many requests are refused, and of every so many the answer is lost.
 FAULTS = ((0, 0), (3, 0), (0, 4), (1, 0))

@@ -44,6 +44,7 @@ def describe_spool(installation: Installation, events: EventsStream) -> SpoolSta
         "in_flight": sum(found.claimed for found in own),
         "elsewhere": sum(found.waiting + found.claimed for found in others),
         "dropped": picture.dropped,
+        "refused": picture.refused,
         "oldest_at": moment_text(oldest_at),
         "set_aside": spool.set_aside,
     }

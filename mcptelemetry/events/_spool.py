@@ -25,7 +25,8 @@ from ._spool_rows import (
     erase_others,
     free_chunks,
     insert_chunks,
-    read_dropped,
+    overwrite_free,
+    read_account,
     waiting_events,
 )
 
@@ -37,15 +38,11 @@ __all__ = ["LEASE_SECS", "Claim", "Put", "Spool", "SpoolPicture"]
 _Result = TypeVar("_Result")
 
 _AT_THE_END_SECS = 0.05
+# Each transaction waits for the disk twice and not four times: of power that fails, a journal that stays is as
+# safe as one that is made anew. What was delivered is no secret: pages are overwritten by `erase()` alone.
+_PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = NORMAL", "secure_delete = FAST")
 LEASE_SECS = 60.0
 """For how long a claim keeps others from what it names."""
-
-
-class Put(NamedTuple):
-    """What came of `Spool.put()`: how many of the oldest were *dropped*, and how many of the stream are *waiting* now."""
-
-    dropped: int
-    waiting: int
 
 
 class Claim(NamedTuple):
@@ -61,11 +58,30 @@ class Claim(NamedTuple):
     settled: frozenset[int] = frozenset()
 
 
+class Put(NamedTuple):
+    """
+    What came of `Spool.put()`: how many of the oldest were *dropped*, and how many of the stream are *waiting* now.
+
+    *chunks* are those that were put, and *claims* what of them was claimed for the caller.
+    """
+
+    dropped: int
+    waiting: int
+    chunks: Sequence[ClaimedChunk] = ()
+    claims: Sequence[Claim] = ()
+
+
 class SpoolPicture(NamedTuple):
-    """What is in the spool, stream by stream, and how many events were *dropped* there since it was begun or forgotten."""
+    """
+    What is in the spool, stream by stream.
+
+    *dropped* are the events that made room for others or waited too long, *refused* those that were erased because a
+    person said no, both since it was begun or forgotten.
+    """
 
     streams: tuple[SpooledStream, ...] = ()
     dropped: int = 0
+    refused: int = 0
 
 
 class _NewerVersion(Exception):
@@ -85,7 +101,7 @@ class Spool:
         self.path = path
         self.lease_secs = lease_secs
         self._clock = clock
-        self._database = Database(path, MIGRATIONS, busy_secs=busy_secs)
+        self._database = Database(path, MIGRATIONS, busy_secs=busy_secs, pragmas=_PRAGMAS)
 
     @property
     def exists(self) -> bool:
@@ -99,24 +115,38 @@ class Spool:
         return aside if self.path and os.path.lexists(aside) else None
 
     def put(
-        self, stream: SpoolStream, generation: str, texts: Sequence[str], *, version: str | None, chunk_max: int, capacity: int
+        self,
+        stream: SpoolStream,
+        generation: str,
+        texts: Sequence[str],
+        *,
+        version: str | None,
+        chunk_max: int,
+        capacity: int,
+        claim_max: int = 0,
     ) -> Put | StorageFailure:
         """
         Keep the events whose JSON is *texts*, recorded for *stream* under *generation*, in one transaction.
 
         A chunk holds at most *chunk_max* of them. Of all that waits in the file at most *capacity*
         events are kept, and the oldest are dropped. What is there of another generation is erased first.
+        With *claim_max* what is put is claimed as well, so many chunks a claim, unless something had to be dropped.
         """
 
         def put(connection: sqlite3.Connection) -> Put:
             now = self._clock.time()
             erase_others(connection, stream.owner, generation)
             kept = texts[-capacity:]
-            insert_chunks(connection, (*stream, generation, version, now), kept, chunk_max)
+            chunks = insert_chunks(connection, (*stream, generation, version, now), kept, chunk_max)
             dropped = drop_beyond(connection, capacity, now, self.lease_secs)
-            if len(texts) > len(kept):
-                add_dropped(connection, len(texts) - len(kept))
-            return Put(dropped + len(texts) - len(kept), waiting_events(connection, stream, now, self.lease_secs))
+            dropped += add_dropped(connection, len(texts) - len(kept))
+            claims: list[Claim] = []
+            if claim_max and not dropped:
+                claims = [
+                    Claim(self._mark(connection, some, now), tuple(some))
+                    for some in (chunks[start : start + claim_max] for start in range(0, len(chunks), claim_max))
+                ]
+            return Put(dropped, waiting_events(connection, stream, now, self.lease_secs), chunks, claims)
 
         return self._change(put)
 
@@ -130,20 +160,24 @@ class Spool:
         """
         if not self.exists:
             return Claim("")
-        token = os.urandom(8).hex()
-
         def claim(connection: sqlite3.Connection) -> Claim:
             settled = frozenset() if done is None else _settle(connection, *done)
             erase_others(connection, stream.owner, generation)
             now = self._clock.time()
             chunks = free_chunks(connection, stream, now, self.lease_secs, events_max)
-            connection.executemany(
-                "UPDATE chunks SET claim = ?, claimed_until = ? WHERE id = ?",
-                [(token, now + self.lease_secs, chunk.id) for chunk in chunks],
-            )
+            token = self._mark(connection, chunks, now)
             return Claim(token, tuple(chunks), waiting_events(connection, stream, now, self.lease_secs), settled)
 
         return self._change(claim)
+
+    def _mark(self, connection: sqlite3.Connection, chunks: Sequence[ClaimedChunk], now: float) -> str:
+        """Mark *chunks* as claimed, and return by what token."""
+        token = os.urandom(8).hex()
+        connection.executemany(
+            "UPDATE chunks SET claim = ?, claimed_until = ? WHERE id = ?",
+            [(token, now + self.lease_secs, chunk.id) for chunk in chunks],
+        )
+        return token
 
     def settle(self, token: str, left: Mapping[int, Sequence[str]]) -> frozenset[int] | StorageFailure:
         """
@@ -173,6 +207,7 @@ class Spool:
         def erase(connection: sqlite3.Connection) -> int:
             connection.execute("PRAGMA secure_delete = ON")
             erased = erase_others(connection, owner, None)
+            overwrite_free(connection)
             if owner is None:
                 connection.execute("DELETE FROM account")
             return erased
@@ -199,9 +234,6 @@ class Spool:
             return waiting_events(connection, stream, self._clock.time(), self.lease_secs)
 
         found = self._read(count)
-        if isinstance(found, StorageFailure) and self.exists:
-            # Who was killed in the middle of a transaction left it to be undone, and no reader may do that.
-            found = self._change(count)
         return 0 if found is None else found
 
     def look(self) -> SpoolPicture | StorageFailure:
@@ -209,7 +241,7 @@ class Spool:
 
         def look(connection: sqlite3.Connection) -> SpoolPicture:
             streams = count_by_stream(connection, self._clock.time(), self.lease_secs)
-            return SpoolPicture(tuple(streams), read_dropped(connection))
+            return SpoolPicture(tuple(streams), *read_account(connection))
 
         found = self._read(look)
         return SpoolPicture() if found is None else found

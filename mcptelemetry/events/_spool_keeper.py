@@ -16,6 +16,7 @@ from ..system import Lifecycle, StorageFailure, Turns
 from ..wire import EventEncoder, EventRow
 from ._account import Account
 from ._buffer import TelemetryBuffer
+from ._spool_queue import SpoolQueue
 from ._spool_terms import Spooling
 
 __all__ = ["SpoolKeeper"]
@@ -31,14 +32,17 @@ class SpoolKeeper:
     """
     Brings the events in *buffer* to the spool that *spooling* says, but for those that *judge* finds guilty: a `Loop`.
 
-    *tell* is called after each try, by whoever made it. Safe from any thread and across forks.
+    *tell* is called after each try, by whoever made it; what was put is sent from *queue*. Safe from any thread and across forks.
     """
 
-    def __init__(self, buffer: TelemetryBuffer, spooling: Spooling, judge: NameJudge, tell: Callable[[], object]) -> None:
+    def __init__(
+        self, buffer: TelemetryBuffer, spooling: Spooling, judge: NameJudge, tell: Callable[[], object], queue: SpoolQueue
+    ) -> None:
         self._buffer = buffer
         self._spooling = spooling
         self._judge = judge
         self._tell = tell
+        self._queue = queue
         self._encoder = EventEncoder()
         # Many events do not wait for the half second: there must be room for those that come meanwhile.
         self._crowd = max(1, spooling.capacity // 4)
@@ -107,15 +111,28 @@ class SpoolKeeper:
         spool, stream, terms, _clock, version, chunk_max, capacity = self._spooling
         rows = self._buffer.check_out(len(self._buffer))
         # Searched now, and once more before they leave: in a spool names are cut.
-        runs = [(guilt, list(run)) for guilt, run in groupby(rows, self._find_guilt)]
+        guilt_of = {shape: self._judge.find_guilt((shape,)) for shape in {row[0] for row in rows}}
+        runs: list[tuple[str | None, list[EventRow]]] = [(None, rows)]
+        if any(guilt_of.values()):
+            runs = [(guilt, list(run)) for guilt, run in groupby(rows, lambda row: guilt_of[row[0]])]
         clean = [row for guilt, run in runs if guilt is None for row in run]
-        texts = self._encoder.encode(clean, self._buffer.process)
+        process = self._buffer.process
+        texts = self._encoder.encode(clean, process)
         if texts:
-            found = spool.put(stream, generation, texts, version=version, chunk_max=chunk_max, capacity=capacity)
+            found = spool.put(
+                stream,
+                generation,
+                texts,
+                version=version,
+                chunk_max=chunk_max,
+                capacity=capacity,
+                claim_max=self._queue.claims_at_once(len(texts)),
+            )
             if isinstance(found, StorageFailure):
                 self.failure = found
                 self.account.requeue()
                 return
+            self._queue.remember(found, clean, process)
             self.dropped += found.dropped
             self.waiting = found.waiting
         self.failure = None
@@ -128,9 +145,6 @@ class SpoolKeeper:
         if present not in (None, generation):
             # Said while this was written: whoever said it may have looked before it was there.
             spool.erase_other_generations(stream.owner, present or "")
-
-    def _find_guilt(self, row: EventRow) -> str | None:
-        return self._judge.find_guilt((row[0],))
 
     # -- its life: see `Loop` ---------------------------------------------------------
 

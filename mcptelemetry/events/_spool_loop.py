@@ -49,7 +49,7 @@ class SpoolLoop(EventsLoop):
         self._spooling = spooling
         self.queue: SpoolQueue = SpoolQueue(spooling)
         """What waits in the file."""
-        self.keeper: SpoolKeeper = SpoolKeeper(buffer, spooling, judge, self._note_kept)
+        self.keeper: SpoolKeeper = SpoolKeeper(buffer, spooling, judge, self._note_kept, self.queue)
         """What brings events there."""
         self._spool_delivery: Delivery | None = None
         self._spool_uploader: TelemetryUploader | None = None

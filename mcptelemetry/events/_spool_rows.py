@@ -24,7 +24,8 @@ __all__ = [
     "erase_others",
     "free_chunks",
     "insert_chunks",
-    "read_dropped",
+    "overwrite_free",
+    "read_account",
     "waiting_events",
 ]
 
@@ -43,7 +44,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 # Nobody's, or a claim that is over, or that ends farther ahead than one can.
 _IS_FREE = "(claim IS NULL OR NOT (claimed_until > :now AND claimed_until <= :now + :lease))"
 _IN_STREAM = "endpoint = :endpoint AND owner = :owner"
-_DROPPED = "dropped"
+_DROPPED, _REFUSED = "dropped", "refused"
 
 
 class SpoolStream(NamedTuple):
@@ -58,14 +59,19 @@ class SpoolStream(NamedTuple):
 
 
 class ClaimedChunk(NamedTuple):
-    """*events* events by their JSON *texts*, of one *generation* and by one *version* of the application."""
+    """*events* events by their JSON texts, a line each in *body*, of one *generation* and by one *version* of the application."""
 
     id: int
     generation: str
     version: Optional[str]
     put_at: float
     events: int
-    texts: Sequence[str]
+    body: str
+
+    @property
+    def texts(self) -> list[str]:
+        """The JSON texts."""
+        return self.body.split("\n") if self.body else []
 
 
 class SpooledStream(NamedTuple):
@@ -78,16 +84,23 @@ class SpooledStream(NamedTuple):
 
 
 def insert_chunks(
-    connection: sqlite3.Connection, of_all: tuple[str, str, str, Optional[str], float], texts: Sequence[str], chunk_max: int
-) -> None:
+    connection: sqlite3.Connection,
+    of_all: tuple[str, str, str, Optional[str], float],
+    texts: Sequence[str],
+    chunk_max: int,
+) -> list[ClaimedChunk]:
     """Add *texts* in chunks of at most *chunk_max*; *of_all* are endpoint, owner, generation, version and moment."""
+    put = []
     for start in range(0, len(texts), chunk_max):
         part = texts[start : start + chunk_max]
-        chunk = connection.execute(
+        body = "\n".join(part)
+        number = connection.execute(
             "INSERT INTO chunks (endpoint, owner, generation, version, put_at, events) VALUES (?, ?, ?, ?, ?, ?)",
             (*of_all, len(part)),
         ).lastrowid
-        connection.execute("INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (?, ?)", (chunk, "\n".join(part)))
+        connection.execute("INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (?, ?)", (number, body))
+        put.append(ClaimedChunk(number or 0, *of_all[2:], len(part), body))
+    return put
 
 
 def free_chunks(
@@ -104,11 +117,11 @@ def free_chunks(
         total += _count(events)
         if events_max is not None and found and total > events_max:
             break
-        texts: Sequence[str] = ()
+        row = None
         if events_max is not None:
-            body = connection.execute("SELECT texts FROM bodies WHERE chunk = ?", (number,)).fetchone()
-            texts = body[0].split("\n") if body is not None and isinstance(body[0], str) else ()
-        found.append(ClaimedChunk(number, generation, version, _moment(put_at), _count(events), texts))
+            row = connection.execute("SELECT texts FROM bodies WHERE chunk = ?", (number,)).fetchone()
+        body = row[0] if row is not None and isinstance(row[0], str) else ""
+        found.append(ClaimedChunk(number, generation, version, _moment(put_at), _count(events), body))
     return found
 
 
@@ -156,13 +169,13 @@ def drop_beyond(connection: sqlite3.Connection, capacity: int, now: float, lease
 
 
 def erase_others(connection: sqlite3.Connection, owner: str | None, generation: str | None) -> int:
-    """Erase what *owner* (None: anybody) has of other generations (None: of any), claimed or not; return how many events."""
+    """Erase what *owner* (None: anybody) has of other generations (None: of any), claimed or not; count and return how many events."""
     rows = connection.execute(
         "SELECT id, events FROM chunks WHERE (:owner IS NULL OR owner = :owner) AND (:generation IS NULL OR generation <> :generation)",
         {"owner": owner, "generation": generation},
     ).fetchall()
     delete_chunks(connection, [row[0] for row in rows])
-    return add_dropped(connection, sum(_count(row[1]) for row in rows))
+    return _add(connection, _REFUSED, sum(_count(row[1]) for row in rows))
 
 
 def delete_chunks(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
@@ -172,18 +185,33 @@ def delete_chunks(connection: sqlite3.Connection, numbers: Iterable[int]) -> Non
     connection.executemany("DELETE FROM chunks WHERE id = ?", keys)
 
 
+def overwrite_free(connection: sqlite3.Connection) -> None:
+    """Overwrite what was deleted before, where ``secure_delete`` is on: a body takes all the free pages, and is deleted."""
+    pages, page_bytes = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size")
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO bodies (chunk, texts) VALUES (-1, zeroblob(?))", (pages * page_bytes,)
+    )
+    connection.execute("DELETE FROM bodies WHERE chunk = -1")
+
+
 def add_dropped(connection: sqlite3.Connection, events: int) -> int:
     """Count *events* as dropped, and return them."""
+    return _add(connection, _DROPPED, events)
+
+
+def _add(connection: sqlite3.Connection, name: str, events: int) -> int:
     if events:
-        connection.execute("INSERT OR IGNORE INTO account (name, events) VALUES (?, 0)", (_DROPPED,))
-        connection.execute("UPDATE account SET events = events + ? WHERE name = ?", (events, _DROPPED))
+        connection.execute("INSERT OR IGNORE INTO account (name, events) VALUES (?, 0)", (name,))
+        connection.execute("UPDATE account SET events = events + ? WHERE name = ?", (events, name))
     return events
 
 
-def read_dropped(connection: sqlite3.Connection) -> int:
-    """Return how many events were dropped."""
-    row = connection.execute("SELECT events FROM account WHERE name = ?", (_DROPPED,)).fetchone()
-    return 0 if row is None else _count(row[0])
+def read_account(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many events were dropped, and how many were erased because a person said no."""
+    found = dict(connection.execute("SELECT name, events FROM account").fetchall())
+    return _count(found.get(_DROPPED)), _count(found.get(_REFUSED))
 
 
 def _count(value: object) -> int:

@@ -54,7 +54,9 @@ class Calls:
             hook=hook,
             routing_decision=routing_decision,
         )
-        call.came_from(_client_around(outer))
+        client = _client_around(outer)
+        if client is not None:
+            call.came_from(client)
         return call
 
     def watch_function(self, tool: str, hook: object, routing_decision: str = "local_only") -> Invocation | JoinedCall:

@@ -32,7 +32,6 @@ class OpenCall(Invocation):
         "_away_count",
         "_away_since_at",
         "_failure_of",
-        "_has_begun",
         "_hooks",
         "_is_ended",
         "_is_held",
@@ -71,7 +70,6 @@ class OpenCall(Invocation):
         self._tools = tools
         self._name_there = tool
         self._is_inside = tools is None
-        self._has_begun = False
         self._is_held = False
         self._is_ended = False
         self._saw_timeout = False
@@ -100,17 +98,30 @@ class OpenCall(Invocation):
 
     def admit_server(self, tool: str, tools: ServerTools) -> bool:
         """Return whether the server of *tools* sees this very call, which it thereby joins."""
-        if self._is_ended or self._is_inside or self._tools is None:
+        if self._is_ended:
+            return False
+        if self._tools is None:
+            return self._is_handed_to(tool, tools)
+        if self._is_inside:
             return False
         if tools.server is self._tools.server or tools.server is None:
             return tool == self._name_there
         if self._tools.server is None and tool == self._name_there:
             self._tools = tools
             return True
-        if self._tools.is_code(self._name_there) or not self._tools.has_mounted(tools.server):
+        if self._tools.is_code(self._name_there) or not self._tools.hands_on(self._name_there, tool, tools.server):
             return False
         # Handed on to a mounted server, which may know the tool by a name of its own.
         self._tools, self._name_there = tools, tool
+        return True
+
+    def _is_handed_to(self, tool: str, tools: ServerTools) -> bool:
+        """Return whether a decorated function, which opened the call, hands it on to the server of *tools*."""
+        # Unless that is the server whose tool the function is: there it asks for another call.
+        function = tools.function(tool)
+        if tool != self.seen_name or any(is_made_of(function, hook) for hook in self._hooks):
+            return False
+        self._tools, self._is_inside = tools, False
         return True
 
     def fail(self, error: BaseException) -> None:
@@ -133,7 +144,8 @@ class OpenCall(Invocation):
 
     def saw(self, error: BaseException | None) -> None:
         """Note what left the tool: a time-out that the framework answers in its own words; None: it is tried anew."""
-        self._saw_timeout = error is not None and is_timeout(error)
+        # What comes after it is what others made of it, such as a proxy that was told of it in words.
+        self._saw_timeout = error is not None and (self._saw_timeout or is_timeout(error))
 
     def step_out(self) -> None:
         """Say that a person is asked something: their time is not the tool's."""
@@ -169,8 +181,7 @@ class OpenCall(Invocation):
             self._end()
 
     def __enter__(self) -> OpenCall:
-        if not self._has_begun:
-            self._has_begun = True
+        if self._token is None:
             self._began_at = self._monotonic()
             self.outer = _innermost.get()
         self._token = _innermost.set(self)
@@ -183,13 +194,18 @@ class OpenCall(Invocation):
             _innermost.reset(self._token)  # type: ignore[arg-type]  # entered, it has one
         except (TypeError, ValueError, RuntimeError):
             pass  # closed in another context than it was begun in, such as by the collection of garbage
-        if error is None and not self._is_held:
-            if not self._is_ended:
-                self._end()
-        elif self._is_held and error is None:
-            self._is_held = False
-        elif not self._is_ended:
+        if self._is_ended:
+            return
+        if error is not None:
             super().__exit__(kind, error, traceback)
+        elif self._is_held:
+            self._is_held = False
+        elif self._error_type is None:
+            # What most calls come to, in as few steps as there are.
+            self._is_ended = True
+            Invocation._end(self)
+        else:
+            self._end()
 
     def _fail(self, error: BaseException) -> None:
         self._is_ended = True

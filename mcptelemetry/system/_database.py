@@ -1,10 +1,9 @@
 """
 One sqlite file, opened for one transaction and closed again.
 
-Nothing is held between two transactions, so nothing is carried through a fork and nobody
-is locked out by a process that sleeps. A failure is a value, never an exception: what the
-host loses by it is for the caller to say. sqlite3 itself is imported when the first
-`Database` is made, in that thread.
+Nothing is held between two transactions, so nothing is carried through a fork and nobody is locked out by a
+process that sleeps. A failure is a value, never an exception: what the host loses by it is for the caller to
+say. sqlite3 itself is imported when the first `Database` is made, in that thread.
 """
 
 from __future__ import annotations
@@ -47,9 +46,10 @@ _KIND_OF_TEXT = (
     ("unsupported file format", "corrupt"),
     ("datatype mismatch", "corrupt"),
 )
-# PyPy closes a cursor of which not every row was read with the garbage, and until then nothing
-# can be committed.
+# PyPy closes a cursor of which not every row was read with the garbage, and until then nothing can be committed.
 _LETS_GO_LATE = sys.implementation.name != "cpython"
+# Readers of a write-ahead log change files, and it does not work on network disks.
+_PRAGMAS = ("journal_mode = DELETE",)
 _IS_THERE_ALREADY = ("already exists", "duplicate column name")
 
 
@@ -64,19 +64,22 @@ class Database:
     """
     The sqlite file at *path*, brought up to date by *migrations*.
 
-    A migration is a list of SQL statements, applied once, in order; the number of those
-    applied stands in the file (``PRAGMA user_version``). Migrations only add, so an older
-    release goes on with a file that a newer one has extended. *busy_secs* is how long a
-    transaction waits for its turn, at most.
+    A migration is a list of SQL statements, applied once, in order; the number of those applied stands in
+    the file (``PRAGMA user_version``). Migrations only add, so an older release goes on with a file that a
+    newer one has extended. *busy_secs* is how long a transaction waits for its turn, at most. *pragmas* are
+    set before each change.
 
-    The file is made with mode 0600, in a directory of mode 0700 when that is made too. A
-    corrupt one is set aside under the name with `CORRUPT_SUFFIX`, one at most, and begun
-    anew. Safe from any thread and across forks; raises nothing but what *work* raises.
+    The file is made with mode 0600, in a directory of mode 0700 when that is made too. A corrupt one is set
+    aside under the name with `CORRUPT_SUFFIX`, one at most, and begun anew. Safe from any thread and across
+    forks; raises nothing but what *work* raises.
     """
 
-    def __init__(self, path: str, migrations: Sequence[Sequence[str]], *, busy_secs: float = 5.0) -> None:
+    def __init__(
+        self, path: str, migrations: Sequence[Sequence[str]], *, busy_secs: float = 5.0, pragmas: Sequence[str] = _PRAGMAS
+    ) -> None:
         self.path = path
         self._migrations = migrations
+        self._pragmas = pragmas
         self._busy_secs = busy_secs
         self.failure: StorageFailure | None = None
         """Why the last change could not be made, None when it could."""
@@ -96,9 +99,9 @@ class Database:
         """
         Return what *work* returns, having done all of it to the file or nothing.
 
-        *busy_secs* is how long this transaction waits for its turn, None: as long as any other.
-        *work* must not wait for anything. What it raises undoes the transaction and is
-        passed on, but for sqlite's own errors, which are `StorageFailure`.
+        *busy_secs* is how long this transaction waits for its turn, None: as long as any other. *work* must not
+        wait for anything. What it raises undoes the transaction and is passed on, but for sqlite's own errors,
+        which are `StorageFailure`.
         """
         patience = self._busy_secs if busy_secs is None else busy_secs
         found = self._in_turn(lambda: self._change(work, patience), patience)
@@ -106,7 +109,7 @@ class Database:
         return found
 
     def read(self, work: Callable[[sqlite3.Connection], _Result]) -> Union[_Result, StorageFailure, None]:
-        """Return what *work* reads; None when there is no file yet. Changes and makes nothing."""
+        """Return what *work* reads; None when there is no file yet. Makes nothing, and changes only what a killed one left half done."""
         return self._in_turn(lambda: self._read(work), self._busy_secs)
 
     # -- one transaction --------------------------------------------------------------
@@ -171,7 +174,16 @@ class Database:
             return None
         _require_regular(self.path)
         try:
-            connection = self._connect("ro", self._busy_secs)
+            return self._read_once("ro", work)
+        except self._sqlite.Error as error:
+            if self._failure(error).kind != "read-only" or not os.access(self.path, os.W_OK):
+                raise
+        # Who was killed in the middle of a transaction left it to be undone, and nobody who only reads may do that.
+        return self._read_once("rw", work)
+
+    def _read_once(self, mode: str, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        try:
+            connection = self._connect(mode, self._busy_secs)
             connection.execute("BEGIN")
             if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
                 return None  # made a moment ago, and not yet filled
@@ -192,22 +204,19 @@ class Database:
         self._connection = connection
         # A damaged value must cost itself and not the transaction.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        if mode == "rw":
-            # Readers of a write-ahead log change files, and it does not work on network disks.
-            connection.execute("PRAGMA journal_mode=DELETE")
+        for pragma in self._pragmas if mode == "rw" else ():
+            connection.execute(f"PRAGMA {pragma}")
         return connection
 
     def _close(self) -> None:
         """Close what is open: of this turn, or of one that an exception overtook before it could."""
         connection = self._connection
         if connection is not None:
-            # In this order: interrupted between the two, whoever comes next closes it once more.
             connection.close()
-            self._connection = None
+            self._connection = None  # in this order: interrupted between, whoever comes next closes it once more
 
     def _require_own(self, connection: sqlite3.Connection) -> None:
-        # A signal handler may have forked in the middle of the transaction, and come back in
-        # the child: what is open there is the parent's.
+        # A signal handler may have forked in the middle of it, and come back in the child: what is open is the parent's.
         if connection is not self._connection:
             msg = "this process was forked in the middle of it"
             raise OSError(msg)
@@ -223,8 +232,7 @@ class Database:
     def _add(self, connection: sqlite3.Connection, statement: str) -> None:
         try:
             connection.execute(statement)
-        except self._sqlite.OperationalError as error:
-            # The number was lost (a restored dump has none); what it stood for is there.
+        except self._sqlite.OperationalError as error:  # the number was lost, and what it stood for is there
             if not any(words in str(error) for words in _IS_THERE_ALREADY):
                 raise
 
@@ -243,8 +251,8 @@ class Database:
         """
         Take the corrupt file out of the way, unless another process already has.
 
-        Between the look and the renaming another process might slip in, and its new file be
-        set aside: then a notice is shown twice, which is better than a lock that outlives us.
+        Between the look and the renaming another process might slip in, and its new file be set aside: then
+        a notice is shown twice, which is better than a lock that outlives us.
         """
         if _identity_of(self.path) != self._opened:
             return
@@ -262,8 +270,8 @@ class Database:
     # -- forks ------------------------------------------------------------------------
 
     def _after_fork(self) -> None:
-        # sqlite believes the parent's transaction to be this process's own, and its memory
-        # may be locked by a thread that does not exist here: better to store nothing.
+        # sqlite believes the parent's transaction to be this process's own, and its memory may be locked by
+        # a thread that does not exist here: better to store nothing.
         self._is_cut_off = self._turns.after_fork() or self._is_cut_off
         if self._connection is not None:
             # Kept, unused: closing it would undo the parent's transaction on the disk.

@@ -115,6 +115,8 @@ class Worker:
                     pass
             finally:
                 _leave(at_it, turn)
+                if self._at_it is at_it and self._thread_ident == 0:
+                    self._end()  # a thread that came meanwhile has gone again
 
     def _outwait(self) -> None:
         """
@@ -148,7 +150,8 @@ class Worker:
     def _run(self, thread: threading.Thread | None) -> None:
         at_it, turn = self._at_it, Turn(sys._getframe())
         if not _is_first(at_it, turn):
-            self.is_running = True  # two were started at once, and the other one is at it
+            # Two were started at once, and the other one is at it; or the host is, with no thread.
+            self.is_running = self._thread_ident != 0
             return
         self._thread = thread
         try:
@@ -166,9 +169,13 @@ class Worker:
                 self._thread_ident = 0
                 self._thread = None
                 self._on_end()
-                self.is_running = False
-                for wake_event in tuple(self._joiners):
-                    wake_event.set()
+                self._end()
+
+    def _end(self) -> None:
+        """Know that there is no thread, and tell those who wait for that."""
+        self.is_running = False
+        for wake_event in tuple(self._joiners):
+            wake_event.set()
 
 
 def _is_first(at_it: dict[Turn, None], turn: Turn) -> bool:

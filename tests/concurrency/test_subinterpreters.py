@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from mcptelemetry import Telemetry
 from mcptelemetry.testing import HostileServer, InProcessCollector
 
 pytestmark = pytest.mark.skipif(
@@ -36,6 +37,22 @@ def test_subinterpreter_delivers_and_counts(run_host, kind):
     assert facts["flushed"] == 1 if HAS_THREADS else "could not start a thread" in facts["flushed"]
     assert facts["storage"] is False
     assert facts["ended"] == [2, 2, 0]
+
+
+@pytest.mark.heavy
+@kinds
+def test_subinterpreter_keeps_what_the_next_process_delivers(run_host, kind):
+    """What a subinterpreter could not send is on the disk when it has ended, and is delivered once by another process."""
+    with InProcessCollector() as collector:
+        collector.fail_every(1)
+        facts = run_host("subinterpreter_host.py", kind, "kept", collector.events_url).facts
+        assert facts["spooled"] == 1
+        assert collector.events() == []
+        collector.fail_every(0)
+        environ = {"ACME_MCP_EVENTS_ENDPOINT": collector.events_url}
+        telemetry = Telemetry("acme-mcp", "1.0.0", environ=environ, data_dir=facts["directory"], clock=lambda: time.time() + 61)
+        assert telemetry.deliver(30) == (1, 0, None)
+        assert len(collector.events()) == 1
 
 
 @kinds

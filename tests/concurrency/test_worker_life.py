@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
+from mcptelemetry.system import Worker
 from mcptelemetry.testing import HostileServer, InProcessCollector, refusing_url
 
 # What docs/conduct.md states: how much a host's memory may grow by a full queue of the default
@@ -116,3 +118,23 @@ def test_rush_at_a_dead_endpoint_makes_three_attempts_at_most(run_host):
         account = result.facts["account"]
         assert account["recorded"] == 10_000
         assert account["is_balanced"]
+
+
+def test_thread_that_comes_while_the_host_is_at_it_goes_again():
+    """A thread that starts during turns in the host's own is gone, and said to be, when it finds that out."""
+    gone = []
+
+    def turn():
+        if not gone:
+            assert worker.ensure_running()
+            ends_at = time.monotonic() + 5
+            while worker.is_running and time.monotonic() < ends_at:
+                time.sleep(0.01)
+            gone.append(not worker.is_running)
+        return False
+
+    worker = Worker(turn, name="mcptelemetry-test", on_end=lambda: None)
+    worker.run_here()
+    assert gone == [True]
+    assert not worker.is_running
+    assert worker.join(0)

@@ -370,20 +370,29 @@ def check_server(desk: Desk, requirement: str, first_line: str) -> None:
 
 @runs("README.md", "# server.py, on mcp 2.x")
 def a_server_on_mcp_2_is_recorded(desk: Desk, block: Block) -> None:
-    """The middleware."""
+    """In one line."""
     check_server(desk, "mcp>=2.0,<3", block.first_line)
 
 
 @runs("README.md", "# server.py, on mcp 1.x")
 def a_server_on_mcp_1_is_recorded(desk: Desk, block: Block) -> None:
-    """The decorator."""
+    """In the same line."""
     check_server(desk, "mcp>=1.20,<2", block.first_line)
 
 
 @runs("README.md", "# server.py, on fastmcp")
 def a_server_on_fastmcp_is_recorded(desk: Desk, block: Block) -> None:
-    """The same middleware."""
+    """In the same line."""
     check_server(desk, "fastmcp>=2.12", block.first_line)
+
+
+@runs("README.md", "# tools.py")
+def a_decorated_function_is_recorded(desk: Desk, block: Block) -> None:
+    """Each call of it, with no server at all."""
+    desk.write("# acme_telemetry.py", block.first_line)
+    with desk.collector() as url:
+        desk.type("python tools.py", ACME_MCP_EVENTS_ENDPOINT=url)
+        assert desk.calls() == {"get_issues": 1}
 
 
 @runs("README.md", '{"mcpServers": {"acme": {', '{"servers": {"acme": {')
@@ -401,6 +410,24 @@ def a_clients_configuration_starts_the_server(desk: Desk, block: Block) -> None:
         calls: list[tuple[str, dict[str, Any]]] = [("add", {"a": 1, "b": 2}), ("boom", {})]
         assert hold_session(desk, entry["command"], entry["args"], calls) == [True, False]
         assert desk.calls() == {"add": 1, "boom": 1}
+
+
+@runs("README.md", "mcptelemetry wrap-config --client cursor --server git --endpoint URL")
+def a_clients_own_file_is_changed_and_given_back(desk: Desk, block: Block) -> None:
+    """The person's file, of which one entry changes; URL is an address."""
+    path = desk.home / ".cursor" / "mcp.json"
+    path.parent.mkdir()
+    before = '{ "mcpServers": {"git": {"command":"uvx",   "args": ["mcp-server-git"]}, "time": {"command": "x"}} }\r\n'
+    path.write_text(before, encoding="utf-8", newline="")
+    command = block.text.replace("URL", f"http://{LOCAL}")
+    assert "wrap" in desk.type(f"{command} --dry-run")
+    assert path.read_bytes().decode() == before
+    desk.type(command)
+    servers = json.loads(path.read_bytes())["mcpServers"]
+    assert (servers["git"]["args"][-2:], servers["time"]) == (["uvx", "mcp-server-git"], {"command": "x"})
+    assert "wrap" in servers["git"]["args"]
+    desk.type(f"{command.partition(' --endpoint')[0]} --undo")
+    assert path.read_bytes().decode() == before
 
 
 @runs("README.md", "# proxy.py")

@@ -73,8 +73,11 @@ def count_stored(data_dir):
 class Host:
     """Starts one server process, and ends it."""
 
-    def __init__(self, command, directory, collector, *, is_bare, extra=None):
+    def __init__(self, command, directory, collector, *, is_bare, extra=None, keeps=False):
         self.data_dir = str(directory / "data")
+        if keeps:  # events on the disk
+            os.makedirs(self.data_dir, exist_ok=True)
+            Path(self.data_dir, "telemetry.toml").write_text("[proxy.telemetry]\nspool = true\n")
         environ = {
             "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
             "HOME": str(directory),

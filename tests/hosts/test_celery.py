@@ -22,14 +22,14 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300)]
 SEND = "import sys, celery_host\nfor number in range(int(sys.argv[2])): celery_host.work.delay(f'{sys.argv[1]}/{number}')"
 
 
-def run_worker(directory, collector, *, is_bare, stop_signal):
+def run_worker(directory, collector, *, is_bare, stop_signal, keeps=False):
     """Have a worker with three children do all tasks, then end it; return what became of it."""
     broker, done = directory / f"broker-{is_bare}", directory / f"done-{is_bare}"
     for path in (broker, broker / "processed", done):
         path.mkdir()
     extra = {"HOST_BROKER": str(broker)}
     command = [sys.executable, "-m", "celery", "-A", "celery_host", "worker", "-c", "3", "-P", "prefork", "-l", "INFO"]
-    host = Host(command, directory, collector, is_bare=is_bare, extra=extra)
+    host = Host(command, directory, collector, is_bare=is_bare, extra=extra, keeps=keeps)
     try:
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (Path(__file__).parents[1] / "data" / "hosts",)))}
         environ.update(extra, HOST_CHECKOUT=str(Path(__file__).parents[2]), HOST_BARE="1")
@@ -38,7 +38,7 @@ def run_worker(directory, collector, *, is_bare, stop_signal):
         pids = {path.read_text() for path in done.iterdir()}
         took = host.stop(stop_signal)
         assert took is not None, host.said()
-        return types.SimpleNamespace(took_secs=took, pids=pids, said=host.said(), count=count_stored(host.data_dir))
+        return types.SimpleNamespace(took_secs=took, pids=pids, said=host.said(), count=count_stored(host.data_dir), data_dir=host.data_dir)
     finally:
         host.close()
 

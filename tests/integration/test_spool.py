@@ -27,7 +27,7 @@ def put(spool, *texts, stream=STREAM, generation="g", capacity=100):
 
 def test_nothing_is_made_before_there_is_something_to_keep(spool):
     """Looking, claiming, settling and erasing make no file; the first put makes it, for its owner's eyes only."""
-    assert spool.look() == ((), 0)
+    assert spool.look() == ((), 0, 0)
     assert spool.claim(STREAM, "g", events_max=1).chunks == ()
     assert spool.settle("token", {}) == frozenset()
     assert (spool.erase(), spool.erase_other_generations("operator", "h"), spool.drop_older(STREAM, 0)) == (0, 0, 0)
@@ -43,6 +43,37 @@ def test_journal_is_the_one_that_works_on_network_disks(spool):
     connection = sqlite3.connect(spool.path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
+
+
+def test_put_may_claim_what_it_puts(spool):
+    """What is put for a sender that waits for it is claimed in the same transaction, and is anybody's when the lease is over."""
+    found = spool.put(STREAM, "g", list("abcde"), version="1.0.0", chunk_max=2, capacity=100, claim_max=2)
+    assert [[chunk.texts for chunk in claim.chunks] for claim in found.claims] == [[["a", "b"], ["c", "d"]], [["e"]]]
+    assert (found.waiting, spool.look().streams[0].claimed) == (0, 5)
+    assert spool.claim(STREAM, "g", events_max=10).chunks == ()
+    assert spool.settle(found.claims[0].token, {chunk.id: [] for chunk in found.claims[0].chunks}) == {1, 2}
+    spool.settle(found.claims[1].token, {})
+    assert [chunk.texts for chunk in spool.claim(STREAM, "g", events_max=10).chunks] == [["e"]]
+
+
+def test_put_that_has_to_drop_claims_nothing(spool):
+    """When there is no room for all that is put, it waits: what is older is dropped first, and what is claimed is not."""
+    found = spool.put(STREAM, "g", list("abc"), version="1.0.0", chunk_max=2, capacity=2, claim_max=2)
+    assert (found.dropped, found.waiting, found.claims) == (1, 2, [])
+
+
+def test_erasing_overwrites_what_was_settled_before(spool):
+    """After all is erased no word of any event is in the file, not of those either that were delivered long ago."""
+    texts = [f"secretive-{number}" * 20 for number in range(100)]
+    for _ in range(2):
+        put(spool, *texts)
+        claim = spool.claim(STREAM, "g", events_max=60)
+        spool.settle(claim.token, {chunk.id: [] for chunk in claim.chunks})
+    with open(spool.path, "rb") as file:
+        assert b"secretive" in file.read()
+    spool.erase()
+    with open(spool.path, "rb") as file:
+        assert b"secretive" not in file.read()
 
 
 def test_two_endpoints_that_differ_in_a_secret_are_two_and_tell_none():
@@ -71,7 +102,7 @@ def test_other_generation_is_erased_by_who_writes_and_by_who_claims(spool):
     assert [list(chunk.texts) for chunk in spool.claim(STREAM, "h", events_max=10).chunks] == [["b"]]
     assert spool.claim(STREAM, "i", events_max=10).chunks == ()
     assert spool.waiting(OTHERS) == 1
-    assert spool.look().dropped == 2
+    assert (spool.look().dropped, spool.look().refused) == (0, 2)
 
 
 @pytest.mark.parametrize("step", [-1_000_000.0, 59.0])
@@ -93,7 +124,7 @@ def test_settling_after_the_lease_settles_nothing_of_another_process(spool):
     assert spool.settle(first.token, {number: ()}) == frozenset()
     assert spool.waiting(STREAM) == 0
     assert spool.settle(second.token, {number: ()}) == {number}
-    assert spool.look() == ((), 0)
+    assert spool.look() == ((), 0, 0)
 
 
 def test_old_chunks_are_dropped_when_that_is_asked(spool):
@@ -110,7 +141,7 @@ def test_everything_is_erased_with_its_account_and_overwritten(spool):
     put(spool, "a-secret-tool-name", capacity=1)
     put(spool, "another-secret-tool-name", capacity=1)
     assert spool.erase() == 1
-    assert spool.look() == ((), 0)
+    assert spool.look() == ((), 0, 0)
     with open(spool.path, "rb") as file:
         assert b"secret-tool-name" not in file.read()
 
@@ -179,8 +210,8 @@ def test_damaged_rows_cost_themselves_and_not_the_spool(spool):
     assert spool.look().streams == ()
 
 
-def test_transaction_that_was_cut_off_is_undone_by_who_counts(spool, tmp_path):
-    """What a process left that was killed in the middle of a transaction keeps nobody from counting what waits."""
+def test_transaction_that_was_cut_off_is_undone_by_who_looks(spool, tmp_path):
+    """What a process left that was killed in the middle of a transaction keeps nobody from looking at what waits."""
     put(spool, "a")
     with open(spool.path, "rb") as file:
         before = file.read()
@@ -198,8 +229,8 @@ def test_transaction_that_was_cut_off_is_undone_by_who_counts(spool, tmp_path):
     other.execute("ROLLBACK")
     other.close()
     assert copy.read_bytes() != before
-    assert isinstance(Spool(str(copy), FakeClock()).look(), StorageFailure)
-    assert Spool(str(copy), FakeClock()).waiting(STREAM) == 1
+    assert Spool(str(copy), FakeClock()).look().streams[0].waiting == 1
+    assert not os.path.exists(f"{copy}-journal")
 
 
 def test_no_home_is_a_failure():

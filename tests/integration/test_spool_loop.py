@@ -81,6 +81,66 @@ def test_small_chunks_leave_in_one_batch(tmp_path):
     assert bench.loop.queue._spooling.spool.look().streams == ()
 
 
+def test_sender_that_keeps_up_is_given_what_is_put(tmp_path):
+    """After a pass that went well a full batch is claimed as it is put, and sent without being claimed or read again."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    spool = bench.loop.queue._spooling.spool
+    for tools in ("ab", "cd"):
+        record(bench, *tools)
+        bench.loop.keeper.keep()
+        bench.loop.turn()
+    record(bench, *"efghi")
+    bench.loop.keeper.keep()
+    assert (bench.loop.waiting(), spool.look().streams[0].claimed) == (5, 5)
+    record(bench, *"jk")
+    bench.loop.keeper.keep()
+    assert (spool.look().streams[0].waiting, spool.look().streams[0].claimed) == (2, 5)
+    bench.loop.turn()
+    assert tools_sent(bench) == [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"], ["i"], ["j", "k"]]
+    assert bench.loop.delivered == 11
+    assert spool.look().streams == ()
+
+
+def test_what_was_given_is_let_go_when_sending_fails(tmp_path):
+    """What was claimed as it was put waits for anybody after a pass that failed, and what is put then is not claimed."""
+    bench = Bench(str(tmp_path), 202, 503, batch_size=2)
+    spool = bench.loop.queue._spooling.spool
+    for tools in ("ab", "cdef"):
+        record(bench, *tools)
+        bench.loop.keeper.keep()
+        bench.loop.turn()
+    record(bench, *"gh")
+    bench.loop.keeper.keep()
+    assert (spool.look().streams[0].waiting, spool.look().streams[0].claimed) == (6, 0)
+
+
+def test_what_was_given_and_lay_too_long_is_claimed_anew(tmp_path):
+    """A sender that comes to it when half of the lease is over lets go of what it was given first."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    for tools in ("ab", "cd"):
+        record(bench, *tools)
+        bench.loop.keeper.keep()
+        if tools == "ab":
+            bench.loop.turn()
+    bench.clock.advance(31)
+    bench.loop.turn()
+    assert tools_sent(bench) == [["a", "b"], ["c", "d"]]
+    assert bench.loop.queue._spooling.spool.look().streams == ()
+
+
+def test_chunk_that_somebody_changed_is_read_and_not_remembered(tmp_path):
+    """What this process put is taken from memory only as long as the file says the same."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    record(bench, *"ab")
+    bench.loop.keeper.keep()
+    connection = sqlite3.connect(bench.loop.queue._spooling.spool.path)
+    with connection:
+        connection.execute("UPDATE bodies SET texts = replace(texts, '\"b\"', '\"z\"')")
+    connection.close()
+    bench.loop.turn()
+    assert tools_sent(bench) == [["a", "z"]]
+
+
 def test_what_could_not_be_sent_stays_without_what_was(tmp_path):
     """When the second batch fails, only that is kept, and goes later with the ids that it had."""
     bench = Bench(str(tmp_path), 202, 503, 202, batch_size=2)
@@ -175,7 +235,7 @@ def test_no_between_claim_and_send_is_heard_at_the_gate(tmp_path):
     queue.drop_all("said no")
     assert len(rows) == 1
     picture = queue._spooling.spool.look()
-    assert (picture.streams, picture.dropped) == ((), 1)
+    assert (picture.streams, picture.refused) == ((), 1)
 
 
 def test_environment_that_refuses_leaves_the_disk_alone(tmp_path):
@@ -269,3 +329,17 @@ def test_forked_child_knows_nothing_of_its_parents_claims(tmp_path):
     queue.begin()
     queue.put_down()
     assert queue._spooling.spool.settle(token, {1: ()}) == {1}
+
+
+def test_what_nobody_sends_any_more_is_dropped_after_three_weeks(tmp_path):
+    """Chunks for an endpoint that no configuration names any more are dropped, and counted, after 21 days; younger ones wait."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    spooling = bench.loop.queue._spooling
+    old = spooling.stream._replace(endpoint="https://t.acme.dev/before")
+    for days in (20, 2):
+        spooling.spool.put(old, "", ["{}", "{}"], version=None, chunk_max=2, capacity=100)
+        bench.clock.advance(days * DAY)
+    bench.loop.queue.look()
+    picture = spooling.spool.look()
+    assert [(one.stream, one.waiting) for one in picture.streams] == [(old, 2)]
+    assert (picture.dropped, bench.loop.queue.dropped) == (2, 2)

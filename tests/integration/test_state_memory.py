@@ -278,3 +278,26 @@ def test_claim_of_a_dead_process_is_given_up(tmp_path: Path) -> None:
     far = format_moment(clock.time() + 10_000)
     memory.database.change(lambda connection: write_value(connection, "notice_claimed_until", far))
     assert memory.claim_notice(["a"]) is True
+
+
+def test_look_undoes_what_a_killed_process_left_half_done(tmp_path: Path) -> None:
+    """A process killed in the middle of a transaction makes no later look a failure, and what was remembered is there."""
+    source, copy = tmp_path / "telemetry.db", tmp_path / "copy.db"
+    identity = Memory(str(source)).ensure_identity()
+    other = sqlite3.connect(source, isolation_level=None)
+    other.execute("PRAGMA cache_size = 1")
+    other.execute("CREATE TABLE filler (text TEXT)")
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(50):
+        other.execute("INSERT INTO filler VALUES (?)", ("x" * 5000,))
+    # As after a kill: file and journal as they are now, and nobody there.
+    for ending in ("", "-journal"):
+        Path(f"{copy}{ending}").write_bytes(Path(f"{source}{ending}").read_bytes())
+    other.execute("ROLLBACK")
+    other.close()
+    reader = sqlite3.connect(f"file:{copy}?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError):
+        reader.execute("SELECT 1 FROM sqlite_master").fetchone()
+    reader.close()
+    assert Memory(str(copy)).storage_failure() is None
+    assert Memory(str(copy)).look().identity == identity

@@ -111,7 +111,7 @@ def test_account_adds_up_with_a_spool(answers, steps, batch_size):
             )
         picture = bench.loop.queue._spooling.spool.look()  # the file, which shows nowhere else
         there = sum(found.waiting + found.claimed for found in picture.streams)
-        assert stats.spooled == loop.queue.delivered + loop.queue.rejected + picture.dropped + there
+        assert stats.spooled == loop.queue.delivered + loop.queue.rejected + picture.dropped + picture.refused + there
         accepted = Counter(
             event["id"]
             for request, step in zip(bench.transport.requests, [*answers, *[200] * len(bench.transport.requests)])

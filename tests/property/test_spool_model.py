@@ -33,7 +33,7 @@ class Model:
     def __init__(self, clock):
         self.clock = clock
         self.chunks = []
-        self.dropped = 0
+        self.dropped = self.refused = 0
 
     def is_free(self, chunk):
         now = self.clock.time()
@@ -44,7 +44,7 @@ class Model:
 
     def erase_others(self, owner, generation):
         gone = [chunk for chunk in self.chunks if chunk[0].owner == owner and chunk[1] != generation]
-        self.dropped += sum(len(chunk[2]) for chunk in gone)
+        self.refused += sum(len(chunk[2]) for chunk in gone)
         self.chunks = [chunk for chunk in self.chunks if chunk not in gone]
 
     def put(self, stream, generation, texts):
@@ -127,4 +127,4 @@ def test_spool_does_what_the_list_does(steps):
                 found = next((one for one in picture.streams if one.stream == stream), None)
                 total = sum(len(chunk[2]) for chunk in model.chunks if chunk[0] == stream)
                 assert (0 if found is None else found.waiting + found.claimed) == total
-            assert picture.dropped == model.dropped
+            assert (picture.dropped, picture.refused) == (model.dropped, model.refused)

@@ -1,16 +1,16 @@
 """
-Drives a server with the client of the Python package that is installed here.
+Drives servers with the client of the Python package that is installed here, one after the other.
 
-    client_of_package.py [--prefix PREFIX] [--url URL] COMMAND...
+    client_of_package.py
 
-Lists the tools, calls those of `tests/data/servers/instrumented.py`, with names before which PREFIX is
-put, and prints how each call ended for the client. The session ends when standard input does, so that
-what was recorded can be waited for: a client is not patient with a server on a busy machine.
+Each line of standard input is a session to hold, as JSON: `calls`, a list of names and arguments, and
+`command` or `url`. It lists the tools, makes the calls, gives one of the tool `wait` up half-way, and
+prints how each call ended for the client. A line in answer ends the session, so that what was recorded
+can be waited for: a client is not patient with a server on a busy machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -18,24 +18,14 @@ import sys
 from typing import Any
 
 CLIENT = {"name": "Visual Studio Code", "version": "1.2"}
-CALLS: list[tuple[str, dict[str, Any]]] = [
-    ("add", {"a": 2, "b": 3}),
-    ("add_later", {"a": 2, "b": 3}),
-    ("boom", {}),
-    ("crash", {}),
-    ("refuse", {}),
-    ("add", {"a": "two"}),
-    ("no_such_tool", {}),
-    ("add", {"a": 3, "b": 3}),
-]
 
 
-async def call_all(call: Any, prefix: str) -> list[str]:
+async def call_all(call: Any, calls: list[Any]) -> list[str]:
     """Make every call; return how each ended."""
     ends = []
-    for name, arguments in CALLS:
+    for name, arguments in calls:
         try:
-            result = await call(prefix + name, arguments)
+            result = await call(name, arguments)
         except Exception as error:  # noqa: BLE001  a client has many ways to say it
             ends.append(f"raised {type(error).__name__}")
         else:
@@ -44,9 +34,9 @@ async def call_all(call: Any, prefix: str) -> list[str]:
     return ends
 
 
-async def cancel_one(call: Any, prefix: str, session: Any = None) -> None:
+async def cancel_one(call: Any, session: Any = None) -> None:
     """Give a call up half-way; *session* is that of a client that tells the server nothing then: by hand."""
-    task = asyncio.ensure_future(call(prefix + "wait", {}))
+    task = asyncio.ensure_future(call("wait", {}))
     await asyncio.sleep(0.3)
     if session is None:
         task.cancel()
@@ -60,7 +50,7 @@ async def cancel_one(call: Any, prefix: str, session: Any = None) -> None:
     await asyncio.sleep(0.2)
 
 
-async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> None:
+async def with_fastmcp(command: list[str], url: str | None, calls: list[Any]) -> None:
     """Hold a session with the client of fastmcp."""
     import mcp.types
     from fastmcp import Client
@@ -69,25 +59,25 @@ async def with_fastmcp(command: list[str], url: str | None, prefix: str) -> None
     place: Any = url or StdioTransport(command[0], command[1:], env=dict(os.environ), keep_alive=False)
     async with Client(place, client_info=mcp.types.Implementation(**CLIENT)) as client:
         await client.list_tools()
-        ends = await call_all(lambda name, arguments: client.call_tool(name, arguments, raise_on_error=False), prefix)
+        ends = await call_all(lambda name, arguments: client.call_tool(name, arguments, raise_on_error=False), calls)
         is_silent = hasattr(client.session, "_request_id")
-        await cancel_one(client.call_tool, prefix, client.session if is_silent else None)
+        await cancel_one(client.call_tool, client.session if is_silent else None)
         await end_when_told(ends)
 
 
-async def with_mcp_2(command: list[str], url: str | None, prefix: str) -> None:
+async def with_mcp_2(command: list[str], url: str | None, calls: list[Any]) -> None:
     """Hold a session with the client of mcp 2.x."""
     import mcp
 
     place: Any = url or mcp.StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
     async with mcp.Client(place, client_info=mcp.Implementation(**CLIENT)) as client:
         await client.list_tools()
-        ends = await call_all(client.call_tool, prefix)
-        await cancel_one(client.call_tool, prefix)
+        ends = await call_all(client.call_tool, calls)
+        await cancel_one(client.call_tool)
         await end_when_told(ends)
 
 
-async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> None:
+async def with_mcp_1(command: list[str], url: str | None, calls: list[Any]) -> None:
     """Hold a session with the client of mcp 1.x."""
     import mcp
     from mcp import types
@@ -100,33 +90,31 @@ async def with_mcp_1(command: list[str], url: str | None, prefix: str) -> None:
         async with mcp.ClientSession(reading, writing, client_info=types.Implementation(**CLIENT)) as session:
             await session.initialize()
             await session.list_tools()
-            ends = await call_all(session.call_tool, prefix)
-            await cancel_one(session.call_tool, prefix, session)
+            ends = await call_all(session.call_tool, calls)
+            await cancel_one(session.call_tool, session)
             await end_when_told(ends)
 
 
 async def end_when_told(ends: list[str]) -> None:
-    """Print *ends*, and wait until standard input is closed."""
+    """Print *ends*, and wait for a line."""
     print(json.dumps(ends), flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 def main() -> None:
-    """Choose the client, and let it hold its session."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--prefix", default="")
-    parser.add_argument("--url")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
+    """Choose the client, and let it hold its sessions."""
     try:
         import fastmcp  # noqa: F401
 
-        drive: Any = with_fastmcp
+        hold: Any = with_fastmcp
     except ImportError:
         import mcp
 
-        drive = with_mcp_2 if hasattr(mcp, "Client") else with_mcp_1
-    asyncio.run(drive(given.command, given.url, given.prefix))
+        hold = with_mcp_2 if hasattr(mcp, "Client") else with_mcp_1
+    for line in iter(sys.stdin.readline, ""):
+        asked = json.loads(line)
+        asyncio.run(hold(asked.get("command", []), asked.get("url"), asked["calls"]))
+        print("held", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 A host that runs an application in a subinterpreter: ``subinterpreter_host.py KIND SCENE URL``.
 
 KIND is legacy or isolated. In the SCENE "whole" it is shut down there; in "end" the interpreter ends while an event
-waits or is on its way. What happened inside is reported from there; that the process goes on, by the exit status.
+waits or is on its way; in "kept" it keeps its events on the disk and ends. What happened inside is reported from there; that the process goes on, by the exit status.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ sys.path[:] = paths
 warnings.simplefilter("ignore")  # of `requests`, which finds no module of C code for an isolated interpreter
 from mcptelemetry import Telemetry, UploadError
 facts = {}
+if scene == "kept":
+    os.makedirs(directory)
+    with open(os.path.join(directory, "telemetry.toml"), "w") as file:
+        file.write("[proxy.telemetry]\\nspool = true\\n")
 telemetry = Telemetry(
     "acme-mcp", "1.0.0", environ={"ACME_MCP_EVENTS_ENDPOINT": url}, data_dir=directory,
     heartbeat_endpoint="http://127.0.0.1:9", tools=("search",), notice=lambda text: True,
@@ -30,6 +34,11 @@ telemetry.start()
 telemetry.record("search")
 if scene == "end":
     time.sleep(0.3)  # on its way by now
+elif scene == "kept":
+    telemetry.shutdown()
+    facts["spooled"] = telemetry.pipeline.stats().spooled
+    facts["directory"] = directory
+    sys.stdout.write(json.dumps(facts) + "\\n")
 else:
     try:
         facts["flushed"] = telemetry.flush(20)

@@ -3,14 +3,16 @@ The same tools on the servers of each Python package, instrumented or not.
 
     instrumented.py KIND HOOKS [PORT]
 
-KIND is mcp1, mcp1-low, mcp2, mcp2-low, fastmcp, fastmcp-mounted or fastmcp-proxy; HOOKS are none, or a
-list of instrument, twice, middleware, decorator and child, with commas between. Serves stdio, or
-streamable HTTP on PORT.
+KIND is mcp1, mcp1-low, mcp2, mcp2-low or fastmcp; HOOKS are none, or a list of instrument, twice,
+middleware, decorator and child, with commas between. On fastmcp the tools are there three times: as the
+server's own, of a mounted server as `ns_`, and of one mounted through a proxy as `up_`. Serves stdio,
+or streamable HTTP on PORT.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import sys
 from typing import Any
@@ -84,7 +86,16 @@ def tools_of(kind: str) -> list[Any]:
         await asyncio.sleep(30)
         return "late"
 
-    return [add, add_later, boom, crash, refuse, wait]
+    async def limited() -> str:
+        """Come to an end of its own."""
+        if sys.version_info < (3, 11):
+            await asyncio.wait_for(wait(), 0.01)
+        else:
+            async with asyncio.timeout(0.01):
+                await wait()
+        return "late"
+
+    return [add, add_later, boom, crash, refuse, wait, limited]
 
 
 def with_hooks(server: Any) -> Any:
@@ -140,6 +151,21 @@ def low_level(kind: str) -> Any:
     return Server("low", on_list_tools=on_list, on_call_tool=on_call)
 
 
+def register(server: Any) -> None:
+    """Give *server* the tools."""
+    for tool in tools_of(KIND):
+        server.tool()(decorated(tool))
+
+
+def proxy_of(server: Any) -> Any:
+    """Return a proxy of *server*, in this process."""
+    try:
+        from fastmcp.server import create_proxy
+    except ImportError:
+        return type(server).as_proxy(server)
+    return create_proxy(server)
+
+
 def build() -> Any:
     """Return the server of KIND."""
     if KIND.endswith("-low"):
@@ -151,19 +177,22 @@ def build() -> Any:
     else:
         from fastmcp import FastMCP as Server
     server = Server("own")
-    for tool in tools_of(KIND):
-        server.tool()(decorated(tool))
-    if KIND == "fastmcp-mounted":
-        child, server = server, Server("parent")
-        if "child" in HOOKS:
-            telemetry.instrument(child)
-        server.mount(child, "ns")
-    elif KIND == "fastmcp-proxy":
-        try:
-            from fastmcp.server import create_proxy
-        except ImportError:
-            create_proxy = Server.as_proxy
-        server = create_proxy(server)
+    register(server)
+    if KIND == "fastmcp":
+        child, remote = Server("child"), Server("remote")
+        for place, other in (("ns", child), ("up", remote)):
+            register(other)
+            if "child" in HOOKS:
+                telemetry.instrument(other)
+            server.mount(proxy_of(other) if other is remote else other, place)
+        if "timeout" in inspect.signature(server.tool).parameters:
+
+            @server.tool(timeout=0.01)  # type: ignore[untyped-decorator]
+            async def hurried() -> str:
+                """Be cut off by the framework."""
+                await asyncio.sleep(30)
+                return "late"
+
     return with_hooks(server)
 
 
