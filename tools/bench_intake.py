@@ -4,8 +4,8 @@ What the collector takes in through HTTP, beside what its database takes in bare
 
     tools/bench_intake.py [SECONDS]
 
-One run for both, on one disk: the yardstick is `executemany` of ready-made rows into the table of
-events, one commit a batch. The senders are a process of their own and keep their connections.
+One run for both, on one disk: the yardstick is `executemany` of ready-made rows into all that an
+event touches there (its row, the sums of days, the tallies), one commit a batch. The senders are a process of their own and keep their connections.
 """
 
 from __future__ import annotations
@@ -30,6 +30,17 @@ from mcptelemetry.collector import SqliteStore  # noqa: E402
 
 ROUNDS = ((1, 1), (8, 1), (16, 1), (1, 100), (8, 100), (1, 1_000), (8, 1_000))
 INSERT = "INSERT INTO events (timestamp_secs, process, n, shape, latency_ms, delay_secs) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+SUMS = (
+    (
+        "INSERT INTO calls_by_day (day, shape, calls) VALUES (?, ?, ?) "
+        "ON CONFLICT (day, shape) DO UPDATE SET calls = calls + excluded.calls"
+    ),
+    (
+        "INSERT INTO tallies (hour, app, stream, fate, documents, last_at) VALUES (?, 'acme-mcp', 'events', 'stored', ?, ?) "
+        "ON CONFLICT (hour, app, stream, fate) DO UPDATE SET documents = documents + excluded.documents, last_at = excluded.last_at"
+    ),
+)
 
 
 def main() -> int:
@@ -62,7 +73,7 @@ def main() -> int:
 
 
 def measure_bare(path: str, batch: int, secs: float) -> float:
-    """Return how many events a second go into the table, *batch* a commit."""
+    """Return how many events a second go into the tables, *batch* a commit."""
     SqliteStore(path)
     numbers = itertools.count()
     connection = sqlite3.connect(path, isolation_level=None)
@@ -71,6 +82,8 @@ def measure_bare(path: str, batch: int, secs: float) -> float:
         rows = [(1_795_238_616, 2, next(numbers), 1, number % 300, 1) for number in range(batch)]
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(INSERT, rows)
+        connection.executemany(SUMS[0], [(20_778, 1, batch)])
+        connection.executemany(SUMS[1], [(498_677, batch, 1_795_238_616)])
         connection.execute("COMMIT")
         done += batch
     connection.close()

@@ -27,7 +27,7 @@ from .stores import Store, StoreError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SECOND", "create_app"]
+__all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SECOND", "create_app", "end_app"]
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +91,12 @@ def create_app(
     )
 
 
+def end_app(app: WSGIApplication) -> None:
+    """Have *app*, when it is one of `create_app`, store what it still knows, after its last request."""
+    if isinstance(app, _App):
+        app.end()
+
+
 @dataclass(frozen=True)
 class Route:
     """Where a request goes: the *handler* answers when no guard has refused."""
@@ -129,6 +135,10 @@ class _App:
             ],
         )
         return [] if request.method == "HEAD" else [body]
+
+    def end(self) -> None:
+        """Put into the store what no later request will."""
+        self._intake.end()
 
     def _answer(self, request: IncomingRequest) -> Response:
         """Return the response to *request*, whatever happens on the way."""

@@ -3,8 +3,10 @@ Batches that wait at the same time are stored in one transaction.
 
 A commit costs the disk a millisecond whatever it holds, so whoever finds one under way waits
 with all others that come meanwhile, and the first of them stores for all. There is no thread
-and no delay of ours: alone, a batch is committed at once. Nobody is answered before the
-commit that holds their batch.
+of ours, and alone a batch is committed at once. Where groups were large lately the next is
+given a moment to come together: under one interpreter lock those who are ready would else be
+kept from joining by whoever commits one by one. Nobody is answered before the commit that
+holds their batch.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ __all__ = ["GroupCommit"]
 
 # A transaction of more would keep others waiting; a larger batch has one for itself.
 _EVENTS_MAX = 5_000
+# How long a group may take to become as large as the last ones, and how soon those are forgotten.
+_GATHER_SECS_MAX = 0.002
+_USUAL_KEPT = 0.8
 
 
 class _Waiting:
@@ -53,6 +58,10 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []  # guarded by _lock
         self._is_storing = False  # guarded by _lock
+        self._usual = 1.0  # batches in a group lately; guarded by _lock
+        self._wanted = 0  # how many have to wait until `_enough` is released, 0: no matter; guarded by _lock
+        self._enough = threading.Lock()
+        self._enough.acquire()
 
     def add_events(self, batch: TelemetryBatch) -> Stored:
         """Return what became of *batch* once it is on the disk; raises `StoreError`, and then nothing was stored."""
@@ -62,6 +71,9 @@ class GroupCommit:
         with self._lock:
             self._waiting.append(mine)
             has_to_wait, self._is_storing = self._is_storing, True
+            if 0 < self._wanted <= len(self._waiting):
+                self._wanted = 0
+                self._enough.release()
         if has_to_wait:
             mine.done.acquire()
         if mine.stored is None and mine.error is None:
@@ -73,14 +85,17 @@ class GroupCommit:
 
     def _store_group(self) -> None:
         """Store all that wait, and have the first of those that came meanwhile store the next."""
-        with self._lock:
-            group = self._take_group()
+        group: list[_Waiting] = []
         try:
+            self._gather()
+            with self._lock:
+                group = self._take_group()
             self._store_all(group)
         finally:
             # Also when a signal handler's exception came through: whoever waits must not wait for ever.
             interrupted = StoreError("was interrupted")
             with self._lock:
+                group = group or self._take_group()
                 following = self._waiting[0] if self._waiting else None
                 self._is_storing = following is not None
             for one in group:
@@ -89,6 +104,20 @@ class GroupCommit:
                 one.done.release()
             if following is not None:
                 following.done.release()
+
+    def _gather(self) -> None:
+        """Wait until as many are together as were lately, but not long."""
+        with self._lock:
+            wanted = int(self._usual)
+            if len(self._waiting) >= wanted:
+                return
+            self._enough.acquire(blocking=False)  # a wait that was interrupted may have left it open
+            self._wanted = wanted
+        if not self._enough.acquire(timeout=_GATHER_SECS_MAX):
+            with self._lock:
+                if self._wanted == 0:  # they came just now
+                    self._enough.acquire()
+                self._wanted = 0
 
     def _take_group(self) -> list[_Waiting]:
         """Take out the first that waits and whoever fits beside it: small batches do not wait behind large ones."""
@@ -101,6 +130,7 @@ class GroupCommit:
             else:
                 left.append(one)
         self._waiting = left
+        self._usual = max(float(len(group)), self._usual * _USUAL_KEPT)
         return group
 
     def _store_all(self, group: list[_Waiting]) -> None:

@@ -7,7 +7,8 @@ be stored. Every application's documents are taken, or those that the sender's t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -16,15 +17,18 @@ from ..wire import EMPTY_BATCH
 from ._deadlines import Deadlines
 from ._documents import DocumentError
 from ._group_commit import GroupCommit
-from ._judging import BatchReader, Reading
+from ._judging import BatchReader, Reading, Rejected
 from ._large_bodies import LargeBodies
 from ._lone_documents import read_feedback, read_heartbeat
 from ._metrics import TakenIn
 from ._refusals import Refusals
 from ._requests import IncomingRequest, Refusal, Response
-from .stores import Store, StoreError
+from .stores import Refused, Store, StoreError
 
 __all__ = ["Intake"]
+
+# A sender reads 64 KiB of an answer, and the ignored fields stand there too.
+_REJECTED_BYTES_MAX = 32 * 1024
 
 
 class Intake:
@@ -59,7 +63,7 @@ class Intake:
             stored = duplicates = 0
         document: dict[str, object] = {"stored": stored, "duplicates": duplicates}
         if reading.rejected:
-            document["rejected"] = [{"index": place, "reason": reason} for place, reason in reading.rejected]
+            document |= _name_rejected(reading.rejected)
         if reading.ignored_fields:
             document["ignored_fields"] = reading.ignored_fields
         return Response(202, document)
@@ -91,7 +95,13 @@ class Intake:
 
     def note_refusal(self, reason: str, path: str, number: int = 1) -> None:
         """Count what was refused, and now and then tell the store; that it cannot be told is no harm."""
-        unstored = self._refusals.count(reason, path, number)
+        self._store_refusals(self._refusals.count(reason, path, number))
+
+    def end(self) -> None:
+        """Tell the store what was refused since it was last told."""
+        self._store_refusals(self._refusals.take_unstored())
+
+    def _store_refusals(self, unstored: Mapping[Refused, int]) -> None:
         if unstored:
             with suppress(StoreError):
                 self._store.add_refusals(unstored, received_at=self._now())
@@ -111,6 +121,19 @@ def _or_refuse(read: Callable[[], _Document]) -> _Document:
         return read()
     except DocumentError as error:
         raise Refusal(400, str(error), reason="document") from None
+
+
+def _name_rejected(rejected: Sequence[Rejected]) -> dict[str, object]:
+    """Return the fields of an answer about *rejected*: as many by place and reason as a sender reads, and else the count."""
+    named: list[dict[str, object]] = []
+    left_bytes = _REJECTED_BYTES_MAX
+    for place, reason in rejected:
+        one: dict[str, object] = {"index": place, "reason": reason}
+        left_bytes -= len(json.dumps(one)) + 2
+        if left_bytes < 0:
+            return {"rejected_count": len(rejected), "rejected": named}
+        named.append(one)
+    return {"rejected": named}
 
 
 def _check_app(request: IncomingRequest, reading: Reading) -> None:

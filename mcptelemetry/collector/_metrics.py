@@ -18,7 +18,7 @@ from typing import Any, Optional
 from ..errors import TelemetryError
 from ..system import install_hint
 from ..vocabulary import OTHER, TelemetryStatus
-from ..wire import TelemetryBatch
+from ..wire import EventShape, TelemetryBatch
 from .stores import Stored
 
 __all__ = ["MetricsMissing", "TakenIn"]
@@ -57,19 +57,23 @@ class TakenIn:
         if not stored.stored:
             return
         app = batch.app or ""
+        latencies_of: dict[EventShape, list[int]] = {}  # few shapes, so that each is looked up once
+        for event in batch.events:
+            latencies_of.setdefault(event.shape, []).append(event.latency_ms)
         with self._lock:
-            for event in batch.events:
-                tool, status, error_type = event.shape[0], event.shape[4], event.shape[5] or ""
+            for shape, latencies in latencies_of.items():
+                tool, status, error_type = shape[0], shape[4], shape[5] or ""
                 key = (app, tool, status, error_type)
                 if key not in self._calls and len(self._calls) >= _SERIES_MAX:
                     tool = OTHER
                     key = (OTHER, tool, status, error_type)
-                self._calls[key] += 1
+                self._calls[key] += len(latencies)
                 buckets, sums = self._durations.setdefault(
                     key[:2], ([0] * (len(_BOUNDARIES_MS) + 1), [0])
                 )
-                buckets[bisect_left(_BOUNDARIES_MS, event.latency_ms)] += 1
-                sums[0] += event.latency_ms
+                for latency_ms in latencies:
+                    buckets[bisect_left(_BOUNDARIES_MS, latency_ms)] += 1
+                sums[0] += sum(latencies)
 
     def note_document(self, kind: str, app: Optional[str]) -> None:
         """Count a heartbeat or feedback that was stored."""

@@ -39,7 +39,7 @@ class Refusals:
     """
     How often each reason to refuse came, since the application was made.
 
-    Safe between threads. What was refused in the last minute of a process is in no store.
+    Safe between threads. What was refused in the last minute of a process that is killed is in no store.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -69,9 +69,18 @@ class Refusals:
                 return {}
             self._say_from = now + _LINE_EVERY_SECS
             unsaid, self._unsaid = self._unsaid, Counter()
-            unstored, self._unstored = self._unstored, Counter()
+            unstored = self._take_unstored()
         shown = ", ".join(f"{name} {count}" for name, count in sorted(unsaid.items()))
         _log.warning("the collector refused what was sent to it, by reason: %s", shown)
+        return unstored
+
+    def take_unstored(self) -> Mapping[Refused, int]:
+        """Return what is still to be put into the store."""
+        with self._lock:
+            return self._take_unstored()
+
+    def _take_unstored(self) -> Mapping[Refused, int]:
+        unstored, self._unstored = self._unstored, Counter()
         return unstored
 
     def counts(self) -> dict[str, int]:

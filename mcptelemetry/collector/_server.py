@@ -7,12 +7,13 @@ app under another server does not need it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
 from ..errors import TelemetryError
 from ..system import Clock, install_hint
-from ._app import RATE_LIMIT_PER_SECOND, create_app
+from ._app import RATE_LIMIT_PER_SECOND, create_app, end_app
 from ._guards import Tokens
 from ._listener import Listener
 from .stores import Store
@@ -55,7 +56,9 @@ def serve(
         TypeError, ValueError: for an argument that cannot be used.
     """
     app = create_app(store, token=token, report_token=report_token, rate_limit=rate_limit, clock=clock)
-    return Server(app if wrap is None else wrap(app), Listener(host, port))
+    server = Server(app if wrap is None else wrap(app), Listener(host, port))
+    server._app = app
+    return server
 
 
 class Server:
@@ -78,6 +81,8 @@ class Server:
         self.host: str = listener.host
         self.port: int = listener.port
         self.url: str = listener.url
+        self._app = app
+        self._process = os.getpid()
         self._server = EmbeddedServer(app, listener.socket)
 
     def __repr__(self) -> str:
@@ -90,6 +95,8 @@ class Server:
         Waits at most *timeout* seconds for a request that takes longer.
         """
         self._server.stop(timeout)
+        if self._process == os.getpid():  # in a forked child all of this is its parent's
+            end_app(self._app)
 
     def __enter__(self) -> Server:
         return self

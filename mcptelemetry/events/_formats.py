@@ -37,10 +37,14 @@ def _count_rejected(answer: bytes) -> int | None:
     if b'"rejected"' not in answer:  # nearly always
         return None
     try:
-        rejected = json.loads(answer).get("rejected")
+        document = json.loads(answer)
+        rejected, count = document.get("rejected"), document.get("rejected_count")
     except (ValueError, AttributeError, RecursionError):  # somebody else's answer
         return None
-    return len(rejected) if rejected and isinstance(rejected, list) else None
+    if not rejected or not isinstance(rejected, list):
+        return None
+    # Of many only the first are named, and all are counted.
+    return max(len(rejected), count) if type(count) is int else len(rejected)
 
 
 def _count_none(_answer: bytes) -> None:

@@ -19,6 +19,7 @@ from mcptelemetry.collector import (
     PEOPLE,
     DemoDocument,
     Filter,
+    Refused,
     StoreError,
     compile_report,
     demo_documents,
@@ -208,6 +209,16 @@ def pruned(request, documents, tmp_path, open_one):
     limit = DEMO_UNTIL - 50 * DAY + 7 * HOUR
     yield opened, limit, opened.prune(limit)
     opened.close()
+
+
+def test_only_heartbeats_that_are_not_sent_again_are_given_up(store):
+    """A heartbeat that was refused for the moment comes again; one refused for what it is does not."""
+    moment = {"busy": 1, "rate": 2, "slow": 4, "store": 8}
+    final = {"document": 16, "too large": 32}
+    refusals = {Refused("heartbeats", reason): count for reason, count in {**moment, **final}.items()}
+    store.add_refusals({**refusals, Refused("events", "document"): 64}, received_at=MONDAY)
+    health = store.health(Filter())
+    assert (health.given_up, sum(health.refused.values())) == (48, 127)
 
 
 def test_a_limit_that_is_no_full_hour_is_refused(store):

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from mcptelemetry import FeedbackRequest, Telemetry
-from mcptelemetry.collector import EVENTS_PATH, Server, SqliteStore, serve
+from mcptelemetry.collector import EVENTS_PATH, HEARTBEAT_PATH, Filter, Server, SqliteStore, serve
 from mcptelemetry.errors import TelemetryError
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
@@ -55,6 +55,16 @@ def session() -> Iterator[requests.Session]:
     with requests.Session() as client:
         client.trust_env = False
         yield client
+
+
+def test_a_clean_stop_stores_the_refusals_of_the_last_minute(store: SqliteStore, session: requests.Session) -> None:
+    """Each refusal is in the store once the server has stopped, also those that were not said yet."""
+    with serve(store, wrap=lambda app: lambda environ, start: app(environ, start)) as running:
+        for _ in range(3):
+            assert session.post(running.url + HEARTBEAT_PATH, data=b"[]", timeout=10).status_code == 400
+    running.stop()
+    health = store.health(Filter())
+    assert (health.refused, health.given_up) == ({"heartbeats: document": 3}, 3)
 
 
 def say(server: Server, data: bytes) -> bytes:

@@ -128,7 +128,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for batch in range(20):
     events = [TelemetryEvent("a", "local_only", timestamp_secs=1, id=f"{batch}-{number}") for number in range(50)]
-    events.append(TelemetryEvent("own", "local_only"))
+    events.append(TelemetryEvent("own", "local_only", timestamp_secs=1))
     store.add_events(TelemetryBatch(events), received_at=1)
 """
 

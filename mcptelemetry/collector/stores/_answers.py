@@ -237,8 +237,8 @@ class Health(NamedTuple):
     """
     How whole the data is: last receipts ever, and what happened to documents received in the period.
 
-    *refused* has a count for each ``stream: reason``; *given_up* are the heartbeats among them,
-    which a sender does not send again.
+    *refused* has a count for each ``stream: reason``; *given_up* are the heartbeats among them
+    that a sender does not send again.
     """
 
     last_event_at: Optional[int]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ...vocabulary import UNKNOWN_TOOL
 
-__all__ = ["DEFINITIONS"]
+__all__ = ["DEFINITIONS", "count_given_up"]
 
 DEFINITIONS: Mapping[str, str] = {
     "apps": "Calls made in the period, by application; an event that named none counts as unknown.",
@@ -55,7 +55,17 @@ DEFINITIONS: Mapping[str, str] = {
     "feedback": "What people typed and sent in the period.",
     "health": (
         "Documents received in the period, by the collector's clock, whatever version, client or env kind is asked "
-        "for; a duplicate was stored before, a refused heartbeat is given up by its sender."
+        "for; a duplicate was stored before; given up are heartbeats that were refused for what they are, while "
+        "those that came too fast or too slowly, or while the store could not take them, are sent again."
     ),
 }
 """Question of the report to the sentence that defines its numbers."""
+
+# Reasons to refuse that say nothing of the document: 408, 429 and 503, after which it is sent again.
+_SENT_AGAIN = frozenset(("busy", "rate", "slow", "store"))
+
+
+def count_given_up(refused: Mapping[str, int]) -> int:
+    """Return how many heartbeats of *refused* (``stream: reason`` to a count) no sender sends again."""
+    parts = ((*name.partition(": ")[::2], count) for name, count in refused.items())
+    return sum(count for stream, reason, count in parts if stream == "heartbeats" and reason not in _SENT_AGAIN)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._answers import FeedbackCount, FeedbackEntry, Health, Refused, Stored
+from ._definitions import count_given_up
 from ._filter import HOUR_SECS, UNNAMED, Filter
 from ._postgres_filters import feedback_condition, moment_condition
 from ._postgres_server import Session
@@ -97,5 +98,5 @@ def health(session: Session, asked: Filter) -> Health:
         stored.get("feedback", 0),
         duplicates=sum(count for _, fate, count, _ in rows if fate == DUPLICATE),
         refused=refused,
-        given_up=sum(count for name, count in refused.items() if name.startswith("heartbeats: ")),
+        given_up=count_given_up(refused),
     )

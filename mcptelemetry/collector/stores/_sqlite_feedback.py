@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._answers import FeedbackCount, FeedbackEntry, Health, Stored
+from ._definitions import count_given_up
 from ._filter import HOUR_SECS, UNNAMED, Filter
 from ._sqlite_filters import feedback_condition, moment_condition
 from ._sqlite_tallies import DUPLICATE, STORED, Tallies
@@ -87,5 +88,5 @@ def health(connection: sqlite3.Connection, asked: Filter) -> Health:
         stored.get("feedback", 0),
         sum(count for _, fate, count in rows if fate == DUPLICATE),
         refused,
-        sum(count for name, count in refused.items() if name.startswith("heartbeats: ")),
+        count_given_up(refused),
     )

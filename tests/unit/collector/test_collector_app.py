@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mcptelemetry.collector import EVENTS_PATH, PEOPLE, Filter, SqliteStore, compile_report, create_app
+from mcptelemetry.events._formats import format_of
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 MIB = 1024 * 1024
@@ -70,6 +71,17 @@ def test_what_can_be_stored_of_a_batch_is(store: SqliteStore, call: Any) -> None
     assert (answer.document, rejected["index"]) == ({"stored": 1, "duplicates": 0}, 1)
     assert rejected["reason"].startswith("latency_ms must be")
     assert stored(store) == 1
+
+
+@pytest.mark.parametrize("count", [100, 5_000])
+def test_sender_counts_every_event_that_was_not_taken(store: SqliteStore, call: Any, count: int) -> None:
+    """However many events are rejected, the answer is as short as senders read and they count all of them."""
+    bad = ",".join(["{" + f'"tool":"t","routing_decision":"local_only","status":"{"x" * 100} !"' + ',"latency_ms":0,"timestamp_secs":1}'] * count)
+    body = a_body("1").replace(b'{"events":[', b'{"events":[' + bad.encode() + b",")
+    answer = call(create_app(store), "POST", EVENTS_PATH, body)
+    text = json.dumps(answer.document).encode()
+    assert (answer.status, answer.document["stored"], len(text) <= 64 * 1024) == (202, 1, True)
+    assert format_of("json").count_rejected(text) == count
 
 
 def test_batch_of_which_nothing_can_be_stored_is_refused(store: SqliteStore, call: Any) -> None:

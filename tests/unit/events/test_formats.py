@@ -44,6 +44,8 @@ def test_partial_success_is_read(answer, count):
         (b'{"accepted":3}', None),
         (b'{"rejected":[]}', None),
         (b'{"rejected":[{"index":0,"reason":"tool is missing"},{"index":2,"reason":"id is used"}]}', 2),
+        (b'{"rejected_count":70,"rejected":[{"index":0,"reason":"tool is missing"}]}', 70),
+        (b'{"rejected_count":"70","rejected":[{"index":0,"reason":"tool is missing"}]}', 1),
         (b'{"rejected":3}', None),
         (b'["rejected"]', None),
         (b'{"rejected":[', None),
