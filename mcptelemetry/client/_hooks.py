@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..counters import Counting
 from ..installation import Installation
-from ..instrument import Calls, Invocation, RecordCall, instrument_callable, tool_name_of
+from ..instrument import Calls, Invocation, Recording, instrument_callable, tool_name_of
 from ..privacy import NoticeSink
 from ._streams import Streams
 
@@ -30,8 +30,6 @@ _Server = TypeVar("_Server")
 
 class Hooks(Streams):
     """What a host puts round its calls; safe from any thread, task and across forks."""
-
-    record: RecordCall
 
     def __init__(
         self,
@@ -75,7 +73,7 @@ class Hooks(Streams):
             upstream = decision.primary.prefix
             fallback_upstream = None if decision.fallback is None else decision.fallback.prefix
         return Invocation(
-            self.record,
+            self._recording.record,
             tool,  # type: ignore[arg-type]  # a missing name is counted as invalid, not raised
             monotonic=self._installation.clock.monotonic,
             on_invalid=self._count_invalid,
@@ -134,7 +132,7 @@ class Hooks(Streams):
 
     def _hooked_calls(self) -> Calls:
         if self._calls is None:
-            self._calls = Calls(self, monotonic=self._installation.clock.monotonic, on_invalid=self._count_invalid)
+            self._calls = Calls(self._recording, monotonic=self._installation.clock.monotonic, on_invalid=self._count_invalid)
         return self._calls
 
     def _observe(self) -> Observer:
@@ -149,6 +147,11 @@ class Hooks(Streams):
                 told.update(on_listed=counting.activation.note_listed_tools)
             self._observer = Observer(self._hooked_calls(), counting.registry, **told)
         return self._observer
+
+    @property
+    @abstractmethod
+    def _recording(self) -> Recording:
+        """Tell what records, which is this very object: an attribute `record` here would bind the overrides of subclasses."""
 
     @abstractmethod
     def _count_invalid(self) -> None:

@@ -24,6 +24,7 @@ from ._recalled import recall_setup
 
 if TYPE_CHECKING:
     from ..heartbeat import RuntimeStats
+    from ..instrument import Recording
 
 __all__ = ["Telemetry"]
 
@@ -123,6 +124,10 @@ class Telemetry(Hooks):
             # On this object the recorder itself, not the method that hands eight arguments on
             # to it: that alone would be a fifth of what recording costs.
             self.record = self._recorder.record  # type: ignore[method-assign]
+
+    @property
+    def _recording(self) -> Recording:
+        return self
 
     def _build_recorder(self) -> Recorder:
         """Return what a finished invocation is told to: both streams, one of them, or nobody."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._late import late_names
-from ._calls import Calls
+from ._calls import Calls, Recording
 from ._decorator import instrument_callable, tool_name_of
 from ._invocation import Invocation, RecordCall
 
@@ -22,6 +22,7 @@ __all__ = [
     "Observer",
     "ObservingMiddleware",
     "RecordCall",
+    "Recording",
     "RequestRegistry",
     "SurfaceHost",
     "SurfaceMiddleware",
