@@ -14,10 +14,24 @@ from collections.abc import Mapping
 
 from .vocabulary import APP_NAME_PATTERN
 
-__all__ = ["SOME_RELEASE", "Application", "home_directory", "is_released_version", "normalise_version"]
+__all__ = [
+    "PRINT",
+    "SOME_RELEASE",
+    "YES_WORDS",
+    "Application",
+    "home_directory",
+    "is_released_version",
+    "is_tracking_refused",
+    "normalise_version",
+]
 
 SOME_RELEASE = "1"
 """Stands for a version that is not known here: nobody is refused as a development build by a guess."""
+
+YES_WORDS = frozenset({"1", "true", "on", "yes"})
+"""What is a yes in the application's opt-out variable; anything else that is said there is a no."""
+PRINT = "print"
+"""The no, in the same place, that shows what it keeps back."""
 
 # SemVer 2.0 without build metadata.
 _SEMVER = (
@@ -72,6 +86,10 @@ class Application:
         """The opt-out variable: ``ACME_MCP_TELEMETRY``."""
         return f"{self.env_prefix}_TELEMETRY"
 
+    def switch_word(self, environ: Mapping[str, str]) -> str:
+        """Return what the opt-out variable says in *environ*, in lower case; ``""`` when it says nothing."""
+        return environ.get(self.switch_variable, "").strip().lower()
+
     @property
     def launch_variable(self) -> str:
         """The variable by which a launcher says who it is: ``ACME_MCP_LAUNCHED_BY``."""
@@ -104,6 +122,11 @@ class Application:
             return os.path.abspath(os.path.expanduser(own))
         home = home_directory(environ)
         return os.path.join(home, f".{self.name}") if home else ""
+
+
+def is_tracking_refused(environ: Mapping[str, str]) -> bool:
+    """Return whether ``DO_NOT_TRACK`` says no in *environ*."""
+    return environ.get("DO_NOT_TRACK", "").strip() not in ("", "0")
 
 
 def home_directory(environ: Mapping[str, str]) -> str:

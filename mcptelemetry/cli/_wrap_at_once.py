@@ -1,9 +1,10 @@
 """
-`wrap` where the server can be started before telemetry is loaded.
+`wrap` where the server can be started before telemetry is loaded, or without it.
 
-That is so when an endpoint was named and nothing on this machine speaks against it: no switch
-variable, no settings, no mode file. Only whether something was said is looked at here, never
-what: that is for the switches, which are asked as ever, once the server runs.
+The first is so when an endpoint was named and nothing on this machine speaks against it: no switch
+variable, no settings, no mode file. Only whether something was said is looked at then, never
+what: that is for the switches, which are asked as ever, once the server runs. The second is so
+when there are no such files either, and the environment names no endpoint, or says no.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..application import Application, home_directory
+from ..application import PRINT, YES_WORDS, Application, home_directory, is_tracking_refused
 from ..vocabulary import WRAPPED_VARIABLE
-from ..wrap import CommandNotStarted, SignalRelay, place_mark, run_wrapped, take_standard_streams
+from ..wrap import (
+    CommandNotStarted,
+    SignalRelay,
+    become_command,
+    place_mark,
+    run_wrapped,
+    take_standard_streams,
+)
 from ._wrap_words import WrapWords
 
 if TYPE_CHECKING:
@@ -41,9 +49,12 @@ def wrap_at_once(arguments: Sequence[str]) -> int | None:
     if undisputed is None:
         return None
     endpoint, withheld = undisputed
-    client_input, client_output = take_standard_streams()
-    with SignalRelay(for_good=True) as signals:
-        try:
+    try:
+        if not endpoint:
+            become_command(command, withheld)
+            return None  # it cannot be done here
+        client_input, client_output = take_standard_streams()
+        with SignalRelay(for_good=True) as signals:
             return run_wrapped(
                 command,
                 lambda: _open_recording(words),
@@ -54,9 +65,9 @@ def wrap_at_once(arguments: Sequence[str]) -> int | None:
                 withheld=withheld,
                 added={WRAPPED_VARIABLE: place_mark(endpoint)},
             )
-        except CommandNotStarted as error:
-            _say(str(error))
-            return error.exit_code
+    except CommandNotStarted as error:
+        _say(str(error))
+        return error.exit_code
 
 
 def _read(arguments: Sequence[str]) -> tuple[WrapWords, Sequence[str]] | None:
@@ -81,23 +92,36 @@ def _read(arguments: Sequence[str]) -> tuple[WrapWords, Sequence[str]] | None:
 
 
 def _read_if_undisputed(words: WrapWords, environ: Mapping[str, str]) -> tuple[str, set[str]] | None:
-    """Return the endpoint, and the variables that are not the server's affair; None when there is more to ask before it starts."""
+    """
+    Return the endpoint, ``""`` for none that may be sent to, and the variables that are not the server's affair.
+
+    None when there is more to ask, or something to say, before the server starts.
+    """
     try:
         application = Application(words.app)
     except ValueError:
         return None
-    endpoint = environ.get(application.events_endpoint_variable, "") if words.endpoint is None else words.endpoint
+    endpoint = (environ.get(application.events_endpoint_variable, "") if words.endpoint is None else words.endpoint).strip()
     home = home_directory(environ)
     directories = (words.data_dir or application.data_directory(environ), os.path.join(home, ".mcptelemetry"))
     is_disputed = (
-        "DO_NOT_TRACK" in environ
-        or application.switch_variable in environ
-        or not endpoint.strip().startswith(_SCHEMES)
+        ((endpoint != "" or words.endpoint is not None) and not endpoint.startswith(_SCHEMES))
         or (words.token_env is not None and words.endpoint is None)
         or not home
         or any(_has_words(directory) for directory in directories)
     )
-    return None if is_disputed else (endpoint, {application.events_token_variable, words.token_env or ""} - {""})
+    if is_disputed:
+        return None
+    withheld = {application.events_token_variable, words.token_env or ""} - {""}
+    if not endpoint or _is_refused(application, environ):
+        return None if words.is_verbose else ("", withheld)
+    is_switched = "DO_NOT_TRACK" in environ or application.switch_variable in environ
+    return None if is_switched else (endpoint, withheld)
+
+
+def _is_refused(application: Application, environ: Mapping[str, str]) -> bool:
+    said = application.switch_word(environ)
+    return is_tracking_refused(environ) or (said not in YES_WORDS and said not in ("", PRINT))
 
 
 def _has_words(directory: str) -> bool:

@@ -12,14 +12,12 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple, Optional
 
-from ..application import Application
+from ..application import PRINT, YES_WORDS, Application, is_tracking_refused
 from ..config import CONFIG_FILE, PERSON_FILE, STATE_FILE, BrokenFile, Config, Mode, ModeRecord
 from ..errors import ConfigError
 
 __all__ = ["ROWS", "Decision", "Row", "Stream", "SwitchFacts", "decide"]
 
-_YES = frozenset({"1", "true", "on", "yes"})
-_PRINT = "print"
 _PRINTS = ", documents are written to standard error instead of being sent"
 _TEST_VARIABLES = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
 
@@ -110,8 +108,7 @@ _Said = Optional[tuple[Mode, str]]
 
 
 def _do_not_track(facts: SwitchFacts) -> _Said:
-    said = facts.environ.get("DO_NOT_TRACK", "").strip()
-    return (Mode.OFF, "DO_NOT_TRACK") if said not in ("", "0") else None
+    return (Mode.OFF, "DO_NOT_TRACK") if is_tracking_refused(facts.environ) else None
 
 
 def _ci(facts: SwitchFacts) -> _Said:
@@ -123,10 +120,10 @@ def _opt_out(facts: SwitchFacts) -> _Said:
     if facts.application is None:
         return None
     variable = facts.application.switch_variable
-    said = facts.environ.get(variable, "").strip().lower()
-    if not said or said in _YES:
+    said = facts.application.switch_word(facts.environ)
+    if not said or said in YES_WORDS:
         return None
-    return Mode.OFF, f"{variable}={_PRINT}{_PRINTS}" if said == _PRINT else f"{variable}=false"
+    return Mode.OFF, f"{variable}={PRINT}{_PRINTS}" if said == PRINT else f"{variable}=false"
 
 
 def _damaged_config(facts: SwitchFacts) -> _Said:
@@ -203,10 +200,8 @@ def _state(facts: SwitchFacts) -> _Said:
 
 
 def _not_for_real(facts: SwitchFacts) -> _Said:
-    if facts.application is not None:
-        said = facts.environ.get(facts.application.switch_variable, "").strip().lower()
-        if said in _YES:
-            return None
+    if facts.application is not None and facts.application.switch_word(facts.environ) in YES_WORDS:
+        return None
     if not facts.is_released:
         return Mode.OFF, "a development build"
     if facts.is_under_test or any(name in facts.environ for name in _TEST_VARIABLES):

@@ -248,6 +248,25 @@ def test_wrap_with_nothing_to_record_for_becomes_the_command(tmp_path: Path, var
     assert surroundings([sys.executable, "-m", "mcptelemetry", "wrap", "--", *bare]) == surroundings(bare)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there the wrapper stays beside the command")
+@pytest.mark.parametrize("variables", [{}, {"DO_NOT_TRACK": "1"}, {"MCPTELEMETRY_TELEMETRY": "off"}], ids=str)
+def test_wrap_with_nothing_to_record_for_loads_no_more_than_that_takes(tmp_path: Path, variables: dict[str, str]) -> None:
+    """Neither parser nor switches nor telemetry: a client waits for its server."""
+    endpoint = ["--endpoint", "http://127.0.0.1:9"] if variables else []
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "mcptelemetry", "wrap", *endpoint, "--", "true"],
+        cwd=ROOT,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "mcptelemetry.wrap" in loaded
+    assert not loaded & {"argparse", "logging", "mcptelemetry.client", "mcptelemetry.privacy", "mcptelemetry.config"}
+
+
 def test_wrap_says_when_the_words_of_a_command_came_as_one(tmp_path: Path) -> None:
     """A command in quotes is found nowhere; the line says what to write instead."""
     for endpoint in ([], ["--endpoint", (tmp_path / "events.jsonl").as_uri()]):

@@ -46,8 +46,10 @@ def test_named_endpoint_with_nothing_against_it_is_undisputed(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "variables"),
     [
-        (WrapWords("acme-mcp"), {}),
+        (WrapWords("acme-mcp", is_verbose=True), {}),
+        (WrapWords("acme-mcp", endpoint=""), {}),
         (WrapWords("acme-mcp", endpoint=ENDPOINT), {"DO_NOT_TRACK": "0"}),
+        (WrapWords("acme-mcp", endpoint=ENDPOINT), {"ACME_MCP_TELEMETRY": "yes"}),
         (WrapWords("acme-mcp", endpoint=ENDPOINT), {"ACME_MCP_TELEMETRY": "print"}),
         (WrapWords("acme-mcp", endpoint="t.acme.dev"), {}),
         (WrapWords("Acme", endpoint=ENDPOINT), {}),
@@ -55,7 +57,7 @@ def test_named_endpoint_with_nothing_against_it_is_undisputed(tmp_path: Path) ->
     ],
 )
 def test_whatever_was_said_is_asked_about_first(tmp_path: Path, words: WrapWords, variables: dict[str, str]) -> None:
-    """A switch, a mistake, or no endpoint at all: then the server waits for the answer."""
+    """A switch that may be a yes, a mistake, an account that was asked for: then the server waits for the answer."""
     assert _read_if_undisputed(words, {"HOME": str(tmp_path), **variables}) is None
 
 
@@ -73,3 +75,25 @@ def test_what_this_machine_remembers_by_itself_disputes_nothing(tmp_path: Path) 
     (tmp_path / ".acme-mcp").mkdir()
     (tmp_path / ".acme-mcp" / "telemetry.db").write_text("")
     assert _read_if_undisputed(WrapWords("acme-mcp", endpoint=ENDPOINT), {"HOME": str(tmp_path)}) is not None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "variables"),
+    [
+        (None, {}),
+        (None, {"ACME_MCP_EVENTS_ENDPOINT": " "}),
+        (ENDPOINT, {"DO_NOT_TRACK": "1"}),
+        (ENDPOINT, {"ACME_MCP_TELEMETRY": "off"}),
+        (None, {"ACME_MCP_EVENTS_ENDPOINT": ENDPOINT, "ACME_MCP_TELEMETRY": " No "}),
+    ],
+)
+def test_without_an_endpoint_or_with_a_no_there_is_nothing_to_load(
+    tmp_path: Path, endpoint: str | None, variables: dict[str, str]
+) -> None:
+    """The command takes the place of `wrap` at once, unless a file of the person may say more about secrets."""
+    words = WrapWords("acme-mcp", endpoint=endpoint)
+    environ = {"HOME": str(tmp_path), **variables}
+    assert _read_if_undisputed(words, environ) == ("", {"ACME_MCP_EVENTS_TOKEN"})
+    (tmp_path / ".acme-mcp").mkdir()
+    (tmp_path / ".acme-mcp" / "telemetry.toml").write_text("")
+    assert _read_if_undisputed(words, environ) is None
