@@ -211,6 +211,10 @@ def test_half_bodies_and_idle_connections_hold_nothing(tmp_path: Path, capsys: A
                         except OSError:  # cut already
                             pass
                 took = honest_posts(collector.port, 22.0, "honest")
+                for _ in range(300):  # on a busy machine the end of its time is seen late
+                    if cut_after:
+                        break
+                    time.sleep(0.1)
             show("held connections", took, collector, capsys)
             assert collector.connection_count() < 300
             assert collector.peak_kib() < MEMORY_MAX_KIB
