@@ -19,7 +19,6 @@ import runpy
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mcptelemetry.collector import SqliteStore
 from mcptelemetry.testing import ScriptedServer
 from mcptelemetry.wire import EVENT_FIELDS
 
@@ -91,6 +91,7 @@ MENTIONED = {
     ("docs/TELEMETRY.md", "tools/generate"): "tests/contract/test_generated_files.py",
     ("docs/conduct.md", "tools/bench.py"): "takes minutes, and its figures are for reading",
     ("docs/conduct.md", "tools/floors.py"): "tests/contract/test_import_law.py",
+    ("docs/conduct.md", "mcptelemetry wrap"): "with its options in the README's blocks",
     ("docs/deployment.md", "python -m mcptelemetry"): "the text says that there is none in a frozen application",
     ("docs/design.md", "tools/floors.py"): "tests/contract/test_import_law.py",
     ("docs/scaling.md", "tools/bench_otlp.py"): "its figures are for reading",
@@ -438,8 +439,8 @@ def a_proxys_call_carries_its_decision(desk: Desk, block: Block) -> None:
         desk.type("python proxy.py", ACME_MCP_EVENTS_ENDPOINT=url)
         (row,) = json.loads(desk.type("mcptelemetry report --db events.db --json"))["rows"]
     assert (row["tool"], row["routing_decision"], row["calls"]) == ("get_issues", "strategy_local_first", 1)
-    with contextlib.closing(sqlite3.connect(desk.folder / "events.db")) as store:
-        assert store.execute("SELECT was_fallback FROM events").fetchall() == [(1,)]
+    (event,) = SqliteStore(desk.folder / "events.db", read_only=True).events()
+    assert event.document["was_fallback"] is True
 
 
 @runs("README.md", "# acme.py", "python acme.py telemetry status")
@@ -1062,6 +1063,25 @@ def the_walk_names_what_is_there(desk: Desk, block: Block) -> None:
     steps = re.findall(r"(\w+)\(\)", block.text)
     assert steps
     assert [step for step in steps if f"def {step}(" not in code] == []
+
+
+@runs("docs/design.md", "client ──▶ wrap ──▶ server         the wrapper: one thread, one poll, bytes first")
+def the_two_processes_are_there(desk: Desk, block: Block) -> None:
+    """A drawing runs nothing: the server sees a parent of one thread, and one other child of it."""
+    assert block.text.count("wrap") == 3
+    look = """
+import os, pathlib, re
+wrapper, children = os.getppid(), 0
+for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    try:
+        children += re.sub(r".*\\) . ", "", stat.read_text()).split()[0] == str(wrapper)
+    except OSError:
+        pass  # it has ended meanwhile
+print(len(os.listdir(f"/proc/{wrapper}/task")), children)
+"""
+    (desk.folder / "look.py").write_text(look, encoding="utf-8")
+    endpoint = (desk.folder / "events.jsonl").as_uri()
+    assert desk.type(f"mcptelemetry wrap --endpoint {endpoint} -- python look.py").split() == ["1", "2"]
 
 
 # -- the tests ---------------------------------------------------------------------------
