@@ -13,6 +13,8 @@ from mcptelemetry import Telemetry
 from mcptelemetry.testing import InProcessCollector
 
 from .conftest import REQUEST_COUNT, Host, free_port, get, is_up, wait_until
+
+pytest.importorskip("celery", reason="celery, like the other hosts here, belongs to the hosts extra and is not installed")
 from .test_celery import run_worker
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
