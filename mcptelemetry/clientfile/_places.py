@@ -49,11 +49,12 @@ def find_client_files(
     *project* is the folder whose own files are meant beside the person's.
     """
     folders = {key: glob.escape(folder) for key, folder in _folders(environ, project, platform) if folder}
-    places = []
+    listed = []
     for pattern in _FILES[client]:
         folder, _, rest = pattern[1:].partition("}/")
         if folder in folders:
-            places.append(os.path.join(folders[folder], *rest.split("/")))
+            listed.append(os.path.join(folders[folder], *rest.split("/")))
+    places = list(dict.fromkeys(listed))  # a person at home has one file, not two
     found = [path for place in places for path in sorted(glob.glob(place))]
     return found, [_unescaped(place) for place in places]
 

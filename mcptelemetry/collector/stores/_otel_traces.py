@@ -8,6 +8,7 @@ it needs clickhouse-connect.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SEC
 from ._text import storable
 
 __all__ = ["OtelTraces", "open_otel_traces"]
+
+# What the driver logs of a failure is raised here; with no handler at all it would stand on standard error too.
+logging.getLogger(clickhouse_connect.__name__).addHandler(logging.NullHandler())
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MONDAY_OFFSET_SECS = 3 * DAY_SECS  # 1 January 1970 was a Thursday

@@ -76,3 +76,10 @@ def test_where_nothing_was_found_is_said(client: str, tmp_path: Path) -> None:
     assert found == []
     assert places
     assert all(place.startswith(str(tmp_path)) and place.endswith(".json") for place in places)
+
+
+@pytest.mark.parametrize("client", sorted(CLIENTS))
+def test_a_place_that_is_two_is_looked_at_once(client: str, tmp_path: Path) -> None:
+    """In the person's home the project's file may be the person's own."""
+    _, places = find_client_files(client, {"HOME": str(tmp_path)}, str(tmp_path), platform="linux")
+    assert len(places) == len(set(places)) > 0
