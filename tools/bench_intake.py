@@ -10,6 +10,7 @@ event touches there (its row, the sums of days, the tallies), one commit a batch
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import itertools
 import os
@@ -48,7 +49,9 @@ def main() -> int:
     if sys.argv[1:2] == ["--send"]:
         send(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
         return 0
-    secs = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
+    parser = argparse.ArgumentParser(description="Print what the collector takes in.")
+    parser.add_argument("secs", metavar="SECONDS", nargs="?", type=float, default=3.0, help="how long each round takes (default: 3)")
+    secs = parser.parse_args().secs
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         bare = {batch: measure_bare(os.path.join(folder, f"bare-{batch}.db"), batch, secs) for batch in (1, 100, 1_000)}
         for batch, figure in bare.items():
