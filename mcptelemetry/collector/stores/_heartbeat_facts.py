@@ -7,12 +7,26 @@ profile recurs and is worth keeping once; the counts are one row a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ._filter import UNNAMED
+from ._answers import Funnel, Share
+from ._filter import DAY_SECS, UNNAMED
 
-__all__ = ["CLIENT", "DURATION", "MILESTONE", "STEP", "STEPS", "TOOL", "TOOL_ERROR", "Counted", "Profile", "counts_of", "profile_of"]
+__all__ = [
+    "CLIENT",
+    "DURATION",
+    "FOUR_WEEKS_SECS",
+    "MILESTONE",
+    "STEP",
+    "TOOL",
+    "TOOL_ERROR",
+    "Counted",
+    "Profile",
+    "build_funnel",
+    "counts_of",
+    "profile_of",
+]
 
 CLIENT = "client"
 DURATION = "duration:"  # and the step
@@ -21,8 +35,11 @@ STEP = "step"
 TOOL = "tool"
 TOOL_ERROR = "tool_error"
 
-STEPS = ("first_connected_server_ever", "first_mcp_client_ever", "first_retrieve_tools_call_ever")
+_STEPS = ("first_connected_server_ever", "first_mcp_client_ever", "first_retrieve_tools_call_ever")
 """The steps of the funnel that every application has, in their order."""
+_FOUR_WEEKS = "four_weeks"
+FOUR_WEEKS_SECS = 28 * DAY_SECS
+"""Who is heard from so long after the first time has come to the funnel's last step."""
 
 # Kind to the field whose names and counts it has; kinds are words of the port's `Counted` where it has one.
 _MAPS = (
@@ -87,7 +104,7 @@ def counts_of(document: Mapping[str, Any]) -> Iterator[Counted]:
             if count:
                 yield Counted(DURATION + step, name, min(count, _COUNT_MAX))
     activation = document.get("activation") or {}
-    for name in STEPS:
+    for name in _STEPS:
         if activation.get(name):
             yield Counted(STEP, name, 1)
     for name, is_reached in (activation.get("milestones") or {}).items():
@@ -95,3 +112,10 @@ def counts_of(document: Mapping[str, Any]) -> Iterator[Counted]:
             yield Counted(MILESTONE, name, 1)
     for name in dict.fromkeys(activation.get("mcp_clients_seen_ever") or ()):
         yield Counted(CLIENT, name, 1)
+
+
+def build_funnel(installed: int, stayed: int, reached: Sequence[Sequence[Any]]) -> Funnel:
+    """Return the funnel of *installed*, of whom *stayed* four weeks; *reached* has kind, name and count of each step, most first."""
+    first = {name: count for kind, name, count in reached if kind == STEP}
+    milestones = [Share(name, count) for kind, name, count in reached if kind == MILESTONE]
+    return Funnel(installed, [*(Share(name, first.get(name, 0)) for name in _STEPS), *milestones, Share(_FOUR_WEEKS, stayed)])

@@ -22,7 +22,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from ._answers import CallFigures, Calls, CallSpan, ClientCalls, ToolCalls, VersionCalls
 from ._errors import StoreError
-from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SECS, Filter
+from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, UNNAMED, Filter
+from ._spans import span_offset_secs
 from ._text import storable
 
 __all__ = ["OtelTraces", "open_otel_traces"]
@@ -31,7 +32,6 @@ __all__ = ["OtelTraces", "open_otel_traces"]
 logging.getLogger(clickhouse_connect.__name__).addHandler(logging.NullHandler())
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MONDAY_OFFSET_SECS = 3 * DAY_SECS  # 1 January 1970 was a Thursday
 _NANOSECONDS = 1_000_000_000
 _NANOSECONDS_MAX = 2**63 - 1
 _SERVICES_UNNAMED = ("", "unknown_service")  # what a service without a name is called
@@ -97,10 +97,7 @@ class OtelTraces:
 
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time."""
-        if step_secs < HOUR_SECS or step_secs % HOUR_SECS:
-            msg = f"step_secs={step_secs!r} is no number of hours; give a multiple of {HOUR_SECS}"
-            raise ValueError(msg)
-        offset = _MONDAY_OFFSET_SECS if step_secs % WEEK_SECS == 0 else 0
+        offset = span_offset_secs(step_secs)
         rows = self._ask(
             f"moment - (moment + {offset}) % {int(step_secs)} AS start, count(), countIf(is_error)",
             asked,

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._answers import FeedbackCount, FeedbackEntry, Health, Refused, Stored
-from ._definitions import count_given_up
+from ._fates import DUPLICATE, STORED, build_health
 from ._filter import HOUR_SECS, UNNAMED, Filter
 from ._postgres_filters import feedback_condition, moment_condition
 from ._postgres_server import Session
-from ._postgres_tallies import DUPLICATE, STORED, Tallies
+from ._postgres_tallies import Tallies
 from ._text import storable
 
 __all__ = ["add_feedback", "add_refusals", "count_feedback", "health", "inbox", "mark_read"]
@@ -87,16 +87,4 @@ def health(session: Session, asked: Filter) -> Health:
         (*condition.values, owners, owners),
     )
     last = {stream: last_at for stream, fate, _, last_at in rows if fate == STORED}
-    stored = {stream: count for stream, fate, count, _ in rows if fate == STORED}
-    refused = {f"{stream}: {fate}": count for stream, fate, count, _ in rows if count and fate not in (STORED, DUPLICATE)}
-    return Health(
-        last.get("events"),
-        last.get("heartbeats"),
-        last.get("feedback"),
-        stored.get("events", 0),
-        stored.get("heartbeats", 0),
-        stored.get("feedback", 0),
-        duplicates=sum(count for _, fate, count, _ in rows if fate == DUPLICATE),
-        refused=refused,
-        given_up=count_given_up(refused),
-    )
+    return build_health(last, (row[:3] for row in rows))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ._filter import HOUR_SECS, UNNAMED, WEEK_SECS, Filter
-from ._postgres_heartbeats import MONDAY_OFFSET_SECS
+from ._filter import UNNAMED, Filter
+from ._spans import span_offset_secs
 from ._text import storable
 
 __all__ = ["Condition", "feedback_condition", "moment_condition", "named", "profile_condition", "shape_condition", "span_start"]
@@ -76,10 +76,7 @@ def moment_condition(column: str, asked: Filter, unit_secs: int = 1) -> Conditio
 
 def span_start(moment: str, step_secs: int) -> str:
     """Return the expression for the beginning of the span in which *moment* lies."""
-    if step_secs < HOUR_SECS or step_secs % HOUR_SECS:
-        msg = f"step_secs={step_secs!r} is no number of hours; give a multiple of {HOUR_SECS}"
-        raise ValueError(msg)
-    offset = MONDAY_OFFSET_SECS if step_secs % WEEK_SECS == 0 else 0
+    offset = span_offset_secs(step_secs)
     return f"({moment} - mod({moment} + {offset}, {int(step_secs)}))"
 
 

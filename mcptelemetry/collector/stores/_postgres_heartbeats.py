@@ -12,19 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._answers import Stored
-from ._filter import DAY_SECS, WEEK_SECS
 from ._heartbeat_facts import counts_of, profile_of
 from ._postgres_events import digest_of
 from ._postgres_numbers import INSTALLATIONS, LABELS, PROFILES, find_numbers
 from ._postgres_schema import WRITING
 from ._postgres_server import Session, columns_of
 from ._postgres_tallies import Tallies
+from ._spans import week_of
 from ._text import storable
 
-__all__ = ["MONDAY_OFFSET_SECS", "add_heartbeats"]
-
-# 1 January 1970 was a Thursday; weeks begin on the Monday before it.
-MONDAY_OFFSET_SECS = 3 * DAY_SECS
+__all__ = ["add_heartbeats"]
 
 _INSERT = """
 INSERT INTO heartbeats (number, received_at, installation, profile, heartbeat_id)
@@ -121,7 +118,7 @@ def _add_facts(session: Session, beats: Sequence[_Beat], documents: Mapping[str,
         first_of_profile[profile] = min(moment, first_of_profile.get(profile, moment))
     session.run(_HEAR_PROFILES, columns_of(first_of_profile.items()))
     session.run(_HEAR_INSTALLATIONS, columns_of((number, *told) for number, told in heard.items()))
-    session.run(_ADD_WEEKS, columns_of((beat[2], (beat[1] + MONDAY_OFFSET_SECS) // WEEK_SECS) for beat in beats))
+    session.run(_ADD_WEEKS, columns_of((beat[2], week_of(beat[1])) for beat in beats))
     texts = (json.dumps(documents[beat[4]], separators=(",", ":")) for beat in beats)
     session.run(_ADD_DOCUMENTS, columns_of((beat[0], text) for beat, text in zip(beats, texts)))
     counts = [

@@ -18,12 +18,12 @@ from ._answers import (
     VersionChange,
     VersionUse,
 )
-from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
-from ._heartbeat_facts import DURATION, MILESTONE, STEP, STEPS, TOOL, TOOL_ERROR
+from ._filter import ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
+from ._heartbeat_facts import DURATION, FOUR_WEEKS_SECS, MILESTONE, STEP, TOOL, TOOL_ERROR, build_funnel
 from ._port import Counted, Facet
 from ._postgres_filters import Condition, moment_condition, profile_condition, span_start
-from ._postgres_heartbeats import MONDAY_OFFSET_SECS
 from ._postgres_server import Session
+from ._spans import MONDAY_OFFSET_SECS
 
 __all__ = [
     "counts",
@@ -39,8 +39,6 @@ __all__ = [
 
 _HEARD = "heartbeats AS h JOIN profiles AS p ON p.number = h.profile"
 _COUNTED = f"{_HEARD} JOIN heartbeat_counts AS c ON c.heartbeat = h.number JOIN labels AS l ON l.number = c.label"
-_FOUR_WEEKS = "four_weeks"
-_FOUR_WEEKS_SECS = 28 * DAY_SECS
 
 
 def installations(session: Session, asked: Filter) -> Installations:
@@ -148,7 +146,7 @@ def funnel(session: Session, asked: Filter) -> Funnel:
     condition = _heard(asked)
     installed, stayed = session.row(
         f"""
-        SELECT count(*), count(*) FILTER (WHERE i.last_at - i.first_at >= {_FOUR_WEEKS_SECS})
+        SELECT count(*), count(*) FILTER (WHERE i.last_at - i.first_at >= {FOUR_WEEKS_SECS})
         FROM installations AS i WHERE {_is_active(condition)}
         """,
         condition.values,
@@ -160,9 +158,7 @@ def funnel(session: Session, asked: Filter) -> Funnel:
         """,
         condition.values,
     )
-    first = {name: count for kind, name, count in reached if kind == STEP}
-    milestones = [Share(name, count) for kind, name, count in reached if kind == MILESTONE]
-    return Funnel(installed, [*(Share(name, first.get(name, 0)) for name in STEPS), *milestones, Share(_FOUR_WEEKS, stayed)])
+    return build_funnel(installed, stayed, reached)
 
 
 def retention(session: Session, asked: Filter, weeks: int) -> list[Cohort]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from ._answers import Pruned
 from ._errors import StoreError
-from ._filter import DAY_SECS, HOUR_SECS, WEEK_SECS
+from ._filter import DAY_SECS, HOUR_SECS
 from ._postgres_days import drop_days
-from ._postgres_heartbeats import MONDAY_OFFSET_SECS
 from ._postgres_schema import MIGRATING, WRITING
 from ._postgres_server import PostgresServer, Session, is_locked
+from ._spans import WEEKS_KEPT, week_of
 
 __all__ = ["prune"]
 
 _ATTEMPTS = 3
-_WEEKS_KEPT = 106  # two years after the documents
 
 _RESUM_DAY = """
 INSERT INTO calls_by_day (day, shape, calls)
@@ -85,7 +84,7 @@ def _delete_rest(session: Session, before: int) -> int:
     session.run("SELECT pg_advisory_xact_lock(%s, %s)", WRITING)
     feedback = session.run("DELETE FROM feedback WHERE received_at < %s", (before,))
     session.run("DELETE FROM tallies WHERE hour < %s", (before // HOUR_SECS,))
-    week = (before + MONDAY_OFFSET_SECS) // WEEK_SECS - _WEEKS_KEPT
+    week = week_of(before) - WEEKS_KEPT
     session.run("DELETE FROM installation_weeks WHERE week < %s", (week,))
     for statement in _DELETE_LEFTOVERS:
         session.run(statement)

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ._answers import Stored
+from ._fates import DUPLICATE, STORED
 from ._filter import HOUR_SECS
 from ._postgres_server import Session, columns_of
 
-__all__ = ["DUPLICATE", "STORED", "Tallies", "add_calls"]
-
-STORED, DUPLICATE = "stored", "duplicate"
+__all__ = ["Tallies", "add_calls"]
 
 _ADD = """
 INSERT INTO tallies (hour, app, stream, fate, documents, last_at)

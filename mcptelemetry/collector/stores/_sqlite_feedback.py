@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._answers import FeedbackCount, FeedbackEntry, Health, Stored
-from ._definitions import count_given_up
+from ._fates import DUPLICATE, STORED, build_health
 from ._filter import HOUR_SECS, UNNAMED, Filter
 from ._sqlite_filters import feedback_condition, moment_condition
-from ._sqlite_tallies import DUPLICATE, STORED, Tallies
+from ._sqlite_tallies import Tallies
 from ._text import storable
 
 __all__ = ["add_feedback", "count_feedback", "health", "inbox", "mark_read"]
@@ -77,16 +77,4 @@ def health(connection: sqlite3.Connection, asked: Filter) -> Health:
         f"SELECT stream, fate, sum(documents) FROM tallies WHERE {condition.sql} {app} GROUP BY stream, fate ORDER BY stream, fate",
         [*condition.values, *owner],
     ).fetchall()
-    stored = {stream: count for stream, fate, count in rows if fate == STORED}
-    refused = {f"{stream}: {fate}": count for stream, fate, count in rows if fate not in (STORED, DUPLICATE)}
-    return Health(
-        last.get("events"),
-        last.get("heartbeats"),
-        last.get("feedback"),
-        stored.get("events", 0),
-        stored.get("heartbeats", 0),
-        stored.get("feedback", 0),
-        sum(count for _, fate, count in rows if fate == DUPLICATE),
-        refused,
-        count_given_up(refused),
-    )
+    return build_health(last, rows)

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._answers import Stored
-from ._filter import DAY_SECS, WEEK_SECS
 from ._heartbeat_facts import Profile, counts_of, profile_of
+from ._spans import week_of
 from ._sqlite_tallies import Tallies
 
-__all__ = ["MONDAY_OFFSET_SECS", "HeartbeatWriter"]
-
-# 1 January 1970 was a Thursday; weeks begin on the Monday before it.
-MONDAY_OFFSET_SECS = 3 * DAY_SECS
+__all__ = ["HeartbeatWriter"]
 
 _PROFILE = ", ".join(Profile._fields)
 _ADD_PROFILE = f"""
@@ -60,7 +57,7 @@ class HeartbeatWriter:
         owner = (document["anonymous_id"], document["app"])
         run(_ADD_INSTALLATION, (*owner, received_at, profile_number, received_at))
         installation = run("SELECT number FROM installations WHERE anonymous_id = ? AND app = ?", owner).fetchone()[0]
-        week = (received_at + MONDAY_OFFSET_SECS) // WEEK_SECS
+        week = week_of(received_at)
         run("INSERT INTO installation_weeks (installation, week) VALUES (?, ?) ON CONFLICT DO NOTHING", (installation, week))
         number = run(
             "INSERT INTO heartbeats (heartbeat_id, installation, profile, received_at) VALUES (?, ?, ?, ?)",

@@ -20,11 +20,11 @@ from ._answers import (
     VersionChange,
     VersionUse,
 )
-from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
-from ._heartbeat_facts import DURATION, MILESTONE, STEP, STEPS, TOOL, TOOL_ERROR
+from ._filter import ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
+from ._heartbeat_facts import DURATION, FOUR_WEEKS_SECS, MILESTONE, STEP, TOOL, TOOL_ERROR, build_funnel
 from ._port import Counted, Facet
+from ._spans import MONDAY_OFFSET_SECS
 from ._sqlite_filters import Condition, moment_condition, profile_condition, span_start
-from ._sqlite_heartbeats import MONDAY_OFFSET_SECS
 
 __all__ = [
     "counts",
@@ -40,8 +40,6 @@ __all__ = [
 
 _HEARD = "heartbeats AS h JOIN profiles AS p ON p.number = h.profile"
 _COUNTED = f"{_HEARD} CROSS JOIN heartbeat_counts AS c ON c.heartbeat = h.number JOIN labels AS l ON l.number = c.label"
-FOUR_WEEKS = "four_weeks"
-_FOUR_WEEKS_SECS = 28 * DAY_SECS
 
 
 def installations(connection: sqlite3.Connection, asked: Filter) -> Installations:
@@ -160,7 +158,7 @@ def funnel(connection: sqlite3.Connection, asked: Filter) -> Funnel:
     condition = _heard(asked)
     installed, stayed = connection.execute(
         f"""
-        SELECT count(*), coalesce(sum(i.last_at - i.first_at >= {_FOUR_WEEKS_SECS}), 0) FROM installations AS i
+        SELECT count(*), coalesce(sum(i.last_at - i.first_at >= {FOUR_WEEKS_SECS}), 0) FROM installations AS i
         WHERE i.number IN (SELECT h.installation FROM {_HEARD} WHERE {condition.sql})
         """,
         condition.values,
@@ -173,10 +171,7 @@ def funnel(connection: sqlite3.Connection, asked: Filter) -> Funnel:
         """,
         condition.values,
     ).fetchall()
-    first = {name: count for kind, name, count in reached if kind == STEP}
-    steps = [Share(name, first.get(name, 0)) for name in STEPS]
-    milestones = [Share(name, count) for kind, name, count in reached if kind == MILESTONE]
-    return Funnel(installed, [*steps, *milestones, Share(FOUR_WEEKS, stayed)])
+    return build_funnel(installed, stayed, reached)
 
 
 def retention(connection: sqlite3.Connection, asked: Filter, weeks: int) -> list[Cohort]:

@@ -12,15 +12,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from ._answers import Pruned
-from ._filter import DAY_SECS, HOUR_SECS, WEEK_SECS
-from ._sqlite_heartbeats import MONDAY_OFFSET_SECS
+from ._filter import DAY_SECS, HOUR_SECS
+from ._spans import WEEKS_KEPT, week_of
 
 __all__ = ["prune"]
 
 Writing = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 _SLICE_ROWS = 20_000
-_WEEKS_KEPT = 106  # two years after the documents
 
 _DELETE_EVENTS = """
 DELETE FROM events WHERE (timestamp_secs, process, n) IN (
@@ -65,7 +64,7 @@ def prune(writing: Writing, before: int) -> Pruned:
     """Do `Intake.prune`."""
     events = _in_slices(writing, (_DELETE_EVENTS,), before)
     heartbeats = _in_slices(writing, _DELETE_HEARTBEATS, before)
-    week = (before + MONDAY_OFFSET_SECS) // WEEK_SECS - _WEEKS_KEPT
+    week = week_of(before) - WEEKS_KEPT
     with writing() as connection:
         feedback = connection.execute("DELETE FROM feedback WHERE received_at < ?", (before,)).rowcount
         for statement in _RESUM_DAY:

@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Iterable
 
 from ._answers import Stored
+from ._fates import DUPLICATE, STORED
 from ._filter import HOUR_SECS
 
-__all__ = ["DUPLICATE", "STORED", "Tallies"]
-
-STORED, DUPLICATE = "stored", "duplicate"
+__all__ = ["Tallies"]
 
 _ADD = """
 INSERT INTO tallies (hour, app, stream, fate, documents, last_at) VALUES (?, ?, ?, ?, ?, ?)
