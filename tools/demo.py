@@ -13,7 +13,6 @@ import collections
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -50,7 +49,7 @@ def main() -> int:
             print(f"the collector listens; the server runs behind: mcptelemetry wrap --endpoint {endpoint}\n")
             hold_session(endpoint)
         finally:
-            collector.send_signal(signal.SIGINT)
+            collector.terminate()  # not as Ctrl-C would: started in the background, it was told to ignore that
             collector.wait(10)
             assert collector.stderr is not None
             collector.stderr.close()
