@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
-import sys
 from collections.abc import Mapping
 
 from ..system import printable, url_without_secrets
@@ -12,9 +11,11 @@ from ..vocabulary import WRAPPED_VARIABLE
 
 __all__ = ["tell_if_wrapped"]
 
+_logger = logging.getLogger(__name__)
+
 
 def tell_if_wrapped(environ: Mapping[str, str], endpoint: str) -> None:
-    """Say on standard error, once for this process and those below it, when `wrap` reports to the place of *endpoint* too."""
+    """Warn, once for this process and those below it, when `wrap` reports to the place of *endpoint* too."""
     mark = environ.get(WRAPPED_VARIABLE)
     if mark is None:
         return
@@ -22,10 +23,6 @@ def tell_if_wrapped(environ: Mapping[str, str], endpoint: str) -> None:
 
     if environ is os.environ:
         os.environ.pop(WRAPPED_VARIABLE, None)
-    if mark == place_mark(endpoint) and sys.stderr is not None:
+    if mark == place_mark(endpoint):
         where = printable(url_without_secrets(endpoint))
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(
-                f"mcptelemetry: `wrap` and this server itself both report to {where}: each call is two events; leave one out\n"
-            )
-            sys.stderr.flush()
+        _logger.warning("mcptelemetry: `wrap` and this server itself both report to %s: each call is two events; leave one out", where)

@@ -11,14 +11,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..counters import Counting
-from ..installation import Installation
 from ..instrument import Calls, Invocation, Recording, instrument_callable, tool_name_of
-from ..privacy import NoticeSink
 from ._streams import Streams
 
 if TYPE_CHECKING:
-    from ..heartbeat import Flags, RuntimeStats
     from ..instrument import McpMiddleware, Observer
     from ..matching import RoutingDecision
 
@@ -31,19 +27,10 @@ _Server = TypeVar("_Server")
 class Hooks(Streams):
     """What a host puts round its calls; safe from any thread, task and across forks."""
 
-    def __init__(
-        self,
-        installation: Installation,
-        counting: Counting,
-        *,
-        sink: NoticeSink | None,
-        stats: RuntimeStats | None,
-        flags: Flags,
-    ) -> None:
-        super().__init__(installation, counting, sink=sink, stats=stats, flags=flags)
-        self._calls: Calls | None = None
-        self._observer: Observer | None = None
-        self._middleware: McpMiddleware | None = None
+    # Of each object, once it is asked for.
+    _calls: Calls | None = None
+    _observer: Observer | None = None
+    _middleware: McpMiddleware | None = None
 
     def invocation(
         self,

@@ -22,7 +22,7 @@ from ..system import StorageFailure, SystemClock, begin_anew, notice_fork, print
 from ..vocabulary import LaunchSource, StartupOutcome, StartupOutcomeWord
 from ._events_stream import EventsStream
 from ._notices import Notices
-from ._spooled import Spooled
+from ._spool_delivery import Spooled
 from ._status import describe_status, read_sent_documents
 
 if TYPE_CHECKING:

@@ -146,8 +146,8 @@ def test_only_who_keeps_events_on_the_disk_loads_what_does_it():
         "t.start(); t.record('a'); t.status(); t.shutdown()\n"
     )
     names = {name for name in modules_after(run) if "spool" in name}
-    assert names == {"mcptelemetry.client._spool", "mcptelemetry.client._spooled"}  # which ask whether there is one
-    assert "sqlite3" not in modules_after("import mcptelemetry.client._spool, mcptelemetry.client._spooled")
+    assert names == {"mcptelemetry.client._spool", "mcptelemetry.client._spool_delivery"}  # which ask whether there is one
+    assert "sqlite3" not in modules_after("import mcptelemetry.client._spool, mcptelemetry.client._spool_delivery")
 
 
 def late_doors():
