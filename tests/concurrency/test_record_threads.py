@@ -335,13 +335,16 @@ class RecordingHandler(logging.Handler):
 @pytest.mark.parametrize("status", [202, 503, 400])
 def test_record_in_a_log_handler_does_not_feed_on_itself(status):
     """A root handler that records sees our own traffic and lines too: they are not recorded."""
-    root = logging.getLogger()
-    level = root.level
+    # Some libraries quieten urllib3 for the whole process when they are imported.
+    loggers = [logging.getLogger(), logging.getLogger("urllib3"), logging.getLogger("urllib3.connectionpool")]
+    levels = [logger.level for logger in loggers]
+    root = loggers[0]
     with ScriptedServer(otherwise=status) as server:
         pipeline = TelemetryPipeline(PipelineConfig(endpoint=server.events_url, batch_size=1), environ={})
         handler = RecordingHandler(pipeline)
         root.addHandler(handler)
-        root.setLevel(logging.DEBUG)
+        for logger in loggers:
+            logger.setLevel(logging.DEBUG)
         try:
             pipeline.start()
             for _ in range(3):
@@ -355,7 +358,8 @@ def test_record_in_a_log_handler_does_not_feed_on_itself(status):
             pipeline.shutdown(5)
         finally:
             root.removeHandler(handler)
-            root.setLevel(level)
+            for logger, level in zip(loggers, levels):
+                logger.setLevel(level)
         assert handler.threads[False] > 0  # our worker's lines did reach the handler
         assert stats.recorded == 3
         assert requests <= 6
