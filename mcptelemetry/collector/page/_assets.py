@@ -51,7 +51,7 @@ def _read(name: str, kind: str) -> Asset:
     body = pkgutil.get_data(__package__, f"static/{name}")
     if body is None:  # pragma: no cover  a loader that reads no data finds no templates either
         raise KeyError(name)
-    return Asset(kind, body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+    return Asset(kind, body, hashlib.sha256(body).hexdigest()[:20])
 
 
 ASSETS: Mapping[str, Asset] = _Assets()
