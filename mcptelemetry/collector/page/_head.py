@@ -17,7 +17,7 @@ from ._assets import ASSETS
 from ._moments import as_moment, as_period
 from ._query import PERIODS, PageQuery
 
-__all__ = ["Chip", "Chooser", "Frame", "Option", "view_frame"]
+__all__ = ["Chip", "Chooser", "Head", "Option", "view_head"]
 
 _OPTIONS_MAX = 100
 _WHO = {
@@ -66,7 +66,7 @@ class Way(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Frame:
+class Head:
     """Head and foot of a page; a plain one has a title only."""
 
     title: str
@@ -88,12 +88,12 @@ class Frame:
     assets: Mapping[str, str] = field(default_factory=lambda: {name: f"/static/{name}?v={asset.etag}" for name, asset in ASSETS.items()})
 
 
-def view_frame(answers: Answers, path: str) -> Frame:
-    """Return the frame of the page at *path*."""
+def view_head(answers: Answers, path: str) -> Head:
+    """Return the head of the page at *path*."""
     query = answers.query
     asked = query.asked
     name = asked.tool if path == "/tool" else asked.app
-    return Frame(
+    return Head(
         title={"/tool": "Tool", "/inbox": "Inbox"}.get(path, "All applications"),
         name=name,
         subtitle=_subtitle(query),
