@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...errors import TelemetryError
 from ...system import Clock
 from .._report import describe_filter, render_csv
 from ..stores import CallQuestions, Filter, Questions, StoreError
 from ._answers import Answers
-from ._assets import ASSETS
-from ._head import Head, view_head
+from ._head import Head, view_foot, view_head
 from ._overview import Group, overview_groups
 from ._query import PageQuery, read_query
 from ._record_views import view_inbox
@@ -136,4 +134,4 @@ class Page:
                     parts.append(part)
             if parts or troubles:
                 yield self._templates.render("group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles)
-        yield self._templates.render("bottom", head=head)
+        yield self._templates.render("bottom", head=head, foot=view_foot(answers, head.path))
