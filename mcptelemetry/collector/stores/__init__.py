@@ -33,6 +33,7 @@ from ._errors import StoreError
 from ._filter import AUTOMATION, DAY_SECS, HOUR_SECS, PEOPLE, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SECS, Filter
 from ._open import open_questions, open_store
 from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Questions, Store
+from ._spans import span_offset_secs
 from ._sqlite import SqliteStore
 
 __all__ = [
@@ -82,4 +83,5 @@ __all__ = [
     "VersionUse",
     "open_questions",
     "open_store",
+    "span_offset_secs",
 ]
