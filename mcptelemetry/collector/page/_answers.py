@@ -78,11 +78,15 @@ class Answers:
 
     def link(self, field: str, name: str) -> str | None:
         """Return the address of the page for *name* only; None where that is a name of ours for the rest."""
-        if self.is_public and name == OTHER:
+        if self.is_rest(name):
             return None
         if field == "tool":
             return self.query.link("/tool", tool=name, show=None)
         return self.query.link(self.path, **{field: name})
+
+    def is_rest(self, name: str) -> bool:
+        """Return whether *name* is not a sender's, but ours for what was put together."""
+        return self.is_public and name == OTHER
 
     def define(self, name: str) -> str:
         """Return what the numbers called *name* mean."""
