@@ -70,11 +70,11 @@ class Answers:
         since = self.query.now // 3600 * 3600
         return self._once(("last",), lambda: whole.health(Filter(since=since, until=since + 3600)))
 
-    def apps(self) -> dict[str, int]:
-        """Return the calls of each application in the period, whichever is asked for."""
+    def app_names(self) -> list[str]:
+        """Return the applications of the period, most calls first, whichever is asked for."""
         everything = replace(self.query.asked, app=None, version=None, client=None, tool=None)
         counts: dict[str, int] = self._once(("apps", everything), lambda: self._store.apps(everything))
-        return fold_calls_of(counts) if self.is_public else counts
+        return list(fold_calls_of(counts) if self.is_public else counts)
 
     def link(self, field: str, name: str) -> str | None:
         """Return the address of the page for *name* only; None where that is a name of ours for the rest."""

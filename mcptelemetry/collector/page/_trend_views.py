@@ -141,7 +141,7 @@ def _shares(
     if not told_parts:
         return None
     _, since, until = _frame(answers)
-    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now)
+    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation")
     names, lines = share_rows(shares)
     rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
     grid = Grid([Column("from", is_words=True), *(Column(text) for text in names)], rows)
