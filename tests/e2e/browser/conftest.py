@@ -27,10 +27,12 @@ from mcptelemetry.collector import (
     EVENTS_PATH,
     FEEDBACK_PATH,
     HEARTBEAT_PATH,
+    Listener,
+    Server,
     SqliteStore,
     Store,
+    create_app,
     demo_documents,
-    serve,
     store_documents,
 )
 
@@ -144,7 +146,7 @@ def running(folder: Path, **options: Any) -> Iterator[Site]:
     """Run a collector on a fresh store in *folder*."""
     path = folder / "collector.db"
     store = SqliteStore(path)
-    with serve(store, report_token=TOKEN, clock=StillClock(), **options) as server:
+    with Server(create_app(store, report_token=TOKEN, clock=StillClock(), **options), Listener("127.0.0.1", 0)) as server:
         yield Site(server.url, store, path)
     store.close()
 
