@@ -287,12 +287,13 @@ def test_ticks_are_round(most: int, ticks: list[int]) -> None:
         (Timeline(NOV_26, NOV_26 + DAY, HOUR), ["26 Nov", "03:00", "06:00", "09:00", "12:00", "15:00", "18:00", "21:00"]),
         (Timeline(NOV_26 - DAY, NOV_26 + DAY, DAY), ["Wed 25 Nov", "Thu 26 Nov"]),
         (Timeline(NOV_26 - 29 * DAY, NOV_26 + DAY, DAY), ["2 Nov", "9 Nov", "16 Nov", "23 Nov"]),
+        (Timeline(NOV_26 - 29 * DAY, NOV_26 + DAY, WEEK), ["26 Oct", "2 Nov", "9 Nov", "16 Nov", "23 Nov"]),
         (Timeline(NOV_26 - 364 * DAY, NOV_26 + DAY, WEEK), ["Dec", "2026", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"]),
         (Timeline(0, 57 * 365 * DAY, 52 * WEEK), [str(year) for year in range(1975, 2030, 5)]),
     ],
 )
 def test_times_are_told_in_the_unit_of_the_period(line: Timeline, texts: list[str]) -> None:
-    """Hours have the day at midnight, days the Mondays, weeks the months, and January its year."""
+    """Hours have the day at midnight, days the Mondays, few weeks their days, many weeks the months, and January its year."""
     assert [label.text for label in choose_times(line, WIDE)] == texts
 
 
