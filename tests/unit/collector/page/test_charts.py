@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Optional
 from xml.etree import ElementTree
 
 import pytest
 
+import mcptelemetry.collector
 from mcptelemetry.collector import CallSpan
 from mcptelemetry.collector.page._axes import TIERS, choose_names, choose_times, nice_ticks
 from mcptelemetry.collector.page._charts import (
@@ -28,6 +31,8 @@ from mcptelemetry.collector.page._timeline import SPANS_SHOWN_MAX, Timeline
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 NOV_26 = 1_795_651_200  # Thursday 26 November 2026, midnight
 WIDE = TIERS[-1]
+STATIC = Path(mcptelemetry.collector.__file__).parent / "page" / "static"
+STYLES, SCRIPT = ((STATIC / name).read_text(encoding="utf-8") for name in ("charts.css", "page.js"))
 
 
 def spaced(text: Optional[str]) -> str:
@@ -231,6 +236,40 @@ def test_names_from_outside_are_text() -> None:
         assert {node.tag for node in parse(markup).iter()} <= {"div", "svg", "g", "line", "rect", "path", "text", "title", "circle", "p", "span", "ul", "li", "b", "i"}
         assert not any(character in markup for character in "\u202e\x00\ud800")
         assert "style=" not in markup
+
+
+def test_a_name_of_blanks_is_still_a_name() -> None:
+    """A version in which nothing is to be seen says so."""
+    assert "(blank) came out" in draw_trend(trend_of([3, 4], marks=[("  ", 0)]))
+    assert [node.text for node in by_class(draw_shares(Shares(NOV_26, NOV_26 + DAY, DAY, [(NOV_26, " ", 3)])), "name")] == ["(blank)"]
+
+
+def test_all_that_is_drawn_is_dressed() -> None:
+    """Whatever has no colour of its own has a class that the style sheet knows: else it would be black."""
+    trend = trend_of([5, 6, 2], [1, 1, 1], [1, 2, 3], [("v1", 0)], now=NOV_26 + HOUR)
+    shares = Shares(NOV_26, NOV_26 + DAY, DAY, [(NOV_26, f"name {number}", 5) for number in range(9)])
+    drawn = (draw_trend(trend), draw_trend(trend_of([7], [1])), draw_shares(shares), draw_spark([1, 2]), draw_spark([1]), draw_bar(0.5))
+    shapes = {node.get("class", "") for markup in drawn for node in parse(markup).iter() if node.tag in ("path", "rect", "circle") and node.get("fill") != "none"}
+    assert len(shapes) > 10
+    undressed = {kind for shape in shapes for kind in shape.split() if not re.search(rf"\.{kind}\b[^{{]*{{[^}}]*fill", STYLES)}
+    assert undressed <= {"unfinished", "part"}
+
+
+# What the page's script may do
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["eval(", "Function(", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", ".style", "cssText", "localStorage", "sessionStorage", "indexedDB", "cookie", "import", "https:"],
+)
+def test_the_script_keeps_to_the_policy(word: str) -> None:
+    """The script makes no markup of text, sets no style, remembers nothing, and asks nobody else."""
+    assert word not in SCRIPT
+
+
+def test_the_styles_ask_for_nothing() -> None:
+    """The style sheet of the charts loads neither pictures nor other sheets."""
+    assert not re.search(r"url\(|@import|https?:", STYLES)
 
 
 # Words for whoever does not see it
