@@ -11,7 +11,7 @@ from typing import Any
 
 from ._answers import Answers
 from ._cells import Named, count, error_cell, list_names, ratio_of, share, told, who
-from ._figures import as_many, as_share
+from ._figures import NOTHING, as_many, as_share
 from ._moments import as_day
 from ._shapes import Cell, Column, Grid, Part, Row
 
@@ -197,5 +197,5 @@ def view_retention(answers: Answers) -> Part | None:
 def _heat(number: Any, first: Any) -> Cell:
     ratio = ratio_of(number, first)
     if ratio is None:
-        return Cell("–" if not isinstance(number, str) else "few", figure="active", value=number, tone="heat-0", note=number if isinstance(number, str) else "")
+        return Cell(NOTHING if not isinstance(number, str) else "few", figure="active", value=number, tone="heat-0", note=number if isinstance(number, str) else "")
     return Cell(f"{ratio * 100:.0f}", figure="active", value=number, tone=f"heat-{round(min(1.0, ratio) * 10)}", note=f"{told(number)} installations, {as_share(number, first)}")

@@ -8,14 +8,12 @@ month, weeks of a year.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, Filter
+from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._answers import Answers
-from ._cells import count, told
+from ._cells import count
 from ._charts import Shares, Trend, draw_shares, draw_spark, draw_trend, share_rows, step_of, trend_rows
-from ._figures import as_count
 from ._shapes import Cell, Column, Drawing, Grid, Part, Row
 from ._timeline import Timeline
 
