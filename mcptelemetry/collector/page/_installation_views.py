@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 _STEPS = (("le_10ms", "10 ms"), ("le_100ms", "100 ms"), ("le_1s", "1 s"), ("le_10s", "10 s"), ("over_10s", "longer"))
+_COHORTS_MAX = 16
+"""So many weeks stand on the page, the latest; the table has them all."""
 _FUNNEL = {
     "first_connected_server_ever": "First connected server",
     "first_mcp_client_ever": "First MCP client",
@@ -176,9 +178,10 @@ def view_retention(answers: Answers) -> Part | None:
     rows = answers.ask("retention")
     if not rows:
         return None
-    weeks = max(len(row["active"]) for row in rows)
+    shown, left = rows[-_COHORTS_MAX:], max(0, len(rows) - _COHORTS_MAX)
+    weeks = max(len(row["active"]) for row in shown)
     table = []
-    for row in rows:
+    for row in shown:
         first = row["active"][0] if row["active"] else 0
         cells = [Cell(as_day(row["start"])), count("new", first)]
         cells += [_heat(number, first) for number in row["active"]]
@@ -188,7 +191,7 @@ def view_retention(answers: Answers) -> Part | None:
     return Part(
         "retention",
         "Who stays",
-        Grid(columns, table, "heat"),
+        Grid(columns, table, "heat", f"{as_many(left, 'earlier week')} in the table" if left else ""),
         "% of a week's new installations, week by week after it",
         answers.define("retention"),
     )
