@@ -17,7 +17,7 @@ from ._shapes import Cell, Column, Grid, Message, Messages, Part, Row
 
 __all__ = ["view_feedback", "view_health", "view_inbox"]
 
-_LATEST = 3
+_LATEST = 5
 _INBOX_MAX = 200
 _LAST = (("last_event_at", "last event"), ("last_heartbeat_at", "last heartbeat"), ("last_feedback_at", "last feedback"))
 _COUNTS = ("events", "heartbeats", "feedback")
