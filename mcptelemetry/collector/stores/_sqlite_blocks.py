@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ...vocabulary import COUNT_MAX
-from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period
+from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period, ends_of
 from ._filter import DAY_SECS, Filter
 from ._packed_latencies import pack_latencies
 from ._sqlite_locks import at_once
 
-__all__ = ["BY_CLIENT", "BY_SENDER", "BY_TOOL", "BY_VERSION", "FOR_EVER", "PRUNES", "Transaction", "read_cover", "slices", "sum_up"]
+__all__ = ["BY_CLIENT", "BY_SENDER", "BY_TOOL", "BY_VERSION", "PRUNES", "Transaction", "read_cover", "slices", "sum_up"]
 
 BY_TOOL, BY_VERSION, BY_CLIENT, BY_SENDER = 0, 1, 2, 3
 """Kinds of sums: latencies by application, tool and route, then by version too, or by client; calls of a process by what sends them."""
@@ -31,7 +30,6 @@ _KEYS: Mapping[int, tuple[str, ...]] = {
     BY_CLIENT: ("app", "tool", "routing_decision", "client"),
     BY_SENDER: ("app", "version", "client"),
 }
-FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _SLICE_ROWS = 20_000
 _FIRST_OWN_PROCESS = 2
 
@@ -66,8 +64,7 @@ def sum_up(reading: Transaction, writing: Transaction, asked: Filter, kind: int 
 
 def read_cover(connection: sqlite3.Connection, asked: Filter, kind: int | None) -> Cover:
     """Return how the period asked for is answered, as things stand; without a kind of sums, by a walk."""
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = FOR_EVER if asked.until is None else min(max(since, asked.until), FOR_EVER)
+    since, until = ends_of(asked)
     if kind is None:
         return cover_period(since, until, (), {})
     days = connection.execute(_DAYS, (since // DAY_SECS, -(-until // DAY_SECS)))

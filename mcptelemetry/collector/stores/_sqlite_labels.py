@@ -15,9 +15,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period
+from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period, ends_of
 from ._filter import Filter
-from ._sqlite_blocks import FOR_EVER, PRUNES, Transaction
+from ._sqlite_blocks import PRUNES, Transaction
 from ._sqlite_filters import Condition, profile_condition
 from ._sqlite_locks import at_once
 
@@ -123,9 +123,8 @@ def read_names(connection: sqlite3.Connection, asked: Filter, kinds: Condition, 
 
 
 def _read_cover(connection: sqlite3.Connection, asked: Filter) -> Cover:
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = FOR_EVER if asked.until is None else min(max(since, asked.until), FOR_EVER)
-    return cover_period(since, until, connection.execute(_DAYS, (since, until) * 2), dict(connection.execute("SELECT block, heartbeats FROM beat_blocks")))
+    period = ends_of(asked)
+    return cover_period(*period, connection.execute(_DAYS, period * 2), dict(connection.execute("SELECT block, heartbeats FROM beat_blocks")))
 
 
 def _sum_block(connection: sqlite3.Connection, period: tuple[int, int]) -> Iterator[tuple[int, int, int, bytes]]:
