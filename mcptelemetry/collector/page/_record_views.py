@@ -60,6 +60,7 @@ def view_inbox(answers: Answers) -> Part | None:
         Messages([_message(entry, answers.query.now) for entry in entries[:_INBOX_MAX]], left_out, is_inbox=True),
         f"{as_count(unread)} unread of {as_many(messages, 'message')}",
         answers.define("feedback"),
+        table="",  # its table has counts, and no message
     )
 
 
