@@ -74,7 +74,8 @@ _WHERE = Group(
     ),
     "three",
 )
-_RECORDS = Group("Reading feedback and the health of the data", (view_feedback, view_health), "two")
+_RECORDS = Group("Reading feedback", (view_feedback, view_health), "two")
+_HEALTH = Group("Looking at the health of the data", (view_health,))
 
 
 def overview_groups(answers: Answers) -> Iterator[Group]:
@@ -97,12 +98,12 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
     elif has_calls:
         yield Group("Counting calls by version", (view_versions_called, view_sessions) if whole else (view_versions_called,), "two")
     if whole:
-        yield _RECORDS
+        yield _HEALTH if answers.is_public else _RECORDS
 
 
 def has_calls_of(answers: Answers) -> bool:
     """Return whether any call fits what is asked for; to the public, whether enough do."""
-    calls: int = answers.ask("calls")["totals"]["calls"]
+    calls: int = answers.calls()["totals"]["calls"]
     return calls >= (FEWEST if answers.is_public else 1)
 
 
@@ -115,4 +116,4 @@ def view_nothing(answers: Answers) -> Part:
         ways.append((query.link(answers.path, **bare), "Without filters"))
     line = "Nothing that was collected fits the period and the filters"
     line += ", or too little to show it to everybody." if answers.is_public else "."
-    return Part("nothing", "Nothing to show", Note([line]), has_table=False, links=ways)
+    return Part("nothing", "Nothing to show", Note([line]), table="", links=ways)

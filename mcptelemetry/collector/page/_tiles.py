@@ -29,7 +29,7 @@ def view_tiles(answers: Answers, *, has_calls: bool, has_heartbeats: bool) -> Pa
         tiles += _calls(answers, with_median=not has_heartbeats)
     if "feedback" in answers.names and answers.path == "/":
         tiles += _feedback(answers)
-    return Part("summary", "At a glance", Tiles(tiles), has_table=False) if tiles else None
+    return Part("summary", "At a glance", Tiles(tiles), table="") if tiles else None
 
 
 def _installations(answers: Answers) -> Iterator[Tile]:
@@ -58,15 +58,14 @@ def _sums(rows: list[dict[str, Any]]) -> tuple[int, int]:
 
 
 def _calls(answers: Answers, *, with_median: bool) -> Iterator[Tile]:
-    now = answers.ask("calls")["totals"]
-    earlier = answers.ask_before("calls")
+    now = answers.calls()["totals"]
+    earlier = answers.calls_before()
     before = None if earlier is None else earlier["totals"]
     definition = answers.define("calls")
     yield _counted("Calls", "calls", now["calls"], before and before["calls"], "of own and upstream tools", href="#calls_over_time", definition=definition)
     past = None if before is None else (before["errors"], before["calls"])
-    # A place that is on this page: where nothing failed, nothing tells why.
     yield _rate("error_rate", (now["errors"], now["calls"]), past, "#error_types" if now["errors"] else "", definition)
-    place = "#tools" if answers.path == "/" else "#calls"
+    place = "#calls" if answers.path == "/tool" else "#tools"
     if with_median:
         yield _length("p50", "p50_ms", now, before, "half of the calls were faster", place, definition)
     yield _length("p95", "p95_ms", now, before, "19 of 20 calls were faster", place, definition)
