@@ -29,12 +29,13 @@ from ._installation_views import (
     view_upgrades,
     view_versions,
 )
+from ._public import FEWEST
 from ._record_views import view_feedback, view_health
-from ._shapes import Part
+from ._shapes import Note, Part
 from ._tiles import view_tiles
 from ._trend_views import view_calls_over_time, view_installations_over_time, view_versions_over_time
 
-__all__ = ["Group", "View", "overview_groups"]
+__all__ = ["Group", "View", "has_calls_of", "overview_groups", "view_nothing"]
 
 View = Callable[[Answers], Optional[Part]]
 
@@ -56,8 +57,7 @@ _INSTALLATIONS = (
     Group("Drawing installations over time", (view_installations_over_time,)),
     Group("Counting own tools", (view_own_tools,)),
 )
-_VERSIONS = Group("Counting versions", (view_versions, view_upgrades), "two")
-_VERSION_CALLS = Group("Counting calls by version", (view_versions_called, view_sessions), "two")
+_VERSION_USE = (view_versions, view_upgrades)
 _STAY = Group("Following who stays", (view_retention, view_funnel), "two")
 _WHERE = Group(
     "Counting where it runs",
@@ -70,35 +70,49 @@ _WHERE = Group(
         view_named("clients_seen", "Clients seen", "installations that ever met one", heading="client"),
         view_counts("error_categories", "Errors by category", "times, and installations", heading="category"),
         view_named("architectures", "Processors", "installations", heading="processor"),
+        view_sessions,
     ),
     "three",
 )
-_RECORDS = (
-    Group("Reading feedback", (view_feedback,)),
-    Group("Looking at the health of the data", (view_health,)),
-)
+_RECORDS = Group("Reading feedback and the health of the data", (view_feedback, view_health), "two")
 
 
 def overview_groups(answers: Answers) -> Iterator[Group]:
     """Yield the groups in the order that suits what came in the period."""
+    whole = answers.whole is not None
     has_calls = has_calls_of(answers)
-    has_heartbeats = answers.whole is not None and bool(answers.ask("installations")["active"])
+    has_heartbeats = whole and bool(answers.ask("installations")["active"])
     yield Group("Counting", (lambda given: view_tiles(given, has_calls=has_calls, has_heartbeats=has_heartbeats),))
+    if not has_calls and not has_heartbeats:
+        yield Group("Looking", (view_nothing,))
     if has_calls:
         yield from _CALLS
     if has_heartbeats:
         yield from _INSTALLATIONS
         yield Group("Drawing versions over time", (view_versions_over_time,))
-        yield _VERSIONS
-    if has_calls:
-        yield _VERSION_CALLS if answers.whole is not None else Group(_VERSION_CALLS.progress, (view_versions_called,))
-    if has_heartbeats:
+        views = (*_VERSION_USE, view_versions_called) if has_calls else _VERSION_USE
+        yield Group("Counting versions", views, "three" if has_calls else "two")
         yield _STAY
         yield _WHERE
-    if answers.whole is not None:
-        yield from _RECORDS
+    elif has_calls:
+        yield Group("Counting calls by version", (view_versions_called, view_sessions) if whole else (view_versions_called,), "two")
+    if whole:
+        yield _RECORDS
 
 
 def has_calls_of(answers: Answers) -> bool:
-    """Return whether any call fits what is asked for."""
-    return bool(answers.ask("calls")["totals"]["calls"])
+    """Return whether any call fits what is asked for; to the public, whether enough do."""
+    calls: int = answers.ask("calls")["totals"]["calls"]
+    return calls >= (FEWEST if answers.is_public else 1)
+
+
+def view_nothing(answers: Answers) -> Part:
+    """Return what is said where numbers would stand."""
+    query = answers.query
+    ways = [(query.link(answers.path, period="365d"), "The last year")] if query.period != "365d" else []
+    if len(query.fields) > (1 if query.period not in (None, "30d") else 0):
+        bare = {name: None for name, _ in query.fields if not (name == "tool" and answers.path == "/tool")}
+        ways.append((query.link(answers.path, **bare), "Without filters"))
+    line = "Nothing that was collected fits the period and the filters"
+    line += ", or too little to show it to everybody." if answers.is_public else "."
+    return Part("nothing", "Nothing to show", Note([line]), has_table=False, links=ways)

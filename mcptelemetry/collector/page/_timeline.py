@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, span_offset_secs
+from ._moments import as_span
 
 __all__ = ["SPANS_SHOWN_MAX", "Timeline", "step_of"]
 
@@ -32,7 +33,9 @@ def step_of(since: int, until: int) -> int:
     for step_secs, most in _STEPS:
         if until - since <= step_secs * most:
             return step_secs
-    return _LAST_STEP_SECS * (1 + (until - since) // (_LAST_STEP_SECS * SPANS_SHOWN_MAX))
+    return _LAST_STEP_SECS * (
+        1 + (until - since) // (_LAST_STEP_SECS * (SPANS_SHOWN_MAX - 1))
+    )  # the first may begin before the period
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,21 @@ class Timeline:
         """Return whether the span of this number has begun by now."""
         return self.now is None or self.starts[index] <= self.now
 
+    def is_over(self, index: int) -> bool:
+        """Return whether the span of this number has ended by now."""
+        return self.now is None or self.starts[index] + self.step_secs <= self.now
+
     def is_whole(self, index: int) -> bool:
         """Return whether the span of this number lies within the period and is over."""
         start = self.starts[index]
-        end = start + self.step_secs
-        return start >= self.since and end <= self.until and (self.now is None or end <= self.now)
+        return start >= self.since and start + self.step_secs <= self.until and self.is_over(index)
+
+    def name_of(self, index: int) -> str:
+        """Return what the span of this number is called, and that it is not whole when it is not."""
+        name = as_span(self.starts[index], self.step_secs)
+        if self.is_whole(index):
+            return name
+        return f"{name}, in part" if self.is_over(index) else f"{name}, so far"
 
     def centre_of(self, index: int) -> float:
         """Return where the middle of the span of this number stands, in per cent from the left."""
