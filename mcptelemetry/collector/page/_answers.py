@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from .._asked import ENV_KINDS
 from .._report import sections_of
 from .._report_sections import Section, ask_calls
 from ..stores import DEFINITIONS, CallQuestions, Filter, Health, Questions
@@ -92,8 +93,8 @@ class Answers:
         return list(dict.fromkeys([*names, *(row["name"] for row in told if not self.is_rest(row["name"]))]))
 
     def link(self, field: str, name: str) -> str | None:
-        """Return the address of the page for *name* only; None where that is a name of ours for the rest."""
-        if self.is_rest(name):
+        """Return the address of the page for *name* only; None where it is ours for the rest, or no word to ask with."""
+        if self.is_rest(name) or (field == "env_kind" and name not in ENV_KINDS):
             return None
         if field == "tool":
             return self.query.link("/tool", tool=name, show=None)
