@@ -82,6 +82,7 @@ class Window:
     """The browser; `close()` ends it. What was said and asked is kept since the last `open()`."""
 
     def __init__(self, chromium: str, driver: str, folder: Path, environment: dict[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         options = webdriver.ChromeOptions()
         options.binary_location = chromium
         for option in (*_OPTIONS, f"--user-data-dir={folder}"):
