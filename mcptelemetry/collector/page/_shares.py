@@ -241,8 +241,8 @@ def _draw_names(shares: Shares) -> str:
             "li",
             _draw_swatch(_series(shares, number)),
             element("span", written(shorten(name, _NAME_LETTERS_MAX)), class_="name"),
-            element("b", as_count(count)),
-            element("i", as_share(count, whole)),
+            element("b", written(as_count(count))),
+            element("i", written(as_share(count, whole))),
             data_name=name,
             data_count=str(count),
         )

@@ -33,7 +33,9 @@ def step_of(since: int, until: int) -> int:
     for step_secs, most in _STEPS:
         if until - since <= step_secs * most:
             return step_secs
-    return _LAST_STEP_SECS * (1 + (until - since) // (_LAST_STEP_SECS * SPANS_SHOWN_MAX))
+    return _LAST_STEP_SECS * (
+        1 + (until - since) // (_LAST_STEP_SECS * (SPANS_SHOWN_MAX - 1))
+    )  # the first may begin before the period
 
 
 @dataclass(frozen=True)
