@@ -1,4 +1,4 @@
-"""The files made from the table of fields and from the public API are those of the source as it stands."""
+"""The files made from the table of fields, the public API and the panels of the dashboard are those of the source as it stands."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import mcptelemetry
 
 ROOT = Path(__file__).resolve().parents[2]
 FRONT_DOOR = "mcptelemetry/__init__.py"
-FILES = ("contracts/heartbeat-v3.json", "docs/TELEMETRY.md", "contracts/api.txt", FRONT_DOOR)
+FILES = ("contracts/heartbeat-v3.json", "docs/TELEMETRY.md", "contracts/grafana-dashboard.json", "contracts/api.txt", FRONT_DOOR)
 
 
 @pytest.fixture
 def checkout(tmp_path):
     """Return a copy of what tools/generate reads and writes."""
     shutil.copytree(ROOT / "mcptelemetry", tmp_path / "mcptelemetry", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (*FILES, "tools/generate", "tools/api.py"):
+    for file in (*FILES, "tools/generate", "tools/api.py", "tools/dashboard.py"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes((ROOT / file).read_bytes())
     return tmp_path
