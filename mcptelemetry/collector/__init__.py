@@ -8,7 +8,7 @@ from ._demo import DEMO_APP, DEMO_UNTIL, DemoDocument, demo_documents, store_doc
 from ._guards import Tokens
 from ._listener import Listener
 from ._processes import Processes
-from ._report import REPORT_TABLES, compile_report, render_csv, render_report
+from ._report import REPORT_TABLES, compile_report, compile_section, render_csv, render_report, render_section
 from ._server import Server, serve
 from .stores import (
     AUTOMATION,
@@ -18,6 +18,7 @@ from .stores import (
     PEOPLE,
     ROWS_MAX,
     SPANS_MAX,
+    TREND_TOOLS,
     UNNAMED,
     CallFigures,
     CallOutcome,
@@ -27,6 +28,7 @@ from .stores import (
     ClientCalls,
     Cohort,
     Counted,
+    ErrorSpan,
     Facet,
     FeedbackCount,
     FeedbackEntry,
@@ -49,8 +51,11 @@ from .stores import (
     Stored,
     StoreError,
     ToolCalls,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
     open_questions,
     open_store,
@@ -71,6 +76,7 @@ __all__ = [
     "REPORT_TABLES",
     "ROWS_MAX",
     "SPANS_MAX",
+    "TREND_TOOLS",
     "UNNAMED",
     "CallFigures",
     "CallOutcome",
@@ -81,6 +87,7 @@ __all__ = [
     "Cohort",
     "Counted",
     "DemoDocument",
+    "ErrorSpan",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",
@@ -107,10 +114,14 @@ __all__ = [
     "Stored",
     "Tokens",
     "ToolCalls",
+    "ToolFigures",
+    "ToolSpan",
     "VersionCalls",
     "VersionChange",
+    "VersionSpan",
     "VersionUse",
     "compile_report",
+    "compile_section",
     "create_app",
     "demo_documents",
     "open_questions",
@@ -118,6 +129,7 @@ __all__ = [
     "parse_filter",
     "render_csv",
     "render_report",
+    "render_section",
     "serve",
     "store_documents",
 ]

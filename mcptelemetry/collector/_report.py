@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..system import printable
@@ -17,7 +17,16 @@ from ._report_sections import CALL_SECTIONS, SECTIONS, Section, as_date, share
 from ._table import render_table
 from .stores import DEFINITIONS, CallQuestions, Filter, Questions
 
-__all__ = ["REPORT_TABLES", "compile_report", "describe_filter", "render_csv", "render_report", "sections_of"]
+__all__ = [
+    "REPORT_TABLES",
+    "compile_report",
+    "compile_section",
+    "describe_filter",
+    "render_csv",
+    "render_report",
+    "render_section",
+    "sections_of",
+]
 
 _EVERYTHING = Filter()
 _BY_NAME = {section.name: section for section in (*CALL_SECTIONS, *SECTIONS)}
@@ -54,6 +63,18 @@ def compile_report(store: CallQuestions, asked: Filter = _EVERYTHING) -> dict[st
     return document
 
 
+def compile_section(store: CallQuestions, asked: Filter, name: str) -> tuple[Any, Any]:
+    """
+    Return the answer of the section called *name*, and that of the period before or None.
+
+    Each is what `compile_report` has under that name; of ``calls``, the keys ``apps``, ``rows``, ``totals`` and
+    ``left_out``. Raises `ValueError` when a report on *store* has no such section, `StoreError`.
+    """
+    section = _find_section(name, [known.name for known in sections_of(store)])
+    earlier = asked.before()
+    return section.ask(store, asked), None if earlier is None else section.ask(store, earlier)
+
+
 def render_report(document: Mapping[str, Any]) -> str:
     """Return *document*, from `compile_report`, as text for a terminal, without a final line end."""
     if not _has_anything(document):
@@ -75,16 +96,25 @@ def render_csv(document: Mapping[str, Any], table_name: str) -> str:
 
     Raises `ValueError` when the report has no such section.
     """
-    if table_name not in document["definitions"]:
-        msg = f"{table_name!r} is no table of this report; give one of {', '.join(document['definitions'])}"
-        raise ValueError(msg)
-    section = _BY_NAME[table_name]
-    table = section.tabulate(_value(document, table_name), _value(document["before"], table_name))
+    _find_section(table_name, document["definitions"])
+    return render_section(table_name, _value(document, table_name), _value(document["before"], table_name))
+
+
+def render_section(name: str, value: Any, before: Any) -> str:
+    """Return the answer of one section, from `compile_section`, as CSV with a heading, lines ended by CR LF."""
+    table = _find_section(name, _BY_NAME).tabulate(value, before)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(table.heading)
     writer.writerows([_inert(cell) for cell in row] for row in table.rows)
     return text.getvalue()
+
+
+def _find_section(name: str, known: Collection[str]) -> Section:
+    if name not in known:
+        msg = f"{name!r} is no table of this report; give one of {', '.join(known)}"
+        raise ValueError(msg)
+    return _BY_NAME[name]
 
 
 def sections_of(store: CallQuestions) -> tuple[Section, ...]:

@@ -154,12 +154,16 @@ QUESTIONS = {
     **{
         name: (lambda store, asked, name=name: getattr(store, name)(asked))
         for name in (
-            "apps", "calls", "calls_over_time", "clients", "calls_by_version", "sessions", "installations", "installations_over_time",
-            "own_tools", "versions", "version_changes", "funnel", "retention", "feedback", "inbox", "health",
+            "apps", "calls", "tools", "tool_trends", "errors_over_time", "calls_over_time", "clients", "calls_by_version", "sessions",
+            "installations", "installations_over_time", "own_tools", "versions", "versions_over_time", "version_changes", "funnel", "retention", "feedback", "inbox", "health",
         )  # fmt: skip
     },
     "calls by the hour": lambda store, asked: store.calls_over_time(asked, HOUR),
     "calls by the week": lambda store, asked: store.calls_over_time(asked, WEEK),
+    "three tools by the week": lambda store, asked: store.tool_trends(asked, WEEK, 3),
+    "tools by the hour": lambda store, asked: store.tool_trends(asked, HOUR),
+    "errors by the hour": lambda store, asked: store.errors_over_time(asked, HOUR),
+    "versions by the day": lambda store, asked: store.versions_over_time(asked, DAY),
     "installations by the day": lambda store, asked: store.installations_over_time(asked, DAY),
     "three weeks": lambda store, asked: store.retention(asked, 3),
     **{f"by {facet}": (lambda store, asked, facet=facet: store.installations_by(facet, asked)) for facet in FACETS},
@@ -387,14 +391,17 @@ def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_pat
     opened.close()
 
 
-CALL_QUESTIONS = ("apps", "calls", "calls_over_time", "clients", "calls_by_version", "calls by the hour", "calls by the week")
+CALL_METHODS = ("apps", "calls", "tools", "tool_trends", "errors_over_time", "calls_over_time", "clients", "calls_by_version")
+CALL_QUESTIONS = (
+    *CALL_METHODS, "calls by the hour", "calls by the week", "three tools by the week", "tools by the hour", "errors by the hour"
+)  # fmt: skip
 
 
 class OnlyCalls:
     """Plain arithmetic's answers, as far as a store of events only has them."""
 
     def __init__(self, plain):
-        for name in (*CALL_QUESTIONS[:5], "close"):
+        for name in (*CALL_METHODS, "close"):
             setattr(self, name, getattr(plain, name))
 
 

@@ -9,6 +9,7 @@ from ._answers import (
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Funnel,
@@ -24,13 +25,27 @@ from ._answers import (
     Share,
     Stored,
     ToolCalls,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
 from ._definitions import DEFINITIONS
 from ._errors import StoreError
-from ._filter import AUTOMATION, DAY_SECS, HOUR_SECS, PEOPLE, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SECS, Filter
+from ._filter import (
+    AUTOMATION,
+    DAY_SECS,
+    HOUR_SECS,
+    PEOPLE,
+    ROWS_MAX,
+    SPANS_MAX,
+    TREND_TOOLS,
+    UNNAMED,
+    WEEK_SECS,
+    Filter,
+)
 from ._open import open_questions, open_store
 from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Questions, Store
 from ._sqlite import SqliteStore
@@ -45,6 +60,7 @@ __all__ = [
     "PEOPLE",
     "ROWS_MAX",
     "SPANS_MAX",
+    "TREND_TOOLS",
     "UNNAMED",
     "WEEK_SECS",
     "CallFigures",
@@ -55,6 +71,7 @@ __all__ = [
     "ClientCalls",
     "Cohort",
     "Counted",
+    "ErrorSpan",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",
@@ -77,8 +94,11 @@ __all__ = [
     "StoreError",
     "Stored",
     "ToolCalls",
+    "ToolFigures",
+    "ToolSpan",
     "VersionCalls",
     "VersionChange",
+    "VersionSpan",
     "VersionUse",
     "open_questions",
     "open_store",

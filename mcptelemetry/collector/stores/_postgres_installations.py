@@ -16,9 +16,10 @@ from ._answers import (
     OwnTool,
     Share,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
+from ._filter import ROWS_MAX, SPANS_MAX, TRENDS_MAX, WEEK_SECS, Filter
 from ._heartbeat_facts import DURATION, FOUR_WEEKS_SECS, MILESTONE, STEP, TOOL, TOOL_ERROR, build_funnel
 from ._port import Counted, Facet
 from ._postgres_filters import Condition, moment_condition, profile_condition, span_start
@@ -35,6 +36,7 @@ __all__ = [
     "retention",
     "version_changes",
     "versions",
+    "versions_over_time",
 ]
 
 _HEARD = "heartbeats AS h JOIN profiles AS p ON p.number = h.profile"
@@ -125,6 +127,22 @@ def versions(session: Session, asked: Filter) -> list[VersionUse]:
         (*of_app.values, *condition.values),
     )
     return [VersionUse(*row) for row in rows]
+
+
+def versions_over_time(session: Session, asked: Filter, step_secs: int) -> list[VersionSpan]:
+    """Answer `Questions.versions_over_time`."""
+    condition, start = _heard(asked), span_start("h.received_at", step_secs)
+    rows = session.rows(
+        f"""
+        SELECT start, version, count(*) FROM (
+            SELECT DISTINCT ON ({start}, h.installation) {start} AS start, p.version FROM {_HEARD} WHERE {condition.sql}
+            ORDER BY {start}, h.installation, h.received_at DESC, h.heartbeat_id DESC
+        ) AS latest
+        GROUP BY 1, 2 ORDER BY 1 DESC, 2 LIMIT {TRENDS_MAX}
+        """,
+        condition.values,
+    )
+    return sorted(VersionSpan(*row) for row in rows)
 
 
 def version_changes(session: Session, asked: Filter) -> list[VersionChange]:

@@ -15,12 +15,14 @@ from ...wire import TelemetryBatch
 from . import _sqlite_calls as of_calls
 from . import _sqlite_feedback as of_feedback
 from . import _sqlite_installations as of_installations
+from . import _sqlite_sums as of_sums
 from ._answers import (
     CallOutcome,
     Calls,
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Funnel,
@@ -35,11 +37,14 @@ from ._answers import (
     Sessions,
     Share,
     Stored,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, WEEK_SECS, Filter
+from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 from ._port import Counted, Facet
 from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
 from ._sqlite_events import NO_SHAPES, EventWriter
@@ -150,27 +155,42 @@ class SqliteStore:
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.apps(connection, asked)
+            return of_sums.apps(connection, asked)
 
     def calls(self, asked: Filter) -> Calls:
         """Calls, errors and percentiles for each tool and route, and over all."""
         with self._file.reading() as connection:
             return of_calls.calls(connection, asked)
 
+    def tools(self, asked: Filter) -> list[ToolFigures]:
+        """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        with self._file.reading() as connection:
+            return of_calls.tools(connection, asked)
+
+    def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
+        """Calls of the *most* most called tools, in order of their names, by the hour, day or week, in order of time."""
+        with self._file.reading(is_at_once=True) as connection:
+            return of_sums.tool_trends(connection, asked, step_secs, most)
+
+    def errors_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[ErrorSpan]:
+        """Errors by type of each hour, day or week that has any, in order of time, then of name."""
+        with self._file.reading(is_at_once=True) as connection:
+            return of_sums.errors_over_time(connection, asked, step_secs)
+
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.calls_over_time(connection, asked, step_secs)
+            return of_sums.calls_over_time(connection, asked, step_secs)
 
     def clients(self, asked: Filter) -> list[ClientCalls]:
         """Calls from each client, most first."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.clients(connection, asked)
+            return of_sums.clients(connection, asked)
 
     def calls_by_version(self, asked: Filter) -> list[VersionCalls]:
         """Calls of each version, most first."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.calls_by_version(connection, asked)
+            return of_sums.calls_by_version(connection, asked)
 
     def sessions(self, asked: Filter) -> Sessions:
         """How many processes made calls, and how many each."""
@@ -206,6 +226,11 @@ class SqliteStore:
         """Installations by version, most first."""
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.versions(connection, asked)
+
+    def versions_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[VersionSpan]:
+        """Installations by version of each day or week that has any, in order of time, then of name."""
+        with self._file.reading(is_at_once=True) as connection:
+            return of_installations.versions_over_time(connection, asked, step_secs)
 
     def version_changes(self, asked: Filter) -> list[VersionChange]:
         """Changes of version in both directions, most installations first."""

@@ -18,9 +18,10 @@ from ._answers import (
     OwnTool,
     Share,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
+from ._filter import ROWS_MAX, SPANS_MAX, TRENDS_MAX, WEEK_SECS, Filter
 from ._heartbeat_facts import DURATION, FOUR_WEEKS_SECS, MILESTONE, STEP, TOOL, TOOL_ERROR, build_funnel
 from ._port import Counted, Facet
 from ._spans import MONDAY_OFFSET_SECS
@@ -36,6 +37,7 @@ __all__ = [
     "retention",
     "version_changes",
     "versions",
+    "versions_over_time",
 ]
 
 _HEARD = "heartbeats AS h JOIN profiles AS p ON p.number = h.profile"
@@ -139,6 +141,19 @@ def versions(connection: sqlite3.Connection, asked: Filter) -> list[VersionUse]:
     return [VersionUse(*row) for row in rows]
 
 
+def versions_over_time(connection: sqlite3.Connection, asked: Filter, step_secs: int) -> list[VersionSpan]:
+    """Answer `Questions.versions_over_time`."""
+    condition = _heard(asked)
+    rows = connection.execute(
+        f"""
+        SELECT start, version, count(*) FROM ({_latest("version", condition, span_start("h.received_at", step_secs))})
+        GROUP BY start, version ORDER BY start DESC, version LIMIT {TRENDS_MAX}
+        """,
+        condition.values,
+    )
+    return sorted(VersionSpan(*row) for row in rows)
+
+
 def version_changes(connection: sqlite3.Connection, asked: Filter) -> list[VersionChange]:
     """Answer `Questions.version_changes`."""
     condition = _heard(asked)
@@ -201,12 +216,12 @@ def _heard(asked: Filter, *, any_env_kind: bool = False) -> Condition:
     return profile_condition(asked, any_env_kind=any_env_kind) & moment_condition("h.received_at", asked)
 
 
-def _latest(column: str, condition: Condition) -> str:
-    """Return the query for *column* of each installation's latest heartbeat."""
+def _latest(column: str, condition: Condition, start: str = "0") -> str:
+    """Return the query for *column* of each installation's latest heartbeat, in each span of time that begins at *start*."""
     return f"""
-    SELECT {column} FROM (
-        SELECT p.{column} AS {column}, row_number() OVER (
-            PARTITION BY h.installation ORDER BY h.received_at DESC, h.heartbeat_id DESC
+    SELECT start, {column} FROM (
+        SELECT {start} AS start, p.{column} AS {column}, row_number() OVER (
+            PARTITION BY {start}, h.installation ORDER BY h.received_at DESC, h.heartbeat_id DESC
         ) AS place
         FROM {_HEARD} WHERE {condition.sql}
     ) WHERE place = 1

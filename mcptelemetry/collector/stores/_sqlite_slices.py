@@ -9,7 +9,7 @@ An event that arrives during the walk may count or not, and never twice.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ._filter import Filter
 from ._sqlite_filters import shape_condition
@@ -61,19 +61,19 @@ _GROUP_SESSIONS = (
 )
 
 
-def gather_latencies(connection: sqlite3.Connection, asked: Filter) -> None:
-    """Fill `counted` (calls of each shape) and `latencies` (calls of each route and latency); `wanted` joins them."""
-    _prepare(connection, asked, _LATENCY_TABLES)
+def gather_latencies(connection: sqlite3.Connection, asked: Filter, columns: Sequence[str]) -> None:
+    """Fill `counted` (calls of each shape) and `latencies` (of each route and latency; *columns* tell routes apart); `wanted` joins them."""
+    _prepare(connection, asked, _LATENCY_TABLES, columns)
     _walk(connection, asked, _COPY_LATENCIES, _GROUP_LATENCIES)
 
 
 def gather_sessions(connection: sqlite3.Connection, asked: Filter) -> None:
     """Fill `sessions` (calls of each process)."""
-    _prepare(connection, asked, (_LATENCY_TABLES[0], *_SESSION_TABLES))
+    _prepare(connection, asked, (_LATENCY_TABLES[0], *_SESSION_TABLES), ("number",))
     _walk(connection, asked, _COPY_SESSIONS, _GROUP_SESSIONS)
 
 
-def _prepare(connection: sqlite3.Connection, asked: Filter, tables: tuple[str, ...]) -> None:
+def _prepare(connection: sqlite3.Connection, asked: Filter, tables: tuple[str, ...], columns: Sequence[str]) -> None:
     connection.execute("PRAGMA temp.cache_size = -8192")
     for table in tables:
         connection.execute(table)
@@ -81,7 +81,7 @@ def _prepare(connection: sqlite3.Connection, asked: Filter, tables: tuple[str, .
     with at_once(connection):
         connection.execute(
             f"""
-            INSERT INTO wanted SELECT number, min(number) OVER (PARTITION BY tool, routing_decision)
+            INSERT INTO wanted SELECT number, min(number) OVER (PARTITION BY {', '.join(columns)})
             FROM shapes AS s WHERE {condition.sql}
             """,
             condition.values,
