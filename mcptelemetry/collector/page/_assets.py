@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 __all__ = ["ASSETS", "Asset"]
 
-_KINDS = {
-    "page.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+# What is served under a name: its media type, and the files that it is put together from.
+_FILES = {
+    "page.css": ("text/css; charset=utf-8", ("page.css", "charts.css")),
+    "page.js": ("text/javascript; charset=utf-8", ("page.js",)),
+    "icon.svg": ("image/svg+xml", ("icon.svg",)),
 }
 
 
@@ -37,20 +38,18 @@ class _Assets(Mapping[str, Asset]):
 
     def __getitem__(self, name: str) -> Asset:
         if name not in self._read:
-            self._read[name] = _read(name, _KINDS[name])
+            self._read[name] = _read(*_FILES[name])
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_KINDS)
+        return iter(_FILES)
 
     def __len__(self) -> int:
-        return len(_KINDS)
+        return len(_FILES)
 
 
-def _read(name: str, kind: str) -> Asset:
-    body = pkgutil.get_data(__package__, f"static/{name}")
-    if body is None:  # pragma: no cover  a loader that reads no data finds no templates either
-        raise KeyError(name)
+def _read(kind: str, files: tuple[str, ...]) -> Asset:
+    body = b"".join(pkgutil.get_data(__package__, f"static/{file}") or b"" for file in files)
     return Asset(kind, body, hashlib.sha256(body).hexdigest()[:20])
 
 

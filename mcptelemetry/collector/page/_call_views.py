@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...vocabulary import UNKNOWN_TOOL
-from ..stores import DAY_SECS, HOUR_SECS
 from ._answers import Answers
 from ._cells import Named, count, error_cell, latency, list_names, ratio_of, told, who
 from ._figures import as_count, as_many
-from ._moments import as_day
 from ._shapes import Cell, Column, Grid, Part, Row
+from ._trend_views import draw_sparks
 
 __all__ = ["view_clients", "view_error_types", "view_sessions", "view_tools", "view_unknown_tool", "view_versions_called"]
 
@@ -28,6 +27,7 @@ def view_tools(answers: Answers) -> Part | None:
     owners = {row["tool"]: row["installations"] for row in answers.ask("own_tools")} if "own_tools" in answers.names else {}
     most = max(row["calls"] for row in rows)
     typical = ratio_of(totals["errors"], totals["calls"])
+    sparks = draw_sparks(answers)
     table = []
     for row in rows[:SHOWN_MAX]:
         cells = [_tool(answers, row["tool"], ratio_of(row["calls"], most) or 0.0), count("calls", row["calls"])]
@@ -39,8 +39,10 @@ def view_tools(answers: Answers) -> Part | None:
             latency("p95_ms", row["p95_ms"]),
             latency("p99_ms", row["p99_ms"]),
         ]
+        if sparks:
+            cells.append(Cell(svg=sparks.get(row["tool"], ""), tone="spark-cell"))
         table.append(Row(row["tool"], cells))
-    titles = ["tool", "calls", *(["installations"] if owners else []), "errors", "p50", "p95", "p99"]
+    titles = ["tool", "calls", *(["installations"] if owners else []), "errors", "p50", "p95", "p99", *(["calls over time"] if sparks else [])]
     left = len(rows) - SHOWN_MAX
     return Part(
         "tools",

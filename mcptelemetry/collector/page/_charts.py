@@ -1,57 +1,30 @@
-"""A stand-in."""
+"""
+The charts of the page: values in, strings of SVG out.
+
+They are made on the server, so that the page shows them without a script; what a script adds to
+them, it reads from their elements.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from ._shares import ShareRow, Shares, describe_shares, draw_shares, share_rows
+from ._sparks import draw_bar, draw_spark
+from ._timeline import step_of
+from ._trend import Trend, TrendRow, describe_trend, trend_rows
+from ._trend_drawing import draw_trend
 
-from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
-
-
-def step_of(since: int, until: int) -> int:
-    length = until - since
-    return HOUR_SECS if length <= 3 * DAY_SECS else DAY_SECS if length <= 120 * DAY_SECS else WEEK_SECS
-
-
-class Trend(NamedTuple):
-    since: int
-    until: int
-    step_secs: int
-    spans: Sequence
-    before: Sequence = ()
-    marks: Sequence = ()
-    now: int | None = None
-
-
-def draw_trend(trend: Trend) -> str:
-    return '<div class="trend"></div>'
-
-
-def trend_rows(trend: Trend) -> list:
-    return []
-
-
-def draw_spark(values: Sequence[int], label: str = "") -> str:
-    return ""
-
-
-def draw_bar(share: float) -> str:
-    return f'<svg class="bar" aria-hidden="true" focusable="false"><rect width="{share:.2%}" height="100%" rx="5"/></svg>'
-
-
-class Shares(NamedTuple):
-    since: int
-    until: int
-    step_secs: int
-    parts: Sequence
-    noun: str = "call"
-    most: int = 5
-    now: int | None = None
-
-
-def draw_shares(shares: Shares) -> str:
-    return '<div class="shares"></div>'
-
-
-def share_rows(shares: Shares):
-    return (), []
+__all__ = [
+    "ShareRow",
+    "Shares",
+    "Trend",
+    "TrendRow",
+    "describe_shares",
+    "describe_trend",
+    "draw_bar",
+    "draw_shares",
+    "draw_spark",
+    "draw_trend",
+    "share_rows",
+    "step_of",
+    "trend_rows",
+]

@@ -74,16 +74,16 @@ def as_age(moment: float | None, now: float) -> str:
 
 
 def as_span(start: int, step_secs: int) -> str:
-    """Return the span of *step_secs* that begins at *start*: Wed 28 Oct 06:00, Wed 28 Oct, the week from 26 Oct."""
+    """Return the span of *step_secs* that begins at *start*: Wed 28 Oct, 06:00; Wed 28 Oct; the week from 26 Oct."""
     if step_secs < DAY_SECS:
-        return f"{as_day(start, with_weekday=True)} {as_hour(start)}"
+        return f"{as_day(start, with_weekday=True)}, {as_hour(start)}"
     if step_secs == DAY_SECS:
         return as_day(start, with_weekday=True)
     if step_secs == WEEK_SECS:
         return f"the week from {as_day(start, with_year=True)}"
     weeks, rest = divmod(step_secs, WEEK_SECS)
     length = as_many(step_secs // DAY_SECS, "day") if rest else as_many(weeks, "week")
-    return f"{length} from {as_day(start, with_year=True)}"
+    return f"the {length} from {as_day(start, with_year=True)}"
 
 
 def as_period(since: int, until: int) -> str:

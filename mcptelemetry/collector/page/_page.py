@@ -16,7 +16,7 @@ from .._report import describe_filter, render_csv
 from ..stores import CallQuestions, Filter, Questions, StoreError
 from ._answers import Answers
 from ._assets import ASSETS
-from ._frame import Frame, view_frame
+from ._head import Head, view_head
 from ._overview import Group, overview_groups
 from ._query import PageQuery, read_query
 from ._record_views import view_inbox
@@ -60,9 +60,9 @@ class Page:
         except StoreError:
             is_empty = False  # each part says so by itself
         if is_empty:
-            yield self._templates.render("empty", frame=self._plain_frame("Nothing yet"), base_url=base_url)
+            yield self._templates.render("empty", head=self._plain_head("Nothing yet"), base_url=base_url)
             return
-        yield from self._stream(answers, view_frame(answers, "/"), overview_groups(answers))
+        yield from self._stream(answers, view_head(answers, "/"), overview_groups(answers))
 
     def tool(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over a tool's own page; raises `ValueError` when the query names none."""
@@ -70,7 +70,7 @@ class Page:
             msg = "name a tool: /tool?tool=NAME"
             raise ValueError(msg)
         answers = self._answers(query)
-        return self._stream(answers, view_frame(answers, "/tool"), tool_groups(answers))
+        return self._stream(answers, view_head(answers, "/tool"), tool_groups(answers))
 
     def inbox(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over the page of feedback; raises `ValueError` where there is none to show."""
@@ -78,7 +78,7 @@ class Page:
             msg = "no feedback is shown here"
             raise ValueError(msg)
         answers = self._answers(query)
-        return self._stream(answers, view_frame(answers, "/inbox"), [Group("Opening the inbox", (view_inbox,), "one")])
+        return self._stream(answers, view_head(answers, "/inbox"), [Group("Opening the inbox", (view_inbox,), "one")])
 
     def table(self, name: str, query: PageQuery) -> dict[str, Any]:
         """
@@ -108,21 +108,21 @@ class Page:
 
     def sign_in(self, target: str, message: str | None) -> str:
         """Return the form that asks for the token and leads on to *target*."""
-        return self._templates.render("sign_in", frame=self._plain_frame("Sign in"), target=target, message=message)
+        return self._templates.render("sign_in", head=self._plain_head("Sign in"), target=target, message=message)
 
     def trouble(self, message: str) -> str:
         """Return a page that says what is wrong."""
-        return self._templates.render("trouble", frame=self._plain_frame("Not this way"), message=message)
+        return self._templates.render("trouble", head=self._plain_head("Not this way"), message=message)
 
     def _answers(self, query: PageQuery) -> Answers:
         return Answers(self._store, query, is_public=self._is_public)
 
-    def _plain_frame(self, title: str) -> Frame:
-        return Frame(title=title)
+    def _plain_head(self, title: str) -> Head:
+        return Head(title=title)
 
-    def _stream(self, answers: Answers, frame: Frame, groups: Sequence[Group] | Iterator[Group]) -> Iterator[str]:
-        """Yield the page inside *frame*, a group of parts at a time, each announced before it is asked for."""
-        yield self._templates.render("top", frame=frame)
+    def _stream(self, answers: Answers, head: Head, groups: Sequence[Group] | Iterator[Group]) -> Iterator[str]:
+        """Yield the page inside *head*, a group of parts at a time, each announced before it is asked for."""
+        yield self._templates.render("top", head=head)
         for group in groups:
             yield self._templates.render("progress", words=group.progress)
             parts, troubles = [], 0
@@ -135,5 +135,5 @@ class Page:
                 if part is not None:
                     parts.append(part)
             if parts or troubles:
-                yield self._templates.render("group", frame=frame, query=answers.query, parts=parts, layout=group.layout, troubles=troubles)
-        yield self._templates.render("bottom", frame=frame)
+                yield self._templates.render("group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles)
+        yield self._templates.render("bottom", head=head)

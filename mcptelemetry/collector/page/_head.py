@@ -1,0 +1,189 @@
+"""
+What stands round the parts of a page: its name, the period, the filters that are on and how to turn them off.
+
+The choosers are one ordinary form: they work without a script, and everything that they choose
+stands in the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..stores import UNNAMED, StoreError
+from ._answers import Answers
+from ._assets import ASSETS
+from ._moments import as_moment, as_period
+from ._query import PERIODS, PageQuery
+
+__all__ = ["Chip", "Chooser", "Head", "Option", "view_head"]
+
+_OPTIONS_MAX = 100
+_WHO = {
+    "people": "people",
+    "automation": "automation",
+    "all": "people and automation",
+    "interactive": "interactive only",
+    "cloud_ide": "cloud IDEs only",
+    "ci": "CI only",
+    "container": "containers only",
+    "headless": "headless only",
+    "unknown": "of unknown kind only",
+}
+
+
+class Option(NamedTuple):
+    """One of the answers that a chooser offers."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+class Chooser(NamedTuple):
+    """A field of the form, with what can be chosen."""
+
+    field: str
+    label: str
+    options: Sequence[Option]
+
+
+class Chip(NamedTuple):
+    """A filter that is on: its field, a stranger's name, and the address without it."""
+
+    label: str
+    name: str
+    href: str
+
+
+class Way(NamedTuple):
+    """A link to the same page otherwise."""
+
+    label: str
+    href: str
+    is_here: bool
+
+
+@dataclass(frozen=True)
+class Head:
+    """Head and foot of a page; a plain one has a title only."""
+
+    title: str
+    name: str | None = None
+    subtitle: str = ""
+    path: str = "/"
+    home: str = "/"
+    periods: Sequence[Way] = ()
+    choosers: Sequence[Chooser] = ()
+    chips: Sequence[Chip] = ()
+    hidden: Sequence[tuple[str, str]] = ()
+    since: str = ""
+    until: str = ""
+    ways: Sequence[Way] = ()
+    foot: Sequence[str] = ()
+    is_public: bool = False
+    is_plain: bool = True
+    here: str = "/"
+    assets: Mapping[str, str] = field(default_factory=lambda: {name: f"/static/{name}?v={asset.etag}" for name, asset in ASSETS.items()})
+
+
+def view_head(answers: Answers, path: str) -> Head:
+    """Return the head of the page at *path*."""
+    query = answers.query
+    asked = query.asked
+    name = asked.tool if path == "/tool" else asked.app
+    return Head(
+        title={"/tool": "Tool", "/inbox": "Inbox"}.get(path, "All applications"),
+        name=name,
+        subtitle=_subtitle(query),
+        path=path,
+        home=query.link("/", tool=None, show=None),
+        periods=[Way(label, query.link(path, period=word), query.period == word) for word, label in PERIODS.items()],
+        choosers=_choosers(answers, path),
+        chips=list(_chips(query, path)),
+        hidden=[pair for pair in query.fields if pair[0] in ("period", "tool", "show")],
+        since=query.value("since"),
+        until=query.value("until"),
+        ways=_ways(query, path),
+        is_public=answers.is_public,
+        is_plain=False,
+        here=query.link(path),
+        foot=_foot(answers, path),
+    )
+
+
+def _subtitle(query: PageQuery) -> str:
+    asked = query.asked
+    if asked.since is not None and asked.until is not None:
+        when = as_period(asked.since, min(asked.until, query.now) if query.now > asked.since else asked.until)
+    elif asked.until is not None:
+        when = f"up to {as_moment(asked.until)}"
+    else:
+        when = "from the beginning"
+    return f"{when}, {_WHO[query.value('env_kind')]}"
+
+
+def _ways(query: PageQuery, path: str) -> list[Way]:
+    if path != "/inbox":
+        return []
+    return [
+        Way("All", query.link(path, show=None), query.value("show") != "unread"),
+        Way("Unread", query.link(path, show="unread"), query.value("show") == "unread"),
+    ]
+
+
+def _chips(query: PageQuery, path: str) -> Iterable[Chip]:
+    if query.period is None:
+        yield Chip("range", query.value("since") + " to " + (query.value("until") or "now"), query.link(path, since=None, until=None))
+    for field_name in ("app", "version", "client", "tool"):
+        if query.value(field_name) and not (field_name == "tool" and path == "/tool"):
+            yield Chip(field_name, query.value(field_name), query.link(path, **{field_name: None}))
+    if query.value("env_kind") != "people":
+        yield Chip("who", _WHO[query.value("env_kind")], query.link(path, env_kind=None))
+
+
+def _choosers(answers: Answers, path: str) -> list[Chooser]:
+    query = answers.query
+    choosers = [
+        _chooser(query, "app", "Application", "all applications", _names(answers, "app")),
+        _chooser(query, "version", "Version", "all versions", _names(answers, "version")),
+    ]
+    if path != "/inbox":
+        choosers.append(_chooser(query, "client", "Client", "all clients", _names(answers, "client")))
+        who = [Option(word, label, query.value("env_kind") == word) for word, label in _WHO.items()]
+        if answers.whole is not None:
+            choosers.append(Chooser("env_kind", "Who", who))
+    return [chooser for chooser in choosers if len(chooser.options) > 1]
+
+
+def _names(answers: Answers, field_name: str) -> list[str]:
+    """Return what can be chosen, most first; nothing while the store cannot say."""
+    try:
+        if field_name == "app":
+            return list(answers.apps())
+        if field_name == "client":
+            return [row["client"] for row in answers.ask("clients")]
+        rows = answers.ask("calls_by_version")
+        rows = [*rows, *(answers.ask("versions") if "versions" in answers.names else ())]
+        return list(dict.fromkeys(row["version"] for row in rows))
+    except StoreError:
+        return []
+
+
+def _chooser(query: PageQuery, field_name: str, label: str, everything: str, names: Sequence[str]) -> Chooser:
+    chosen = query.value(field_name)
+    known = list(names[:_OPTIONS_MAX])
+    if chosen and chosen not in known:
+        known.append(chosen)
+    options = [Option(name, "without a name" if name == UNNAMED else name, name == chosen) for name in known]
+    return Chooser(field_name, label, [Option("", everything, not chosen), *options] if options else [])
+
+
+def _foot(answers: Answers, path: str) -> list[str]:
+    if path == "/inbox":
+        return []
+    return [
+        "People and automation are told apart by heartbeats only; client and tool go for events only.",
+        "Events stand at the time they carry, heartbeats and feedback at the time they came, all in UTC.",
+    ]

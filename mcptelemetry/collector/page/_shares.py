@@ -1,0 +1,236 @@
+"""
+What a whole is made of over time, as stacked columns: versions of calls, types of errors.
+
+The names stand beside the columns in the order of the stack, so that no eye has to match colours
+alone. All but the most frequent are one: a stack of twenty layers tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Optional
+
+from ._axes import nice_ticks
+from ._figures import as_count, as_many, as_share, as_short_count
+from ._frame import across, draw_frame, draw_grid, draw_times
+from ._moments import as_period, as_span
+from ._svg import element, shorten, written
+from ._timeline import Timeline
+from ._trend import step_words
+
+__all__ = ["ShareRow", "Shares", "describe_shares", "draw_shares", "share_rows"]
+
+_HEIGHT_PX, _HEIGHT_SHOWN_PX, _BASE_PX, _TIMES_PX = 190, 152, 162, 180
+_COLUMN_SHARE, _COLUMN_MAX_PER_CENT = 0.78, 5.0
+_SERIES_MAX = 6
+_NAME_LETTERS_MAX = 28
+
+
+class ShareRow(NamedTuple):
+    """One span, and the counts of each name in it, in the order of `Shares.names`."""
+
+    start: int
+    label: str
+    counts: tuple[int, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Shares:
+    """
+    How many of each name in each span; *parts* are (start, name, count), in any order.
+
+    The *most* most frequent names (at most six) are told apart, all others are one. *noun* is what
+    is counted; *in_percent* makes every column a whole.
+    """
+
+    since: int
+    until: int
+    step_secs: int
+    parts: Sequence[tuple[int, str, int]]
+    noun: str = "call"
+    most: int = 5
+    now: Optional[float] = None
+    in_percent: bool = False
+
+    def __post_init__(self) -> None:
+        Timeline(self.since, self.until, self.step_secs, self.now)  # raises what is wrong with the period
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The spans of the period."""
+        return Timeline(self.since, self.until, self.step_secs, self.now)
+
+    @cached_property
+    def _totals(self) -> dict[str, int]:
+        """The names within the period, the most frequent first."""
+        totals: dict[str, int] = {}
+        for start, name, count in self.parts:
+            if count > 0 and self.timeline.index_of(start) is not None:
+                totals[name] = totals.get(name, 0) + count
+        return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
+
+    @cached_property
+    def _alone(self) -> tuple[str, ...]:
+        """The names that are told apart."""
+        names = tuple(self._totals)
+        most = min(max(1, self.most), _SERIES_MAX)
+        # One name left over stands under its own, if there is a colour for it.
+        return names if len(names) <= min(most + 1, _SERIES_MAX) else names[:most]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are made of, from the top to the bottom."""
+        others = len(self._totals) - len(self._alone)
+        return (*self._alone, *((f"{as_count(others)} others",) if others else ()))
+
+    @cached_property
+    def rows(self) -> tuple[ShareRow, ...]:
+        """The spans that have begun."""
+        line, place = self.timeline, {name: number for number, name in enumerate(self._alone)}
+        counts = [[0] * len(self.names) for _ in line.starts]
+        for start, name, count in self.parts:
+            index = line.index_of(start)
+            if index is not None and count > 0:
+                counts[index][place.get(name, -1)] += count
+        return tuple(
+            ShareRow(start, as_span(start, self.step_secs), tuple(counts[index]), line.is_whole(index))
+            for index, start in enumerate(line.starts)
+            if line.has_begun(index)
+        )
+
+    def total_of(self, number: int) -> int:
+        """Return how many there are of a name in the whole period."""
+        return sum(row.counts[number] for row in self.rows)
+
+
+def share_rows(shares: Shares) -> tuple[tuple[str, ...], list[ShareRow]]:
+    """Return the names, which head the columns of a table, and its rows."""
+    return shares.names, list(shares.rows)
+
+
+def describe_shares(shares: Shares) -> str:
+    """Return what is seen: what the whole is made of, and how that was at the beginning and the end."""
+    whole = sum(sum(row.counts) for row in shares.rows)
+    head = (
+        f"{shares.noun.capitalize()}s {step_words(shares.step_secs)}, {as_period(shares.since, shares.until)}"
+    )
+    if not whole:
+        return f"{head}: none."
+    parts = ", ".join(
+        f"{shorten(name, _NAME_LETTERS_MAX)} {as_share(shares.total_of(number), whole)}"
+        for number, name in enumerate(shares.names)
+    )
+    filled = [row for row in shares.rows if any(row.counts)]
+    first, last = (_leader(shares, row) for row in (filled[0], filled[-1]))
+    return f"{head}: {as_many(whole, shares.noun)}; {parts}. Most at the beginning: {first}; most at the end: {last}."
+
+
+def _leader(shares: Shares, row: ShareRow) -> str:
+    most = max(range(len(row.counts)), key=lambda number: (row.counts[number], -number))
+    return f"{shorten(shares.names[most], _NAME_LETTERS_MAX)} ({as_share(row.counts[most], sum(row.counts))})"
+
+
+def draw_shares(shares: Shares) -> str:
+    """Return the columns, and beside them the names in the order in which they are stacked."""
+    tallest = max((sum(row.counts) for row in shares.rows), default=0)
+    ticks = [0, 50, 100] if shares.in_percent else nice_ticks(tallest, 3)
+    unit = " %" if shares.in_percent else ""
+    scale = [(as_short_count(tick) + unit, _BASE_PX - _HEIGHT_SHOWN_PX * tick / ticks[-1]) for tick in ticks]
+    picture = element(
+        "svg",
+        draw_grid(scale),
+        *(
+            _draw_column(shares, index, sum(row.counts) if shares.in_percent else ticks[-1])
+            for index, row in enumerate(shares.rows)
+        ),
+        draw_times(shares.timeline, _TIMES_PX),
+        class_="shares-plot",
+        role="img",
+        aria_label=describe_shares(shares),
+        width="100%",
+        height=_HEIGHT_PX,
+    )
+    frame = draw_frame(scale, _HEIGHT_PX, picture)
+    row = element("div", frame, _draw_names(shares), class_="shares-row")
+    return element("div", row, class_="shares", data_points=len(shares.rows))
+
+
+def _draw_column(shares: Shares, index: int, full: int) -> str:
+    """Return one column, of which *full* is the whole height, from the last name at the bottom up to the first."""
+    row, span = shares.rows[index], 100 / len(shares.timeline)
+    width = min(span * _COLUMN_SHARE, _COLUMN_MAX_PER_CENT)
+    left, below, parts = shares.timeline.centre_of(index) - width / 2, 0, []
+    for number in reversed(range(len(row.counts))):
+        count = row.counts[number]
+        if not count:
+            continue
+        top, bottom = (_BASE_PX - _HEIGHT_SHOWN_PX * height / full for height in (below + count, below))
+        parts.append(
+            element(
+                "rect",
+                class_=f"part {_series(shares, number)}",
+                x=across(left),
+                y=top,
+                width=across(width),
+                height=bottom - top,
+                data_name=shares.names[number],
+                data_count=str(count),
+            )
+        )
+        below += count
+    box = element(
+        "rect",
+        element("title", written(_tell_column(shares, row))),
+        class_="column",
+        x=across(index * span),
+        y=0,
+        width=across(span),
+        height=_BASE_PX,
+        fill="none",
+        pointer_events="all",
+        data_start=str(row.start),
+        data_total=str(sum(row.counts)),
+    )
+    return element("g", *parts, box, class_="stack" if row.is_whole else "stack unfinished")
+
+
+def _tell_column(shares: Shares, row: ShareRow) -> str:
+    """Return what a pointed column says, a line each."""
+    total = sum(row.counts)
+    lines = [row.label if row.is_whole else f"{row.label}, not whole", as_many(total, shares.noun)]
+    lines.extend(
+        f"{shorten(name, _NAME_LETTERS_MAX)}: {as_count(count)} ({as_share(count, total)})"
+        for name, count in zip(shares.names, row.counts)
+        if count
+    )
+    return "\n".join(lines)
+
+
+def _series(shares: Shares, number: int) -> str:
+    """Return the class that gives a name its colour."""
+    return f"series-{number + 1}" if number < len(shares._alone) else "series-others"
+
+
+def _draw_names(shares: Shares) -> str:
+    whole = sum(sum(row.counts) for row in shares.rows)
+    if not whole:
+        return element("p", f"No {written(shares.noun)}s in this period", class_="nothing")
+    entries = (
+        element(
+            "li",
+            _draw_swatch(_series(shares, number)),
+            element("span", written(shorten(name, _NAME_LETTERS_MAX)), class_="name"),
+            element("b", as_count(shares.total_of(number))),
+            element("i", as_share(shares.total_of(number), whole)),
+        )
+        for number, name in enumerate(shares.names)
+    )
+    return element("ul", *entries, class_="shares-key")
+
+
+def _draw_swatch(kind: str) -> str:
+    square = element("rect", class_=f"part {kind}", width=11, height=11, rx=3)
+    return element("svg", square, class_="swatch", aria_hidden="true", width=11, height=11)
