@@ -153,7 +153,8 @@ event = b'{"app": "acme-mcp", "events": [{"tool": "get_issues", "routing_decisio
 ask("POST", "/events", event)
 ask("GET", "/api/report", accept="application/json")
 ask("GET", "/")
-ask("GET", "/tool", accept="*/*")
+ask("GET", "/tables/tools.csv", accept="*/*")
+ask("GET", "/sign-in")
 """
 
 
@@ -165,7 +166,7 @@ def test_a_collector_without_jinja2_takes_in_and_its_page_names_the_command(bare
     assert events.startswith("/events 202 ")
     assert report.startswith("/api/report 200 ")
     assert '"calls": 1' in report
-    assert len(pages) == 2
+    assert len(pages) == 3
     for page in pages:
         assert " 501 " in page
         assert "-m pip install jinja2" in page
