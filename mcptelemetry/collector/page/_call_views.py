@@ -34,7 +34,8 @@ def view_tools(answers: Answers) -> Part | None:
         if owners:
             cells.append(count("installations", owners.get(row["tool"])))
         cells += [
-            error_cell(row["errors"], row["calls"], typical, _types(row["error_types"])),
+            error_cell(row["errors"], row["calls"], typical),
+            Cell(name=_types(row["error_types"]), tone="soft small"),
             latency("p50_ms", row["p50_ms"]),
             latency("p95_ms", row["p95_ms"]),
             latency("p99_ms", row["p99_ms"]),
@@ -42,12 +43,12 @@ def view_tools(answers: Answers) -> Part | None:
         if sparks:
             cells.append(Cell(svg=sparks.get(row["tool"], ""), tone="spark-cell"))
         table.append(Row(row["tool"], cells))
-    titles = ["tool", "calls", *(["installations"] if owners else []), "errors", "p50", "p95", "p99", *(["calls over time"] if sparks else [])]
+    titles = ["tool", "calls", *(["installations"] if owners else []), "errors", "why", "p50", "p95", "p99", *(["calls over time"] if sparks else [])]
     left = len(rows) - SHOWN_MAX
     return Part(
         "tools",
         "Tools",
-        Grid([Column(title, title == "tool") for title in titles], table, "wide", f"{as_many(left, 'tool')} more in the table" if left > 0 else ""),
+        Grid([Column(title, title in ("tool", "why")) for title in titles], table, "wide", f"{as_many(left, 'tool')} more in the table" if left > 0 else ""),
         lead="how often, how well, how fast; a name leads to its own page",
         definition=answers.define("tools") or answers.define("calls"),
     )
@@ -73,7 +74,7 @@ def _tool(answers: Answers, tool: str, share: float) -> Cell:
 
 
 def _types(error_types: dict[str, int]) -> str:
-    return ", ".join(f"{told(number)} {name}" for name, number in list(error_types.items())[:3])
+    return ", ".join(f"{told(number)} {name}" for name, number in list(error_types.items())[:2])
 
 
 def view_unknown_tool(answers: Answers) -> Part | None:

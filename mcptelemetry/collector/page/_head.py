@@ -14,22 +14,23 @@ from typing import NamedTuple
 from ..stores import UNNAMED, StoreError
 from ._answers import Answers
 from ._assets import ASSETS
-from ._moments import as_moment, as_period
+from ._figures import as_many
+from ._moments import as_age, as_moment, as_period
 from ._query import PERIODS, PageQuery
 
-__all__ = ["Chip", "Chooser", "Head", "Option", "view_head"]
+__all__ = ["Chip", "Chooser", "Head", "Option", "view_foot", "view_head"]
 
 _OPTIONS_MAX = 100
 _WHO = {
     "people": "people",
     "automation": "automation",
-    "all": "people and automation",
+    "all": "everyone",
     "interactive": "interactive only",
     "cloud_ide": "cloud IDEs only",
     "ci": "CI only",
     "container": "containers only",
     "headless": "headless only",
-    "unknown": "of unknown kind only",
+    "unknown": "unknown kind only",
 }
 
 
@@ -81,7 +82,6 @@ class Head:
     since: str = ""
     until: str = ""
     ways: Sequence[Way] = ()
-    foot: Sequence[str] = ()
     is_public: bool = False
     is_plain: bool = True
     here: str = "/"
@@ -109,7 +109,6 @@ def view_head(answers: Answers, path: str) -> Head:
         is_public=answers.is_public,
         is_plain=False,
         here=query.link(path),
-        foot=_foot(answers, path),
     )
 
 
@@ -180,10 +179,27 @@ def _chooser(query: PageQuery, field_name: str, label: str, everything: str, nam
     return Chooser(field_name, label, [Option("", everything, not chosen), *options] if options else [])
 
 
-def _foot(answers: Answers, path: str) -> list[str]:
-    if path == "/inbox":
-        return []
-    return [
-        "People and automation are told apart by heartbeats only; client and tool go for events only.",
-        "Events stand at the time they carry, heartbeats and feedback at the time they came, all in UTC.",
-    ]
+def view_foot(answers: Answers, path: str) -> list[str]:
+    """Return what is said at the end of the page at *path*: how fresh and how whole it is, and what filters go for."""
+    lines = []
+    if path == "/" and "health" in answers.names:
+        try:
+            lines.append(_freshness(answers))
+        except StoreError:
+            pass  # the part above says so
+    if path != "/inbox":
+        lines.append(
+            "People and automation are told apart by heartbeats only, client and tool by events only. Events stand at the "
+            "time they carry, heartbeats and feedback at the time they came; all times are UTC."
+        )
+    return lines
+
+
+def _freshness(answers: Answers) -> str:
+    health = answers.ask("health")
+    streams = [("event", health["last_event_at"]), ("heartbeat", health["last_heartbeat_at"])]
+    last = [f"last {name} {as_age(moment, answers.query.now)}" for name, moment in streams if moment is not None]
+    refused = sum(health["refused"].values())
+    said = [*last, f"{as_many(refused, 'document')} refused and {as_many(health['duplicates'], 'repeat')} counted once in this period"]
+    text = ", ".join(said)
+    return f"{text[0].upper()}{text[1:]}."

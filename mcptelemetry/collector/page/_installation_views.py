@@ -139,7 +139,7 @@ def view_upgrades(answers: Answers) -> Part | None:
         for row in rows[:12]
     ]
     columns = [Column("from", is_words=True), Column("to", is_words=True), Column("installations")]
-    return Part("upgrades", "Upgrades", Grid(columns, table, "bars"), "from a lower version", answers.define("upgrades"))
+    return Part("upgrades", "Upgrades", Grid(columns, table, "pairs"), "from a lower version", answers.define("upgrades"))
 
 
 def view_people(answers: Answers) -> Part | None:

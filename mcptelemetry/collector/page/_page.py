@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...errors import TelemetryError
 from ...system import Clock
-from .._report import describe_filter, render_csv
+from .._report import describe_filter, render_section
 from ..stores import CallQuestions, Filter, Questions, StoreError
 from ._answers import Answers
-from ._assets import ASSETS
-from ._head import Head, view_head
+from ._head import Head, view_foot, view_head
 from ._overview import Group, overview_groups
 from ._query import PageQuery, read_query
 from ._record_views import view_inbox
@@ -102,9 +100,7 @@ class Page:
     def table_csv(self, name: str, query: PageQuery) -> str:
         """Return the same as CSV; raises as `table` does."""
         table = self.table(name, query)
-        # The rows of calls stand at the top of a report, every other answer under its name.
-        answer, before = (value if name == "calls" or value is None else {name: value} for value in (table["answer"], table["before"]))
-        return render_csv({**answer, "before": before, "definitions": {name: table["definition"]}}, name)
+        return render_section(name, table["answer"], table["before"])
 
     def sign_in(self, target: str, message: str | None) -> str:
         """Return the form that asks for the token and leads on to *target*."""
@@ -136,4 +132,4 @@ class Page:
                     parts.append(part)
             if parts or troubles:
                 yield self._templates.render("group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles)
-        yield self._templates.render("bottom", head=head)
+        yield self._templates.render("bottom", head=head, foot=view_foot(answers, head.path))

@@ -55,7 +55,7 @@ def view_inbox(answers: Answers) -> Part | None:
     return Part(
         "feedback",
         "Unread feedback" if is_unread_only else "Feedback",
-        Messages([_message(entry, answers.query.now) for entry in entries[:_INBOX_MAX]], left_out),
+        Messages([_message(entry, answers.query.now) for entry in entries[:_INBOX_MAX]], left_out, is_inbox=True),
         f"{as_count(unread)} unread of {as_many(messages, 'message')}",
         answers.define("feedback"),
     )

@@ -14,7 +14,7 @@ from typing import ClassVar, Optional, Union
 
 from ._figures import Change
 
-__all__ = ["Cell", "Column", "Drawing", "Grid", "Message", "Messages", "Part", "Row", "Shape", "Tile", "Tiles"]
+__all__ = ["Cell", "Column", "Drawing", "Grid", "Message", "Messages", "Note", "Part", "Row", "Shape", "Tile", "Tiles"]
 
 Raw = Union[int, float, str, None]
 
@@ -124,9 +124,18 @@ class Messages:
     shape: ClassVar[str] = "messages"
     messages: Sequence[Message]
     left_out: str = ""
+    is_inbox: bool = False
 
 
-Shape = Union[Grid, Drawing, Tiles, Messages]
+@dataclass(frozen=True)
+class Note:
+    """Words where numbers would stand."""
+
+    shape: ClassVar[str] = "note"
+    lines: Sequence[str]
+
+
+Shape = Union[Grid, Drawing, Tiles, Messages, Note]
 
 
 @dataclass(frozen=True)

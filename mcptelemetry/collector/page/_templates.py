@@ -48,6 +48,7 @@ def _make_environment() -> Environment:
         auto_reload=False,
     )
     environment.filters["seen"] = printable
+    environment.filters["written"] = lambda text: printable(text, keep="\n\t")
     environment.filters["drawn"] = Markup  # of `_charts` alone, which escapes by itself
     environment.globals["draw_bar"] = lambda share: Markup(draw_bar(share))
     return environment

@@ -17,6 +17,7 @@ from ._cells import count, told
 from ._charts import Shares, Trend, draw_shares, draw_spark, draw_trend, share_rows, step_of, trend_rows
 from ._figures import as_count
 from ._shapes import Cell, Column, Drawing, Grid, Part, Row
+from ._timeline import Timeline
 
 __all__ = ["draw_sparks", "view_calls_over_time", "view_errors_over_time", "view_installations_over_time", "view_versions_over_time"]
 
@@ -140,7 +141,7 @@ def _shares(
     _, since, until = _frame(answers)
     shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now)
     names, lines = share_rows(shares)
-    rows = [Row(label, [Cell(label), *(count(f"{noun}s", number) for number in numbers)]) for label, numbers in lines]
+    rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
     grid = Grid([Column("from", is_words=True), *(Column(text) for text in names)], rows)
     return Part(name, title, Drawing(draw_shares(shares), grid), lead, answers.define(name), has_table=name in answers.names)
 
@@ -148,17 +149,10 @@ def _shares(
 def draw_sparks(answers: Answers) -> dict[str, str]:
     """Return a small chart for each of the tools that were called most."""
     step_secs, since, until = _frame(answers)
-    first = _span_start(since, step_secs)
-    length = max(1, -(-(until - first) // step_secs))
+    line = Timeline(since, until, step_secs)
     values: dict[str, list[int]] = {}
     for span in answers.spans("tool_trends", answers.query.asked, step_secs):
-        place = (span.start - first) // step_secs
-        if 0 <= place < length:
-            values.setdefault(span.tool, [0] * length)[place] = span.calls
+        place = line.index_of(span.start)
+        if place is not None:
+            values.setdefault(span.tool, [0] * len(line))[place] += span.calls
     return {tool: draw_spark(numbers) for tool, numbers in values.items()}
-
-
-def _span_start(moment: int, step_secs: int) -> int:
-    """Return where the step begins in which *moment* lies; weeks begin on Monday."""
-    offset = 3 * DAY_SECS if step_secs % WEEK_SECS == 0 else 0
-    return (moment + offset) // step_secs * step_secs - offset
