@@ -32,7 +32,12 @@ class Tier(NamedTuple):
     rows: int
 
 
-TIERS = (Tier("narrow", 220, 22, 12, 2), Tier("middle", 480, 34, 18, 2), Tier("wide", 880, 44, 24, 2))
+TIERS = (
+    Tier("narrow", 220, 9, 12, 2),
+    Tier("small", 270, 9, 12, 2),
+    Tier("middle", 480, 30, 18, 2),
+    Tier("wide", 880, 40, 24, 2),
+)
 
 
 class Label(NamedTuple):
@@ -107,7 +112,7 @@ def _time_labels(timeline: Timeline, tier: Tier) -> Iterator[list[Label]]:
                 if start // HOUR_SECS % hours == 0
             ]
     elif timeline.step_secs < WEEK_SECS:
-        with_weekday = len(timeline) <= 8 and tier.name != "narrow"
+        with_weekday = len(timeline) <= 8 and tier.width_px >= 480
         for days in (1, 2, 7, 14, 28, 56):
             yield [
                 Label(timeline.centre_of(index), as_day(start, with_weekday=with_weekday), "middle")
@@ -150,22 +155,21 @@ def choose_names(names: Sequence[tuple[float, str]], tier: Tier) -> list[Label]:
     """
     placed: list[Label] = []
     for centre, name in reversed(names):
-        text = shorten(name, tier.letters)
-        for row in range(tier.rows):
-            label = _beside(Label(centre, text, "start", row), tier)
-            if label is not None and not any(_touch(label, other, tier) for other in placed):
+        for label in _beside(centre, shorten(name, tier.letters), tier):
+            if not any(_touch(label, other, tier) for other in placed):
                 placed.append(label)
                 break
     return placed[::-1]
 
 
-def _beside(label: Label, tier: Tier) -> Label | None:
-    """Return *label* on the side of its line on which it stays in the picture; None when there is none."""
-    for turned in (label, label._replace(anchor="end")):
-        begin, end = turned.reach_px(tier.width_px, ASIDE_PX)
-        if begin >= 0 and end <= tier.width_px:
-            return turned
-    return None
+def _beside(centre: float, text: str, tier: Tier) -> Iterator[Label]:
+    """Yield the places for a name, the best first, at which it stays in the picture."""
+    for anchor in ("start", "end"):
+        for row in range(tier.rows):
+            label = Label(centre, text, anchor, row)
+            begin, end = label.reach_px(tier.width_px, ASIDE_PX)
+            if begin >= 0 and end <= tier.width_px:
+                yield label
 
 
 def _touch(one: Label, other: Label, tier: Tier) -> bool:

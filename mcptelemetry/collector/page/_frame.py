@@ -13,7 +13,7 @@ from ._axes import LETTERS_PX, TIERS, Label, choose_times
 from ._svg import element, text_width_px, written
 from ._timeline import Timeline
 
-__all__ = ["across", "draw_frame", "draw_grid", "draw_label", "draw_times"]
+__all__ = ["across", "draw_frame", "draw_grid", "draw_label", "draw_nothing", "draw_times"]
 
 
 def across(per_cent: float) -> str:
@@ -57,3 +57,8 @@ def draw_times(timeline: Timeline, y: float) -> str:
 def draw_label(label: Label, y: float, dx: float | None = None) -> str:
     """Return a text at its place, moved aside by *dx* pixels."""
     return element("text", written(label.text), x=across(label.centre), y=y, dx=dx, text_anchor=label.anchor)
+
+
+def draw_nothing(text: str, y: float) -> str:
+    """Return the words that stand in an empty picture."""
+    return element("text", written(text), class_="nothing", x="50%", y=y, text_anchor="middle")

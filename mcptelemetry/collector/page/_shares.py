@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 from ._axes import nice_ticks
 from ._figures import as_count, as_many, as_share, as_short_count
-from ._frame import across, draw_frame, draw_grid, draw_times
+from ._frame import across, draw_frame, draw_grid, draw_nothing, draw_times
 from ._moments import as_period, as_span
 from ._svg import element, shorten, written
 from ._timeline import Timeline
@@ -24,7 +24,7 @@ __all__ = ["ShareRow", "Shares", "describe_shares", "draw_shares", "share_rows"]
 
 _HEIGHT_PX, _HEIGHT_SHOWN_PX, _BASE_PX, _TIMES_PX = 190, 152, 162, 180
 _COLUMN_SHARE, _COLUMN_MAX_PER_CENT = 0.78, 5.0
-_SERIES_MAX = 6
+_NAMED_MAX = 5
 _NAME_LETTERS_MAX = 28
 
 
@@ -42,8 +42,9 @@ class Shares:
     """
     How many of each name in each span; *parts* are (start, name, count), in any order.
 
-    The *most* most frequent names (at most six) are told apart, all others are one. *noun* is what
-    is counted; *in_percent* makes every column a whole.
+    The five most frequent names are told apart, all others are one. *noun* is what is counted;
+    *in_percent* makes every column a whole. What is not additive, as an installation that is heard
+    from in several weeks, is told as the last whole span has it, and not as a sum.
     """
 
     since: int
@@ -51,9 +52,9 @@ class Shares:
     step_secs: int
     parts: Sequence[tuple[int, str, int]]
     noun: str = "call"
-    most: int = 5
     now: Optional[float] = None
     in_percent: bool = False
+    is_additive: bool = True
 
     def __post_init__(self) -> None:
         Timeline(self.since, self.until, self.step_secs, self.now)  # raises what is wrong with the period
@@ -76,9 +77,8 @@ class Shares:
     def _alone(self) -> tuple[str, ...]:
         """The names that are told apart."""
         names = tuple(self._totals)
-        most = min(max(1, self.most), _SERIES_MAX)
-        # One name left over stands under its own, if there is a colour for it.
-        return names if len(names) <= min(most + 1, _SERIES_MAX) else names[:most]
+        # A single one left over stands under its own name: there is a colour for it.
+        return names if len(names) <= _NAMED_MAX + 1 else names[:_NAMED_MAX]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -101,9 +101,15 @@ class Shares:
             if line.has_begun(index)
         )
 
-    def total_of(self, number: int) -> int:
-        """Return how many there are of a name in the whole period."""
-        return sum(row.counts[number] for row in self.rows)
+    @cached_property
+    def told(self) -> ShareRow:
+        """The period as a whole, or the last whole span of what is not additive: what the names stand with."""
+        if self.is_additive or not self.rows:
+            counts = zip(*(row.counts for row in self.rows))
+            return ShareRow(
+                self.since, as_period(self.since, self.until), tuple(map(sum, counts)), is_whole=True
+            )
+        return next((row for row in reversed(self.rows) if row.is_whole), self.rows[-1])
 
 
 def share_rows(shares: Shares) -> tuple[tuple[str, ...], list[ShareRow]]:
@@ -113,19 +119,26 @@ def share_rows(shares: Shares) -> tuple[tuple[str, ...], list[ShareRow]]:
 
 def describe_shares(shares: Shares) -> str:
     """Return what is seen: what the whole is made of, and how that was at the beginning and the end."""
-    whole = sum(sum(row.counts) for row in shares.rows)
-    head = (
-        f"{shares.noun.capitalize()}s {step_words(shares.step_secs)}, {as_period(shares.since, shares.until)}"
-    )
-    if not whole:
-        return f"{head}: none."
-    parts = ", ".join(
-        f"{shorten(name, _NAME_LETTERS_MAX)} {as_share(shares.total_of(number), whole)}"
-        for number, name in enumerate(shares.names)
-    )
+    period = as_period(shares.since, shares.until)
+    head = f"{shares.noun.capitalize()}s {step_words(shares.step_secs)}, {period}"
     filled = [row for row in shares.rows if any(row.counts)]
+    if not filled:
+        return f"{head}: none."
+    told = shares.told
+    whole = sum(told.counts)
+    parts = ", ".join(
+        f"{shorten(name, _NAME_LETTERS_MAX)} {as_share(count, whole)}"
+        for name, count in zip(shares.names, told.counts)
+    )
+    when = (
+        ""
+        if shares.is_additive
+        else f" in {told.label}"
+        if told.label.startswith("the ")
+        else f" on {told.label}"
+    )
     first, last = (_leader(shares, row) for row in (filled[0], filled[-1]))
-    return f"{head}: {as_many(whole, shares.noun)}; {parts}. Most at the beginning: {first}; most at the end: {last}."
+    return f"{head}: {as_many(whole, shares.noun)}{when}; {parts}. Most at the beginning: {first}; most at the end: {last}."
 
 
 def _leader(shares: Shares, row: ShareRow) -> str:
@@ -138,7 +151,10 @@ def draw_shares(shares: Shares) -> str:
     tallest = max((sum(row.counts) for row in shares.rows), default=0)
     ticks = [0, 50, 100] if shares.in_percent else nice_ticks(tallest, 3)
     unit = " %" if shares.in_percent else ""
-    scale = [(as_short_count(tick) + unit, _BASE_PX - _HEIGHT_SHOWN_PX * tick / ticks[-1]) for tick in ticks]
+    scale = [
+        (as_short_count(tick) + unit, _BASE_PX - _HEIGHT_SHOWN_PX * tick / ticks[-1])
+        for tick in ticks[: None if tallest else 1]
+    ]
     picture = element(
         "svg",
         draw_grid(scale),
@@ -147,6 +163,7 @@ def draw_shares(shares: Shares) -> str:
             for index, row in enumerate(shares.rows)
         ),
         draw_times(shares.timeline, _TIMES_PX),
+        "" if tallest else draw_nothing(f"No {shares.noun}s in this period", _BASE_PX - _HEIGHT_SHOWN_PX / 2),
         class_="shares-plot",
         role="img",
         aria_label=describe_shares(shares),
@@ -215,20 +232,24 @@ def _series(shares: Shares, number: int) -> str:
 
 
 def _draw_names(shares: Shares) -> str:
-    whole = sum(sum(row.counts) for row in shares.rows)
-    if not whole:
-        return element("p", f"No {written(shares.noun)}s in this period", class_="nothing")
+    if not any(any(row.counts) for row in shares.rows):
+        return ""
+    told = shares.told
+    whole = sum(told.counts)
     entries = (
         element(
             "li",
             _draw_swatch(_series(shares, number)),
             element("span", written(shorten(name, _NAME_LETTERS_MAX)), class_="name"),
-            element("b", as_count(shares.total_of(number))),
-            element("i", as_share(shares.total_of(number), whole)),
+            element("b", as_count(count)),
+            element("i", as_share(count, whole)),
+            data_name=name,
+            data_count=str(count),
         )
-        for number, name in enumerate(shares.names)
+        for number, (name, count) in enumerate(zip(shares.names, told.counts))
     )
-    return element("ul", *entries, class_="shares-key")
+    when = "" if shares.is_additive else element("p", written(told.label), class_="shares-when")
+    return element("div", when, element("ul", *entries), class_="shares-key")
 
 
 def _draw_swatch(kind: str) -> str:

@@ -13,7 +13,7 @@ from ._svg import element
 
 __all__ = ["draw_bar", "draw_spark"]
 
-_WIDTH_PX, _HEIGHT_PX, _TOP_PX, _BASE_PX, _SIDE_PX = 96, 24, 5, 20, 2
+_WIDTH_PX, _HEIGHT_PX, _TOP_PX, _BASE_PX, _SIDE_PX = 96, 24, 6, 20, 2
 
 
 def draw_spark(values: Sequence[int], label: str = "") -> str:

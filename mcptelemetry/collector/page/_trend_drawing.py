@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ._axes import ASIDE_PX, TIERS, Label, choose_names, nice_ticks
 from ._figures import as_many, as_share, as_short_count
-from ._frame import across, draw_frame, draw_grid, draw_label, draw_times
+from ._frame import across, draw_frame, draw_grid, draw_label, draw_nothing, draw_times
 from ._moments import as_period
 from ._svg import element, shorten, written
 from ._trend import Trend, TrendRow, describe_trend
@@ -31,21 +31,22 @@ Height = Callable[[int], float]
 def draw_trend(trend: Trend) -> str:
     """Return the picture of a trend, with the numbers at its side and the key below."""
     top = _TOP_WITH_NAMES_PX if any(row.versions for row in trend.rows) else _TOP_PX
-    ticks = nice_ticks(max((max(row.calls, row.before or 0, row.errors) for row in trend.rows), default=0))
+    most = max((max(row.calls, row.before or 0, row.errors) for row in trend.rows), default=0)
+    has_calls, ticks = any(row.calls for row in trend.rows), nice_ticks(most)
 
     def height(number: int) -> float:
         return _BASE_PX - (_BASE_PX - top) * (number / ticks[-1])
 
-    scale = [(as_short_count(tick), height(tick)) for tick in ticks]
+    scale = [(as_short_count(tick), height(tick)) for tick in ticks[: None if most else 1]]
     picture = element(
         "svg",
         draw_grid(scale),
         _draw_marks(trend, top),
-        _draw_paths(trend, height),
-        _draw_dots(trend, height),
+        _draw_paths(trend, height) if most else "",
+        _draw_dots(trend, height) if has_calls else "",
         draw_times(trend.timeline, _TIMES_PX),
         _draw_points(trend, height),
-        "" if any(row.calls for row in trend.rows) else _draw_nothing(),
+        "" if has_calls else draw_nothing("No calls in this period", (_TOP_PX + _BASE_PX) / 2),
         class_="trend-plot",
         role="img",
         aria_label=describe_trend(trend),
@@ -53,7 +54,9 @@ def draw_trend(trend: Trend) -> str:
         height=_HEIGHT_PX,
     )
     frame = draw_frame(scale, _HEIGHT_PX, picture)
-    return element("div", frame, _draw_key(trend), class_="trend", data_points=len(trend.rows))
+    return element(
+        "div", frame, _draw_key(trend) if has_calls else "", class_="trend", data_points=len(trend.rows)
+    )
 
 
 def _draw_marks(trend: Trend, top: float) -> str:
@@ -154,6 +157,10 @@ def _draw_dots(trend: Trend, height: Height) -> str:
             continue
         kind = "dot" if row.is_whole else "dot unfinished"
         x = across(trend.timeline.centre_of(index))
+        if len(rows) == 1:
+            dots.append(
+                element("line", class_="line stem", x1=x, x2=x, y1=_BASE_PX, y2=height(row.calls) + _DOT_PX)
+            )
         if row.errors:
             dots.append(
                 element("circle", class_=f"error-{kind}", cx=x, cy=height(row.errors), r=_DOT_PX - 0.5)
@@ -201,17 +208,6 @@ def _tell_point(row: TrendRow) -> str:
     return "\n".join(lines)
 
 
-def _draw_nothing() -> str:
-    return element(
-        "text",
-        "No calls in this period",
-        class_="nothing",
-        x="50%",
-        y=(_TOP_PX + _BASE_PX) / 2,
-        text_anchor="middle",
-    )
-
-
 def _draw_key(trend: Trend) -> str:
     rows = trend.rows
     entries = [("line", "calls")]
@@ -219,8 +215,13 @@ def _draw_key(trend: Trend) -> str:
     if any(row.before is not None for row in rows):
         shown = 2 * trend.since - trend.until
         entries.append(("before-line", f"calls of the period before, {as_period(shown, trend.since)}"))
-    if rows and not (rows[0].is_whole and rows[-1].is_whole):
-        entries.append(("line unfinished", "a span that is not whole"))
+    ends = [
+        text
+        for text, row in (("partly in the period", rows[:1]), ("not over yet", rows[-1:]))
+        if row and not row[0].is_whole
+    ]
+    if ends:
+        entries.append(("line unfinished", " or ".join(ends if len(rows) > 1 else ends[-1:])))
     return element(
         "p", *(element("span", _draw_swatch(kind), written(text)) for kind, text in entries), class_="key"
     )
