@@ -54,9 +54,9 @@ def as_date(moment: int | None) -> str:
         return str(moment)  # a stranger's clock
 
 
-def share(part: int, whole: int) -> str:
-    """Return how much *part* is of *whole*, or nothing where there is no whole."""
-    return f"{part / whole:.1%}" if whole else ""
+def share(part: object, whole: object) -> str:
+    """Return how much *part* is of *whole*, or nothing where there is no whole or either is not told."""
+    return f"{part / whole:.1%}" if isinstance(part, int) and isinstance(whole, int) and whole else ""
 
 
 def _figures(*names: str) -> Callable[[Any, Any], Table]:
@@ -218,10 +218,15 @@ def _ask_health(store: Questions, asked: Filter) -> dict[str, Any]:
     return store.health(asked)._asdict()
 
 
+_LAST = ("last_event_at", "last_heartbeat_at", "last_feedback_at")
+
+
 def _tabulate_health(value: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
-    table = _figures("events", "heartbeats", "feedback", "duplicates", "given_up")(value, before)
+    # What is shown to the public lacks some.
+    counts = [name for name in ("events", "heartbeats", "feedback", "duplicates", "given_up") if name in value]
+    table = _figures(*counts)(value, before)
     blank = () if before is None else ("",)
-    last = [(name.replace("_", " "), as_date(value[name]), *blank) for name in ("last_event_at", "last_heartbeat_at", "last_feedback_at")]
+    last = [(name.replace("_", " "), as_date(value[name]), *blank) for name in _LAST if name in value]
     refused = [(f"refused, {name}", count, *blank) for name, count in value["refused"].items()]
     return table._replace(rows=last + table.rows + refused)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from .._report import sections_of
 from .._report_sections import Section
 from ..stores import DEFINITIONS, CallQuestions, Filter, Health, Questions
-from ._public import fold
+from ._public import OTHER, fold, fold_calls_of
 from ._query import PageQuery
 
 __all__ = ["Answers"]
@@ -24,10 +24,11 @@ _Answer = TypeVar("_Answer")
 
 
 class Answers:
-    """Asks *store* for *query*; used by one thread, for one page."""
+    """Asks *store* for *query*, for the page at *path*; used by one thread."""
 
-    def __init__(self, store: CallQuestions, query: PageQuery, *, is_public: bool = False) -> None:
+    def __init__(self, store: CallQuestions, query: PageQuery, path: str = "/", *, is_public: bool = False) -> None:
         self.query = query
+        self.path = path
         self.is_public = is_public
         self._store = store
         self._sections: dict[str, Section] = {section.name: section for section in sections_of(store)}
@@ -72,7 +73,16 @@ class Answers:
     def apps(self) -> dict[str, int]:
         """Return the calls of each application in the period, whichever is asked for."""
         everything = replace(self.query.asked, app=None, version=None, client=None, tool=None)
-        return self._once(("apps", everything), lambda: self._store.apps(everything))
+        counts: dict[str, int] = self._once(("apps", everything), lambda: self._store.apps(everything))
+        return fold_calls_of(counts) if self.is_public else counts
+
+    def link(self, field: str, name: str) -> str | None:
+        """Return the address of the page for *name* only; None where that is a name of ours for the rest."""
+        if self.is_public and name == OTHER:
+            return None
+        if field == "tool":
+            return self.query.link("/tool", tool=name, show=None)
+        return self.query.link(self.path, **{field: name})
 
     def define(self, name: str) -> str:
         """Return what the numbers called *name* mean."""

@@ -67,7 +67,7 @@ def read_tools(answers: Answers) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 
 def _tool(answers: Answers, tool: str, share: float) -> Cell:
-    href = answers.query.link("/tool", tool=tool)
+    href = answers.link("tool", tool)
     if tool == UNKNOWN_TOOL:
         return Cell("tools that do not exist", href=href, share=share, tone="ours")
     return who(tool, href, share)
@@ -82,7 +82,7 @@ def view_unknown_tool(answers: Answers) -> Part | None:
     answer = answers.ask(UNKNOWN_TOOL)
     if not answer["calls"]:
         return None
-    lines = [Named(row["client"], row["calls"], answers.query.link(client=row["client"])) for row in answer["clients"]]
+    lines = [Named(row["client"], row["calls"], answers.link("client", row["client"])) for row in answer["clients"]]
     return Part(
         UNKNOWN_TOOL,
         "Tools that do not exist",
@@ -95,7 +95,7 @@ def view_unknown_tool(answers: Answers) -> Part | None:
 def view_clients(answers: Answers) -> Part | None:
     """Return the clients that made the calls."""
     rows = answers.ask("clients")
-    lines = [Named(row["client"], row["calls"], answers.query.link(client=row["client"])) for row in rows]
+    lines = [Named(row["client"], row["calls"], answers.link("client", row["client"])) for row in rows]
     if not lines:
         return None
     return Part(
@@ -133,7 +133,7 @@ def view_versions_called(answers: Answers) -> Part | None:
         Named(
             row["version"],
             row["calls"],
-            answers.query.link(version=row["version"]),
+            answers.link("version", row["version"]),
             error_cell(row["errors"], row["calls"], typical),
         )
         for row in rows

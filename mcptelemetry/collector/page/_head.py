@@ -88,21 +88,22 @@ class Head:
     assets: Mapping[str, str] = field(default_factory=lambda: {name: f"/static/{name}?v={asset.etag}" for name, asset in ASSETS.items()})
 
 
-def view_head(answers: Answers, path: str) -> Head:
-    """Return the head of the page at *path*."""
-    query = answers.query
+def view_head(answers: Answers) -> Head:
+    """Return the head of a page."""
+    query, path = answers.query, answers.path
     asked = query.asked
+    choosers = _choosers(answers)
     name = asked.tool if path == "/tool" else asked.app
     return Head(
         title={"/tool": "Tool", "/inbox": "Inbox"}.get(path, "All applications"),
         name=name,
-        subtitle=_subtitle(query),
+        subtitle=_subtitle(answers),
         path=path,
         home=query.link("/", tool=None, show=None),
         periods=[Way(label, query.link(path, period=word), query.period == word) for word, label in PERIODS.items()],
-        choosers=_choosers(answers, path),
+        choosers=choosers,
         chips=list(_chips(query, path)),
-        hidden=[pair for pair in query.fields if pair[0] in ("period", "tool", "show")],
+        hidden=list(_hidden(query, choosers)),
         since=query.value("since"),
         until=query.value("until"),
         ways=_ways(query, path),
@@ -112,15 +113,22 @@ def view_head(answers: Answers, path: str) -> Head:
     )
 
 
-def _subtitle(query: PageQuery) -> str:
-    asked = query.asked
+def _hidden(query: PageQuery, choosers: Sequence[Chooser]) -> Iterable[tuple[str, str]]:
+    """Yield the fields that the form keeps as they are: those that it does not offer."""
+    offered = {"since", "until", *(chooser.field for chooser in choosers)}
+    return (pair for pair in query.fields if pair[0] not in offered)
+
+
+def _subtitle(answers: Answers) -> str:
+    query, asked = answers.query, answers.query.asked
     if asked.since is not None and asked.until is not None:
         when = as_period(asked.since, min(asked.until, query.now) if query.now > asked.since else asked.until)
     elif asked.until is not None:
         when = f"up to {as_moment(asked.until)}"
     else:
         when = "from the beginning"
-    return f"{when}, {_WHO[query.value('env_kind')]}"
+    # Neither events nor feedback tell who sits in front.
+    return f"{when}, {_WHO[query.value('env_kind')]}" if answers.path == "/" and answers.whole is not None else when
 
 
 def _ways(query: PageQuery, path: str) -> list[Way]:
@@ -138,21 +146,20 @@ def _chips(query: PageQuery, path: str) -> Iterable[Chip]:
     for field_name in ("app", "version", "client", "tool"):
         if query.value(field_name) and not (field_name == "tool" and path == "/tool"):
             yield Chip(field_name, query.value(field_name), query.link(path, **{field_name: None}))
-    if query.value("env_kind") != "people":
+    if query.value("env_kind") != "people" and path == "/":
         yield Chip("who", _WHO[query.value("env_kind")], query.link(path, env_kind=None))
 
 
-def _choosers(answers: Answers, path: str) -> list[Chooser]:
+def _choosers(answers: Answers) -> list[Chooser]:
     query = answers.query
     choosers = [
         _chooser(query, "app", "Application", "all applications", _names(answers, "app")),
         _chooser(query, "version", "Version", "all versions", _names(answers, "version")),
     ]
-    if path != "/inbox":
+    if answers.path != "/inbox":
         choosers.append(_chooser(query, "client", "Client", "all clients", _names(answers, "client")))
-        who = [Option(word, label, query.value("env_kind") == word) for word, label in _WHO.items()]
-        if answers.whole is not None:
-            choosers.append(Chooser("env_kind", "Who", who))
+    if answers.path == "/" and answers.whole is not None:
+        choosers.append(Chooser("env_kind", "Who", [Option(word, label, query.value("env_kind") == word) for word, label in _WHO.items()]))
     return [chooser for chooser in choosers if len(chooser.options) > 1]
 
 
@@ -179,9 +186,9 @@ def _chooser(query: PageQuery, field_name: str, label: str, everything: str, nam
     return Chooser(field_name, label, [Option("", everything, not chosen), *options] if options else [])
 
 
-def view_foot(answers: Answers, path: str) -> list[str]:
-    """Return what is said at the end of the page at *path*: how fresh and how whole it is, and what filters go for."""
-    lines = []
+def view_foot(answers: Answers) -> list[str]:
+    """Return what is said at the end of a page: how fresh and how whole it is, and what filters go for."""
+    lines, path = [], answers.path
     if path == "/" and "health" in answers.names:
         try:
             lines.append(_freshness(answers))

@@ -77,7 +77,7 @@ def view_named(
         rows = answers.ask(name)
         if not rows:
             return None
-        lines = [Named(row["name"], row[figure], answers.query.link(**{field: row["name"]}) if field else None) for row in rows]
+        lines = [Named(row["name"], row[figure], answers.link(field, row["name"]) if field else None) for row in rows]
         whole = answers.ask("installations")["active"] if figure == "installations" else None
         headings = (heading, figure, "share") if whole is not None else (heading, figure)
         return Part(name, title, list_names(headings, figure, lines, whole=whole, words=words), lead, answers.define(name))
@@ -107,7 +107,7 @@ def view_versions(answers: Answers) -> Part | None:
         Named(
             row["version"],
             row["installations"],
-            answers.query.link(version=row["version"]),
+            answers.link("version", row["version"]),
             Cell(f"since {as_day(row['first_at'])}", figure="first_at", value=row["first_at"], tone="soft"),
         )
         for row in rows
@@ -131,8 +131,8 @@ def view_upgrades(answers: Answers) -> Part | None:
         Row(
             f"{row['previous']} {row['version']}",
             [
-                who(row["previous"], answers.query.link(version=row["previous"]), ratio_of(row["installations"], most) or 0.0),
-                who(row["version"], answers.query.link(version=row["version"])),
+                who(row["previous"], answers.link("version", row["previous"]), ratio_of(row["installations"], most) or 0.0),
+                who(row["version"], answers.link("version", row["version"])),
                 count("installations", row["installations"]),
             ],
         )
@@ -148,8 +148,8 @@ def view_people(answers: Answers) -> Part | None:
     kinds = answer["env_kinds"]
     if not kinds:
         return None
-    lines = [Named(name, answer[name], answers.query.link(env_kind=name), label=label) for name, label in (("people", "People"), ("automation", "Automation"))]
-    lines += [Named(name, number, answers.query.link(env_kind=name)) for name, number in kinds.items()]
+    lines = [Named(name, answer[name], answers.link("env_kind", name), label=label) for name, label in (("people", "People"), ("automation", "Automation"))]
+    lines += [Named(name, number, answers.link("env_kind", name)) for name, number in kinds.items()]
     return Part(
         "people",
         "People and automation",

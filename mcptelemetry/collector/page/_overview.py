@@ -29,12 +29,13 @@ from ._installation_views import (
     view_upgrades,
     view_versions,
 )
+from ._public import FEWEST
 from ._record_views import view_feedback, view_health
-from ._shapes import Part
+from ._shapes import Note, Part
 from ._tiles import view_tiles
 from ._trend_views import view_calls_over_time, view_installations_over_time, view_versions_over_time
 
-__all__ = ["Group", "View", "overview_groups"]
+__all__ = ["Group", "View", "has_calls_of", "overview_groups", "view_nothing"]
 
 View = Callable[[Answers], Optional[Part]]
 
@@ -81,9 +82,12 @@ _RECORDS = (
 
 def overview_groups(answers: Answers) -> Iterator[Group]:
     """Yield the groups in the order that suits what came in the period."""
+    whole = answers.whole is not None
     has_calls = has_calls_of(answers)
-    has_heartbeats = answers.whole is not None and bool(answers.ask("installations")["active"])
+    has_heartbeats = whole and bool(answers.ask("installations")["active"])
     yield Group("Counting", (lambda given: view_tiles(given, has_calls=has_calls, has_heartbeats=has_heartbeats),))
+    if not has_calls and not has_heartbeats:
+        yield Group("Looking", (view_nothing,))
     if has_calls:
         yield from _CALLS
     if has_heartbeats:
@@ -91,14 +95,27 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
         yield Group("Drawing versions over time", (view_versions_over_time,))
         yield _VERSIONS
     if has_calls:
-        yield _VERSION_CALLS if answers.whole is not None else Group(_VERSION_CALLS.progress, (view_versions_called,))
+        yield _VERSION_CALLS if whole else Group(_VERSION_CALLS.progress, (view_versions_called,))
     if has_heartbeats:
         yield _STAY
         yield _WHERE
-    if answers.whole is not None:
+    if whole:
         yield from _RECORDS
 
 
 def has_calls_of(answers: Answers) -> bool:
-    """Return whether any call fits what is asked for."""
-    return bool(answers.ask("calls")["totals"]["calls"])
+    """Return whether any call fits what is asked for; to the public, whether enough do."""
+    calls: int = answers.ask("calls")["totals"]["calls"]
+    return calls >= (FEWEST if answers.is_public else 1)
+
+
+def view_nothing(answers: Answers) -> Part:
+    """Return what is said where numbers would stand."""
+    query = answers.query
+    ways = [(query.link(answers.path, period="365d"), "The last year")] if query.period != "365d" else []
+    if len(query.fields) > (1 if query.period not in (None, "30d") else 0):
+        bare = {name: None for name, _ in query.fields if not (name == "tool" and answers.path == "/tool")}
+        ways.append((query.link(answers.path, **bare), "Without filters"))
+    line = "Nothing that was collected fits the period and the filters"
+    line += ", or too little to show it to everybody." if answers.is_public else "."
+    return Part("nothing", "Nothing to show", Note([line]), has_table=False, links=ways)

@@ -60,23 +60,23 @@ class Page:
         if is_empty:
             yield self._templates.render("empty", head=self._plain_head("Nothing yet"), base_url=base_url)
             return
-        yield from self._stream(answers, view_head(answers, "/"), overview_groups(answers))
+        yield from self._stream(answers, view_head(answers), overview_groups(answers))
 
     def tool(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over a tool's own page; raises `ValueError` when the query names none."""
         if query.asked.tool is None:
             msg = "name a tool: /tool?tool=NAME"
             raise ValueError(msg)
-        answers = self._answers(query)
-        return self._stream(answers, view_head(answers, "/tool"), tool_groups(answers))
+        answers = self._answers(query, "/tool")
+        return self._stream(answers, view_head(answers), tool_groups(answers))
 
     def inbox(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over the page of feedback; raises `ValueError` where there is none to show."""
         if self._is_public or not isinstance(self._store, Questions):
             msg = "no feedback is shown here"
             raise ValueError(msg)
-        answers = self._answers(query)
-        return self._stream(answers, view_head(answers, "/inbox"), [Group("Opening the inbox", (view_inbox,), "one")])
+        answers = self._answers(query, "/inbox")
+        return self._stream(answers, view_head(answers), [Group("Opening the inbox", (view_inbox,), "one")])
 
     def table(self, name: str, query: PageQuery) -> dict[str, Any]:
         """
@@ -110,8 +110,8 @@ class Page:
         """Return a page that says what is wrong."""
         return self._templates.render("trouble", head=self._plain_head("Not this way"), message=message)
 
-    def _answers(self, query: PageQuery) -> Answers:
-        return Answers(self._store, query, is_public=self._is_public)
+    def _answers(self, query: PageQuery, path: str = "/") -> Answers:
+        return Answers(self._store, query, path, is_public=self._is_public)
 
     def _plain_head(self, title: str) -> Head:
         return Head(title=title)
@@ -132,4 +132,4 @@ class Page:
                     parts.append(part)
             if parts or troubles:
                 yield self._templates.render("group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles)
-        yield self._templates.render("bottom", head=head, foot=view_foot(answers, head.path))
+        yield self._templates.render("bottom", head=head, foot=view_foot(answers))

@@ -27,7 +27,7 @@ def view_tiles(answers: Answers, *, has_calls: bool, has_heartbeats: bool) -> Pa
             tiles += _own_tools(answers)
     if has_calls:
         tiles += _calls(answers, with_median=not has_heartbeats)
-    if "feedback" in answers.names:
+    if "feedback" in answers.names and answers.path == "/":
         tiles += _feedback(answers)
     return Part("summary", "At a glance", Tiles(tiles), has_table=False) if tiles else None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ._answers import Answers
 from ._call_views import view_clients, view_error_types, view_versions_called
 from ._cells import count, error_cell, latency, ratio_of, who
-from ._overview import Group
+from ._overview import Group, has_calls_of, view_nothing
 from ._shapes import Column, Grid, Part, Row
 from ._tiles import view_tiles
 from ._trend_views import view_calls_over_time, view_errors_over_time
@@ -19,6 +19,9 @@ __all__ = ["tool_groups"]
 
 def tool_groups(answers: Answers) -> Iterator[Group]:
     """Yield the groups of a tool's own page."""
+    if not has_calls_of(answers):
+        yield Group("Looking", (view_nothing,))
+        return
     yield Group("Counting", (lambda given: view_tiles(given, has_calls=True, has_heartbeats=False),))
     yield Group("Drawing calls over time", (view_calls_over_time,))
     yield Group("Drawing errors over time", (view_errors_over_time,))
