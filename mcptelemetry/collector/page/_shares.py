@@ -200,7 +200,7 @@ def _draw_column(shares: Shares, index: int, full: int) -> str:
         below += count
     box = element(
         "rect",
-        element("title", written(_tell_column(shares, row))),
+        element("title", written(_tell_column(shares, row, shares.timeline.name_of(index)))),
         class_="column",
         x=across(index * span),
         y=0,
@@ -214,13 +214,13 @@ def _draw_column(shares: Shares, index: int, full: int) -> str:
     return element("g", *parts, box, class_="stack" if row.is_whole else "stack unfinished")
 
 
-def _tell_column(shares: Shares, row: ShareRow) -> str:
+def _tell_column(shares: Shares, row: ShareRow, name: str) -> str:
     """Return what a pointed column says, a line each."""
     total = sum(row.counts)
-    lines = [row.label if row.is_whole else f"{row.label}, not whole", as_many(total, shares.noun)]
+    lines = [name, as_many(total, shares.noun)]
     lines.extend(
-        f"{shorten(name, _NAME_LETTERS_MAX)}: {as_count(count)} ({as_share(count, total)})"
-        for name, count in zip(shares.names, row.counts)
+        f"{shorten(part, _NAME_LETTERS_MAX)}: {as_count(count)} ({as_share(count, total)})"
+        for part, count in zip(shares.names, row.counts)
         if count
     )
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, span_offset_secs
+from ._moments import as_span
 
 __all__ = ["SPANS_SHOWN_MAX", "Timeline", "step_of"]
 
@@ -82,11 +83,21 @@ class Timeline:
         """Return whether the span of this number has begun by now."""
         return self.now is None or self.starts[index] <= self.now
 
+    def is_over(self, index: int) -> bool:
+        """Return whether the span of this number has ended by now."""
+        return self.now is None or self.starts[index] + self.step_secs <= self.now
+
     def is_whole(self, index: int) -> bool:
         """Return whether the span of this number lies within the period and is over."""
         start = self.starts[index]
-        end = start + self.step_secs
-        return start >= self.since and end <= self.until and (self.now is None or end <= self.now)
+        return start >= self.since and start + self.step_secs <= self.until and self.is_over(index)
+
+    def name_of(self, index: int) -> str:
+        """Return what the span of this number is called, and that it is not whole when it is not."""
+        name = as_span(self.starts[index], self.step_secs)
+        if self.is_whole(index):
+            return name
+        return f"{name}, in part" if self.is_over(index) else f"{name}, so far"
 
     def centre_of(self, index: int) -> float:
         """Return where the middle of the span of this number stands, in per cent from the left."""

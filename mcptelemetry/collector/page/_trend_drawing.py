@@ -175,7 +175,7 @@ def _draw_points(trend: Trend, height: Height) -> str:
     points = (
         element(
             "rect",
-            element("title", written(_tell_point(row))),
+            element("title", written(_tell_point(row, trend.timeline.name_of(index)))),
             class_="point",
             x=across(index * width),
             y=0,
@@ -197,9 +197,9 @@ def _draw_points(trend: Trend, height: Height) -> str:
     return element("g", *points, class_="points")
 
 
-def _tell_point(row: TrendRow) -> str:
+def _tell_point(row: TrendRow, name: str) -> str:
     """Return what a pointed span says, a line each."""
-    lines = [row.label if row.is_whole else f"{row.label}, not whole", as_many(row.calls, "call")]
+    lines = [name, as_many(row.calls, "call")]
     share = f" ({as_share(row.errors, row.calls)})" if row.errors and row.calls else ""
     lines.append(f"{as_many(row.errors, 'error')}{share}" if row.errors else "no errors")
     if row.before is not None:
@@ -215,13 +215,14 @@ def _draw_key(trend: Trend) -> str:
     if any(row.before is not None for row in rows):
         shown = 2 * trend.since - trend.until
         entries.append(("before-line", f"calls of the period before, {as_period(shown, trend.since)}"))
+    line = trend.timeline
     ends = [
-        text
-        for text, row in (("partly in the period", rows[:1]), ("not over yet", rows[-1:]))
-        if row and not row[0].is_whole
+        "partly in the period" if line.is_over(index) else "not over yet"
+        for index in sorted({0, len(rows) - 1})
+        if rows and not line.is_whole(index)
     ]
     if ends:
-        entries.append(("line unfinished", " or ".join(ends if len(rows) > 1 else ends[-1:])))
+        entries.append(("line unfinished", " or ".join(dict.fromkeys(ends))))
     return element(
         "p", *(element("span", _draw_swatch(kind), written(text)) for kind, text in entries), class_="key"
     )

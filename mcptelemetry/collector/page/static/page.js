@@ -6,6 +6,8 @@
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const MOST_WAIT_MS = 30000;
+  // Heights in the picture of a trend: where names end, where points are high, and the base.
+  const [NAMES_Y, HIGH_Y, BASE_Y] = [38, 125, 232];
 
   const make = (parent, name, attributes, text) => {
     const made = parent.namespaceURI === SVG ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -65,7 +67,7 @@
         marks.push(make(plot, "circle", { class: "error-dot shown", cx: across, cy: errorY, r: 3 }));
       }
       marks.push(make(plot, "circle", { class: "dot shown", cx: across, cy: y, r: 4 }));
-      marks.push(drawTip(plot, lines[index], Number(x)));
+      marks.push(drawTip(plot, lines[index], Number(x), Number(y)));
     };
 
     const move = (index) => {
@@ -108,13 +110,16 @@
   // Which part of the width has points: spans that have not come yet have none.
   const coverage = (points) => (parseFloat(points[0].getAttribute("width")) * points.length) / 100;
 
-  const drawTip = (plot, lines, x) => {
+  const drawTip = (plot, lines, x, y) => {
     const [pad, height, gap] = [10, 18, 12];
     const width = plot.getBoundingClientRect().width;
     const tip = make(plot, "g", { class: "tip", "aria-hidden": "true" });
-    const box = make(tip, "rect", { rx: 7, y: 6, height: lines.length * height + 2 * pad - 4 });
+    const tall = lines.length * height + 2 * pad - 4;
+    // Below a high point and above a low one, and never on the names of versions.
+    const top = y < HIGH_Y ? BASE_Y - gap - tall : NAMES_Y;
+    const box = make(tip, "rect", { rx: 7, y: top, height: tall });
     const texts = lines.map((line, index) =>
-      make(tip, "text", { y: 6 + pad + 11 + index * height, class: index ? "more" : "first" }, line),
+      make(tip, "text", { y: top + pad + 11 + index * height, class: index ? "more" : "first" }, line),
     );
     const wide = Math.max(...texts.map((text) => text.getComputedTextLength())) + 2 * pad;
     const at = (x / 100) * width;
