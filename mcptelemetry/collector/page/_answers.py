@@ -70,19 +70,23 @@ class Answers:
         since = self.query.now // 3600 * 3600
         return self._once(("last",), lambda: whole.health(Filter(since=since, until=since + 3600)))
 
-    def apps(self) -> dict[str, int]:
-        """Return the calls of each application in the period, whichever is asked for."""
+    def app_names(self) -> list[str]:
+        """Return the applications of the period, most calls first, whichever is asked for."""
         everything = replace(self.query.asked, app=None, version=None, client=None, tool=None)
         counts: dict[str, int] = self._once(("apps", everything), lambda: self._store.apps(everything))
-        return fold_calls_of(counts) if self.is_public else counts
+        return list(fold_calls_of(counts) if self.is_public else counts)
 
     def link(self, field: str, name: str) -> str | None:
         """Return the address of the page for *name* only; None where that is a name of ours for the rest."""
-        if self.is_public and name == OTHER:
+        if self.is_rest(name):
             return None
         if field == "tool":
             return self.query.link("/tool", tool=name, show=None)
         return self.query.link(self.path, **{field: name})
+
+    def is_rest(self, name: str) -> bool:
+        """Return whether *name* is not a sender's, but ours for what was put together."""
+        return self.is_public and name == OTHER
 
     def define(self, name: str) -> str:
         """Return what the numbers called *name* mean."""

@@ -48,7 +48,7 @@ def view_tools(answers: Answers) -> Part | None:
     return Part(
         "tools",
         "Tools",
-        Grid([Column(title, title in ("tool", "why")) for title in titles], table, "wide", f"{as_many(left, 'tool')} more in the table" if left > 0 else ""),
+        Grid([Column(title, title in ("tool", "why"), title in ("why", "calls over time")) for title in titles], table, "wide", f"{as_many(left, 'tool')} more in the table" if left > 0 else "", is_sortable=True),
         lead="how often, how well, how fast; a name leads to its own page",
         definition=answers.define("tools") or answers.define("calls"),
     )

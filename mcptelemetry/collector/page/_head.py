@@ -93,7 +93,9 @@ def view_head(answers: Answers) -> Head:
     query, path = answers.query, answers.path
     asked = query.asked
     choosers = _choosers(answers)
-    name = asked.tool if path == "/tool" else asked.app
+    name = asked.tool if path == "/tool" else asked.app or _only_app(answers)
+    if path == "/inbox":
+        name = None
     return Head(
         title={"/tool": "Tool", "/inbox": "Inbox"}.get(path, "All applications"),
         name=name,
@@ -113,6 +115,23 @@ def view_head(answers: Answers) -> Head:
     )
 
 
+def _only_app(answers: Answers) -> str | None:
+    """Return the application that all calls are of, when it is one."""
+    names = _names(answers, "app")
+    return names[0] if len(names) == 1 and names[0] != UNNAMED else None
+
+
+def _tells_people(answers: Answers) -> bool:
+    """Return whether people and automation are told apart on this page: no event and no feedback does it."""
+    if answers.path != "/":
+        return False
+    try:
+        health = answers.health()
+    except StoreError:
+        return False
+    return health is not None and health.last_heartbeat_at is not None
+
+
 def _hidden(query: PageQuery, choosers: Sequence[Chooser]) -> Iterable[tuple[str, str]]:
     """Yield the fields that the form keeps as they are: those that it does not offer."""
     offered = {"since", "until", *(chooser.field for chooser in choosers)}
@@ -128,7 +147,7 @@ def _subtitle(answers: Answers) -> str:
     else:
         when = "from the beginning"
     # Neither events nor feedback tell who sits in front.
-    return f"{when}, {_WHO[query.value('env_kind')]}" if answers.path == "/" and answers.whole is not None else when
+    return f"{when}, {_WHO[query.value('env_kind')]}" if _tells_people(answers) else when
 
 
 def _ways(query: PageQuery, path: str) -> list[Way]:
@@ -158,16 +177,17 @@ def _choosers(answers: Answers) -> list[Chooser]:
     ]
     if answers.path != "/inbox":
         choosers.append(_chooser(query, "client", "Client", "all clients", _names(answers, "client")))
-    if answers.path == "/" and answers.whole is not None:
+    if _tells_people(answers):
         choosers.append(Chooser("env_kind", "Who", [Option(word, label, query.value("env_kind") == word) for word, label in _WHO.items()]))
-    return [chooser for chooser in choosers if len(chooser.options) > 1]
+    # One name is no choice, unless it was made.
+    return [chooser for chooser in choosers if len(chooser.options) > 2 or query.value(chooser.field)]
 
 
 def _names(answers: Answers, field_name: str) -> list[str]:
     """Return what can be chosen, most first; nothing while the store cannot say."""
     try:
         if field_name == "app":
-            return list(answers.apps())
+            return answers.app_names()
         if field_name == "client":
             return [row["client"] for row in answers.ask("clients")]
         rows = answers.ask("calls_by_version")

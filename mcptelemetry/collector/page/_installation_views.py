@@ -59,7 +59,7 @@ def view_own_tools(answers: Answers) -> Part | None:
     return Part(
         "own_tools",
         "Own tools",
-        Grid([Column(title, title == "tool") for title in titles], table, "wide", f"{as_many(left, 'tool')} more in the table" if left > 0 else ""),
+        Grid([Column(title, title == "tool") for title in titles], table, "wide", f"{as_many(left, 'tool')} more in the table" if left > 0 else "", is_sortable=True),
         lead="as installations count them; shares of calls by how long they took",
         definition=answers.define("own_tools"),
     )

@@ -74,10 +74,7 @@ _WHERE = Group(
     ),
     "three",
 )
-_RECORDS = (
-    Group("Reading feedback", (view_feedback,)),
-    Group("Looking at the health of the data", (view_health,)),
-)
+_RECORDS = Group("Reading feedback and the health of the data", (view_feedback, view_health), "two")
 
 
 def overview_groups(answers: Answers) -> Iterator[Group]:
@@ -100,7 +97,7 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
         yield _STAY
         yield _WHERE
     if whole:
-        yield from _RECORDS
+        yield _RECORDS
 
 
 def has_calls_of(answers: Answers) -> bool:

@@ -7,7 +7,7 @@ way leaves a part that says so, and the page goes on: whoever looks in trouble n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ...system import Clock
@@ -18,6 +18,7 @@ from ._head import Head, view_foot, view_head
 from ._overview import Group, overview_groups
 from ._query import PageQuery, read_query
 from ._record_views import view_inbox
+from ._shapes import Part
 from ._templates import Templates
 from ._tool_page import tool_groups
 
@@ -60,7 +61,7 @@ class Page:
         if is_empty:
             yield self._templates.render("empty", head=self._plain_head("Nothing yet"), base_url=base_url)
             return
-        yield from self._stream(answers, view_head(answers), overview_groups(answers))
+        yield from self._stream(answers, overview_groups(answers))
 
     def tool(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over a tool's own page; raises `ValueError` when the query names none."""
@@ -68,7 +69,7 @@ class Page:
             msg = "name a tool: /tool?tool=NAME"
             raise ValueError(msg)
         answers = self._answers(query, "/tool")
-        return self._stream(answers, view_head(answers), tool_groups(answers))
+        return self._stream(answers, tool_groups(answers))
 
     def inbox(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over the page of feedback; raises `ValueError` where there is none to show."""
@@ -76,7 +77,7 @@ class Page:
             msg = "no feedback is shown here"
             raise ValueError(msg)
         answers = self._answers(query, "/inbox")
-        return self._stream(answers, view_head(answers), [Group("Opening the inbox", (view_inbox,), "one")])
+        return self._stream(answers, [Group("Opening the inbox", (view_inbox,), "one")])
 
     def table(self, name: str, query: PageQuery) -> dict[str, Any]:
         """
@@ -116,20 +117,42 @@ class Page:
     def _plain_head(self, title: str) -> Head:
         return Head(title=title)
 
-    def _stream(self, answers: Answers, head: Head, groups: Sequence[Group] | Iterator[Group]) -> Iterator[str]:
-        """Yield the page inside *head*, a group of parts at a time, each announced before it is asked for."""
+    def _stream(self, answers: Answers, groups: Iterable[Group]) -> Iterator[str]:
+        """Yield the page, a group of parts at a time, each announced before it is asked for."""
+        head = view_head(answers)
         yield self._templates.render("top", head=head)
-        for group in groups:
+        for group in _as_far_as_possible(groups):
             yield self._templates.render("progress", words=group.progress)
-            parts, troubles = [], 0
-            for view in group.views:
-                try:
-                    part = view(answers)
-                except StoreError:
-                    troubles += 1
-                    continue
-                if part is not None:
-                    parts.append(part)
+            parts, troubles = _view(group, answers)
             if parts or troubles:
-                yield self._templates.render("group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles)
+                yield self._templates.render(
+                    "group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles
+                )
         yield self._templates.render("bottom", head=head, foot=view_foot(answers))
+
+
+def _as_far_as_possible(groups: Iterable[Group]) -> Iterator[Group]:
+    """Yield *groups*; when the store cannot even say which there are, one that says so is the last."""
+    try:
+        yield from groups
+    except StoreError as error:
+        trouble = error
+
+        def fail(_answers: Answers) -> None:
+            raise trouble
+
+        yield Group("Asking the store", (fail,))
+
+
+def _view(group: Group, answers: Answers) -> tuple[list[Part], int]:
+    """Return the parts of *group* that there are, and how many could not be had."""
+    parts: list[Part] = []
+    troubles = 0
+    for view in group.views:
+        try:
+            part = view(answers)
+        except StoreError:
+            troubles += 1
+        else:
+            parts += [part] if part is not None else []
+    return parts, troubles

@@ -141,10 +141,7 @@ def _overlapping(key: str, *figures: str) -> Callable[[Sequence[_Row]], list[dic
 
 
 def _fold_upgrades(rows: Sequence[_Row]) -> list[dict[str, Any]]:
-    kept, small = _part(rows, "installations")
-    if small:
-        kept.append({"previous": OTHER, "version": OTHER, "installations": WITHHELD})
-    return kept
+    return _part(rows, "installations")[0]
 
 
 def _fold_versions_over_time(spans: Sequence[Any]) -> list[Any]:

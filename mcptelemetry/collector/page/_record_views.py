@@ -88,8 +88,9 @@ def view_health(answers: Answers) -> Part | None:
         for name, words in _LAST
         if name in answer and answer[name] is not None
     ]
+    came = [name for name, last in zip(_COUNTS, _LAST) if answer.get(last[0]) is not None]
     counted = (
-        *((name, name) for name in _COUNTS),
+        *((name, name) for name in came),
         ("duplicates", "repeats, counted once"),
         ("given_up", "heartbeats given up"),
     )

@@ -41,10 +41,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; words stand to the left."""
+    """The head of a column; words stand to the left. What *is_fixed* is nothing to sort by."""
 
     title: str
     is_words: bool = False
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Grid:
     rows: Sequence[Row]
     kind: str = "wide"
     left_out: str = ""
+    is_sortable: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,15 +80,17 @@ def _frame(answers: Answers) -> tuple[int, int, int]:
 
 
 def _marks(answers: Answers, since: int, until: int) -> list[tuple[str, int]]:
-    """Return the versions that came out in the period: by heartbeats, or else by calls after its first day."""
+    """Return the versions that came out in the period: first heard of in it, or else called in it and not in the one before."""
     if answers.query.asked.version is not None:
         return []
-    marks: list[tuple[str, int]] = []
-    if "versions" in answers.names:
-        marks = [(row["version"], row["first_at"]) for row in answers.ask("versions") if since <= row["first_at"] < until]
-    if not marks:
-        rows = answers.ask("calls_by_version")
-        marks = [(row["version"], row["first_at"]) for row in rows if since + DAY_SECS <= row["first_at"] < until]
+    if "versions" in answers.names and answers.ask("versions"):
+        seen = [(row["version"], row["first_at"]) for row in answers.ask("versions")]
+    else:
+        earlier = answers.ask_before("calls_by_version")
+        known = None if earlier is None else {row["version"] for row in earlier}
+        rows = answers.ask("calls_by_version") if known else []
+        seen = [(row["version"], row["first_at"]) for row in rows if known and row["version"] not in known]
+    marks = [(version, moment) for version, moment in seen if since <= moment < until and not answers.is_rest(version)]
     # Of many, those that most are on: a stranger may invent any number of versions.
     return sorted(marks[:_MARKS_MAX], key=lambda mark: mark[1])
 
@@ -139,7 +141,7 @@ def _shares(
     if not told_parts:
         return None
     _, since, until = _frame(answers)
-    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now)
+    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation")
     names, lines = share_rows(shares)
     rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
     grid = Grid([Column("from", is_words=True), *(Column(text) for text in names)], rows)
