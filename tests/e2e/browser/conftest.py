@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +27,8 @@ from mcptelemetry.collector import (
     EVENTS_PATH,
     FEEDBACK_PATH,
     HEARTBEAT_PATH,
-    Server,
     SqliteStore,
     Store,
-    create_app,
     demo_documents,
     serve,
     store_documents,
@@ -133,47 +131,47 @@ def axe(environment_as_found: dict[str, str], tmp_path_factory: pytest.TempPathF
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="package")
-def run_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Return the function that runs a collector on a fresh store until the tests have ended."""
-    servers: list[Server] = []
-
-    def run(name: str, *, path: Path | None = None, **options: Any) -> Site:
-        path = path or tmp_path_factory.mktemp(name) / "collector.db"
-        store = SqliteStore(path)
-        servers.append(serve(store, report_token=TOKEN, clock=StillClock(), **options))
-        return Site(servers[-1].url, store, path)
-
-    yield run
-    for server in servers:
-        server.stop()
+@contextmanager
+def running(folder: Path, **options: Any) -> Iterator[Site]:
+    """Run a collector on a fresh store in *folder*."""
+    path = folder / "collector.db"
+    store = SqliteStore(path)
+    with serve(store, report_token=TOKEN, clock=StillClock(), **options) as server:
+        yield Site(server.url, store, path)
+    store.close()
 
 
 @pytest.fixture(scope="package")
-def year(run_site: Callable[..., Site]) -> Site:
+def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give the collector that took the invented year in."""
-    site = run_site("year")
-    store_documents(site.store, demo_documents(INSTALLATIONS))
-    return site
+    with running(tmp_path_factory.mktemp("year")) as site:
+        store_documents(site.store, demo_documents(INSTALLATIONS))
+        yield site
 
 
 @pytest.fixture
-def nothing(run_site: Callable[..., Site]) -> Site:
+def nothing(tmp_path: Path) -> Iterator[Site]:
     """Give a collector that nothing was ever sent to."""
-    return run_site("nothing")
+    with running(tmp_path) as site:
+        yield site
 
 
 @pytest.fixture(scope="package")
-def harmed(run_site: Callable[..., Site]) -> Site:
+def harmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give the collector that somebody sent ill-meant documents to, each of which it took."""
-    site = run_site("hostile")
-    for path, documents in (
-        (EVENTS_PATH, hostile.batches(NOW)),
-        (HEARTBEAT_PATH, hostile.heartbeats(FULL)),
-        (FEEDBACK_PATH, hostile.feedback(FULL)),
-    ):
-        for document in documents:
-            answer = site.post(path, document)
-            assert answer.status_code == 202, (answer.text, document)
-            assert "rejected" not in answer.json(), answer.text
-    return site
+    with running(tmp_path_factory.mktemp("hostile")) as site:
+        for path, documents in (
+            (EVENTS_PATH, hostile.batches(NOW)),
+            (HEARTBEAT_PATH, hostile.heartbeats(FULL)),
+            (FEEDBACK_PATH, hostile.feedback(FULL)),
+        ):
+            for document in documents:
+                answer = site.post(path, document)
+                assert answer.status_code == 202, (answer.text, document)
+                assert "rejected" not in answer.json(), answer.text
+        yield site
+
+
+@pytest.fixture(scope="package", autouse=True)
+def long_lived(window: Any, year: Site, harmed: Site) -> None:
+    """Begin what lives as long as the package before it is looked at what a test leaves behind."""
