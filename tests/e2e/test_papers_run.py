@@ -1057,7 +1057,7 @@ def everybody_sees_the_public_page(desk: Desk, block: Block) -> None:
     """Without a token: the page, and neither feedback nor report nor metrics; the one installation is no small count that is told."""
     desk.write("# acme_telemetry.py", "# hello.py")
     with desk.running(f"exec {free(block.text)}") as url:
-        desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url)
+        desk.type("for call in 1 2 3 4 5; do python hello.py; done", ACME_MCP_EVENTS_ENDPOINT=url)
         post_json(f"{url}/heartbeat", HEARTBEAT)
         send_feedback(url)
         opener = browser()
