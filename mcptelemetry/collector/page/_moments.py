@@ -12,7 +12,19 @@ import time
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._figures import as_many
 
-__all__ = ["as_age", "as_day", "as_hour", "as_moment", "as_period", "as_span", "as_stamp", "read_calendar"]
+__all__ = [
+    "DAYS",
+    "MONTHS",
+    "as_age",
+    "as_day",
+    "as_hour",
+    "as_moment",
+    "as_period",
+    "as_span",
+    "as_stamp",
+    "placed",
+    "read_calendar",
+]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -84,6 +96,11 @@ def as_span(start: int, step_secs: int) -> str:
     weeks, rest = divmod(step_secs, WEEK_SECS)
     length = as_many(step_secs // DAY_SECS, "day") if rest else as_many(weeks, "week")
     return f"the {length} from {as_day(start, with_year=True)}"
+
+
+def placed(name: str) -> str:
+    """Return the name of a span with the word before it: on Wed 28 Oct, in the week from 26 Oct."""
+    return f"in {name}" if name.startswith("the ") else f"on {name}"
 
 
 def as_period(since: int, until: int) -> str:

@@ -57,8 +57,7 @@ _INSTALLATIONS = (
     Group("Drawing installations over time", (view_installations_over_time,)),
     Group("Counting own tools", (view_own_tools,)),
 )
-_VERSIONS = Group("Counting versions", (view_versions, view_upgrades), "two")
-_VERSION_CALLS = Group("Counting calls by version", (view_versions_called, view_sessions), "two")
+_VERSION_USE = (view_versions, view_upgrades)
 _STAY = Group("Following who stays", (view_retention, view_funnel), "two")
 _WHERE = Group(
     "Counting where it runs",
@@ -71,6 +70,7 @@ _WHERE = Group(
         view_named("clients_seen", "Clients seen", "installations that ever met one", heading="client"),
         view_counts("error_categories", "Errors by category", "times, and installations", heading="category"),
         view_named("architectures", "Processors", "installations", heading="processor"),
+        view_sessions,
     ),
     "three",
 )
@@ -90,12 +90,12 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
     if has_heartbeats:
         yield from _INSTALLATIONS
         yield Group("Drawing versions over time", (view_versions_over_time,))
-        yield _VERSIONS
-    if has_calls:
-        yield _VERSION_CALLS if whole else Group(_VERSION_CALLS.progress, (view_versions_called,))
-    if has_heartbeats:
+        views = (*_VERSION_USE, view_versions_called) if has_calls else _VERSION_USE
+        yield Group("Counting versions", views, "three" if has_calls else "two")
         yield _STAY
         yield _WHERE
+    elif has_calls:
+        yield Group("Counting calls by version", (view_versions_called, view_sessions) if whole else (view_versions_called,), "two")
     if whole:
         yield _RECORDS
 

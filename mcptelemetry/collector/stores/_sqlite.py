@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Union
 
 from ...wire import TelemetryBatch
@@ -44,13 +45,16 @@ from ._answers import (
     VersionSpan,
     VersionUse,
 )
+from ._errors import StoreError
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 from ._port import Counted, Facet
+from ._sqlite_blocks import sum_up
 from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
 from ._sqlite_events import NO_SHAPES, EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
 from ._sqlite_heartbeats import HeartbeatWriter
 from ._sqlite_prune import prune
+from ._sqlite_slices import latency_kind, session_kind
 from ._sqlite_tallies import Tallies
 
 __all__ = ["SqliteStore"]
@@ -159,11 +163,13 @@ class SqliteStore:
 
     def calls(self, asked: Filter) -> Calls:
         """Calls, errors and percentiles for each tool and route, and over all."""
+        self._sum_up(asked, latency_kind(asked))
         with self._file.reading() as connection:
             return of_calls.calls(connection, asked)
 
     def tools(self, asked: Filter) -> list[ToolFigures]:
         """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        self._sum_up(asked, latency_kind(asked))
         with self._file.reading() as connection:
             return of_calls.tools(connection, asked)
 
@@ -194,6 +200,7 @@ class SqliteStore:
 
     def sessions(self, asked: Filter) -> Sessions:
         """How many processes made calls, and how many each."""
+        self._sum_up(asked, session_kind(asked))
         with self._file.reading() as connection:
             return of_calls.sessions(connection, asked)
 
@@ -277,3 +284,9 @@ class SqliteStore:
         """Return how many events had each outcome; for small stores: it is as long as there are outcomes."""
         with self._file.reading() as connection:
             return count_outcomes(connection)
+
+    def _sum_up(self, asked: Filter, kind: int | None) -> None:
+        """Make the sums that the next question can use; where the file cannot be written, it goes without."""
+        if kind is not None and not self._file.is_read_only:
+            with suppress(StoreError):
+                sum_up(self._file.reading, self._file.writing, asked, kind)

@@ -1,19 +1,18 @@
 """
 Questions about events that sums of days cannot answer, as sqlite answers them.
 
-Percentiles need every latency: these are gathered, grouped, and walked in order once.
+Percentiles need every latency: these are gathered, packed, and looked at where a percentile lies.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
 from ._answers import CallFigures, Calls, Sessions, ToolCalls, ToolFigures
 from ._filter import ROWS_MAX, Filter
+from ._packed_latencies import exact_percentiles
 from ._ranks import nearest_ranks
 from ._sqlite_filters import named
 from ._sqlite_slices import gather_latencies, gather_sessions
@@ -26,20 +25,22 @@ _COUNTED = "counted AS c JOIN shapes AS s ON s.number = c.shape JOIN wanted AS w
 
 def calls(connection: sqlite3.Connection, asked: Filter) -> Calls:
     """Answer `CallQuestions.calls`."""
-    rows, routes = _figures_by(connection, asked, ("tool", "routing_decision"))
-    return Calls([ToolCalls(*row) for row in rows], _totals(connection), routes - len(rows))
+    rows, totals, routes = _figures_by(connection, asked, ("tool", "routing_decision"))
+    return Calls([ToolCalls(*row) for row in rows], totals, routes - len(rows))
 
 
 def tools(connection: sqlite3.Connection, asked: Filter) -> list[ToolFigures]:
     """Answer `CallQuestions.tools`."""
-    rows, _ = _figures_by(connection, asked, ("tool",))
+    rows, _, _ = _figures_by(connection, asked, ("tool",))
     return [ToolFigures(*row) for row in rows]
 
 
-def _figures_by(connection: sqlite3.Connection, asked: Filter, columns: Sequence[str]) -> tuple[list[tuple[Any, ...]], int]:
-    """Return the figures of the most called of what *columns* tell apart, after the values of these; and how many there are in all."""
+def _figures_by(
+    connection: sqlite3.Connection, asked: Filter, columns: Sequence[str]
+) -> tuple[list[tuple[Any, ...]], CallFigures, int]:
+    """Return the figures of the most called of what *columns* tell apart, after these; those of all; and how many there are."""
     gather_latencies(connection, asked, columns)
-    (routes,) = connection.execute("SELECT count(DISTINCT route) FROM latencies").fetchone()
+    (routes,) = connection.execute("SELECT count(DISTINCT w.route) FROM counted AS c JOIN wanted AS w ON w.shape = c.shape").fetchone()
     names = ", ".join(columns)
     connection.execute(
         f"""
@@ -48,15 +49,15 @@ def _figures_by(connection: sqlite3.Connection, asked: Filter, columns: Sequence
         FROM {_COUNTED} GROUP BY w.route ORDER BY calls DESC, {names} LIMIT {ROWS_MAX}
         """
     )
-    percentiles = dict(_percentiles_of_routes(connection))
+    shown = connection.execute(f"SELECT route, calls, {names} FROM shown ORDER BY calls DESC, {names}").fetchall()
+    percentiles, overall = exact_percentiles(
+        lambda: connection.execute("SELECT route, packed FROM latencies"), [row[0] for row in shown], _PERCENTS
+    )
     error_types = _error_types_of_routes(connection)
     rows = [
-        (*named_by, _figures(count, error_types.get(route, {}), percentiles[route]))
-        for route, count, *named_by in connection.execute(
-            f"SELECT route, calls, {names} FROM shown ORDER BY calls DESC, {names}"
-        ).fetchall()
+        (*named_by, _figures(count, error_types.get(route, {}), percentiles[route])) for route, count, *named_by in shown
     ]
-    return rows, routes
+    return rows, _totals(connection, overall), routes
 
 
 def sessions(connection: sqlite3.Connection, asked: Filter) -> Sessions:
@@ -66,18 +67,6 @@ def sessions(connection: sqlite3.Connection, asked: Filter) -> Sessions:
     sizes = connection.execute("SELECT calls, count(*) FROM sessions GROUP BY calls ORDER BY calls")
     p50, p95 = nearest_ranks(sizes, count, (50, 95))
     return Sessions(count, made, p50, p95)
-
-
-def _percentiles_of_routes(connection: sqlite3.Connection) -> Iterator[tuple[int, list[int | None]]]:
-    """Yield the percentiles of each route that is shown, walking its latencies in order."""
-    cursor = connection.execute(
-        """
-        SELECT l.route, s.calls, l.latency_ms, l.calls FROM latencies AS l JOIN shown AS s ON s.route = l.route
-        ORDER BY l.route, l.latency_ms
-        """
-    )
-    for (route, total), rows in groupby(cursor, key=itemgetter(0, 1)):
-        yield route, nearest_ranks(((row[2], row[3]) for row in rows), total, _PERCENTS)
 
 
 def _error_types_of_routes(connection: sqlite3.Connection) -> dict[int, dict[str, int]]:
@@ -93,7 +82,7 @@ def _error_types_of_routes(connection: sqlite3.Connection) -> dict[int, dict[str
     return found
 
 
-def _totals(connection: sqlite3.Connection) -> CallFigures:
+def _totals(connection: sqlite3.Connection, percentiles: list[int | None]) -> CallFigures:
     (total,) = connection.execute("SELECT coalesce(sum(calls), 0) FROM counted").fetchone()
     error_types = dict(
         connection.execute(
@@ -101,8 +90,7 @@ def _totals(connection: sqlite3.Connection) -> CallFigures:
             "WHERE s.status = 'error' GROUP BY name ORDER BY errors DESC, name"
         )
     )
-    cursor = connection.execute("SELECT latency_ms, sum(calls) FROM latencies GROUP BY latency_ms ORDER BY latency_ms")
-    return _figures(total, error_types, nearest_ranks(cursor, total, _PERCENTS))
+    return _figures(total, error_types, percentiles)
 
 
 def _figures(count: int, error_types: dict[str, int], percentiles: list[int | None]) -> CallFigures:

@@ -27,10 +27,12 @@ from mcptelemetry.collector import (
     EVENTS_PATH,
     FEEDBACK_PATH,
     HEARTBEAT_PATH,
+    Listener,
+    Server,
     SqliteStore,
     Store,
+    create_app,
     demo_documents,
-    serve,
     store_documents,
 )
 
@@ -66,6 +68,14 @@ class Site(NamedTuple):
     def get(self, target: str, **fields: str) -> requests.Response:
         """Return the answer to a reader with the token."""
         return self.ask("GET", target, params=fields, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    def browse(self, target: str) -> requests.Response:
+        """Return the answer to a person's browser with the cookie."""
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers["Accept"] = "text/html,*/*;q=0.8"
+            session.get(f"{self.url}/?token={TOKEN}", timeout=60, allow_redirects=False)
+            return session.get(self.url + target, timeout=60)
 
     def report(self, **fields: str) -> dict[str, Any]:
         """Return the report as a program reads it."""
@@ -136,7 +146,7 @@ def running(folder: Path, **options: Any) -> Iterator[Site]:
     """Run a collector on a fresh store in *folder*."""
     path = folder / "collector.db"
     store = SqliteStore(path)
-    with serve(store, report_token=TOKEN, clock=StillClock(), **options) as server:
+    with Server(create_app(store, report_token=TOKEN, clock=StillClock(), **options), Listener("127.0.0.1", 0)) as server:
         yield Site(server.url, store, path)
     store.close()
 

@@ -64,6 +64,13 @@ document.addEventListener('focusin', (event) => {
   });
 });
 """
+# From where the tab key goes on is kept by the browser, also when nothing has the focus any more.
+_START_ANEW = """
+document.body.tabIndex = -1;
+document.body.focus();
+document.body.removeAttribute('tabindex');
+window.scrollTo(0, 0);
+"""
 _FOCUSABLE = """
 return [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')].filter((element) =>
   element.tabIndex >= 0 && !element.disabled && element.type !== 'hidden' && element.checkVisibility({ checkVisibilityCSS: true }) &&
@@ -172,21 +179,19 @@ class Window:
     def walk_by_tab(self) -> list[dict[str, Any]]:
         """Return what got the focus on the way through the whole page by the tab key."""
         self.run(_WATCH_FOCUS)
-        self.run("document.activeElement.blur(); window.scrollTo(0, 0);")
+        self.run(_START_ANEW)
         count = len(self.focusable())
         for _ in range(0, count + 1, 50):
             self.press(*[Keys.TAB] * 50)
         return self.run("return window.focusSeen")
 
-    def tab_to(self, element: WebElement, *, most: int = 600) -> None:
-        """Press the tab key until *element* has the focus."""
-        self.run("document.activeElement.blur()")
-        for _ in range(most):
-            self.press(Keys.TAB)
-            if self.driver.switch_to.active_element == element:
-                return
-        msg = f"the tab key does not reach <{element.tag_name}> {element.text!r}"
-        raise AssertionError(msg)
+    def tab_to(self, element: WebElement) -> None:
+        """Press the tab key from the beginning of the page until *element* has the focus."""
+        self.run(_START_ANEW)
+        place = self.focusable().index(element)
+        self.press(*[Keys.TAB] * (place + 1))
+        reached = self.driver.switch_to.active_element
+        assert reached == element, f"the tab key leads to {reached.get_attribute('outerHTML')[:200]}, not to {element.get_attribute('outerHTML')[:200]}"
 
     def wait_for(self, script: str, *arguments: Any, secs: float = 10) -> Any:
         """Return what *script* returns once that is true."""

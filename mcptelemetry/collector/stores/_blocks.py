@@ -1,0 +1,66 @@
+"""
+Time in blocks of four days, whose sums are made when somebody first looks at them.
+
+A block's sums are good for as long as they are of as many documents as the block now has: what
+comes late makes the two differ, and whoever takes old documents out takes the block out too. So
+nobody who sends pays for them. What no good block covers is walked, document by document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ._filter import DAY_SECS
+
+__all__ = ["BLOCK_DAYS", "BLOCK_SECS", "Cover", "cover_period"]
+
+BLOCK_DAYS = 4
+"""Few, so that little of a period lies outside of whole ones; and a year is not many."""
+BLOCK_SECS = BLOCK_DAYS * DAY_SECS
+
+# Fewer are walked sooner than their sums are read; and clocks far off cannot fill the store with blocks.
+_DOCUMENTS_MIN = 200
+
+
+class Cover(NamedTuple):
+    """
+    How a period is answered: *blocks* by their sums, *gaps* (from, up to) by walking.
+
+    *missing* are the blocks whose sums would be worth making.
+    """
+
+    blocks: list[int]
+    gaps: list[tuple[int, int]]
+    missing: list[int]
+
+
+def cover_period(since: int, until: int, days: Iterable[tuple[int, int]], known: Mapping[int, int]) -> Cover:
+    """
+    Return how the period from *since* up to *until* (Unix seconds) is answered.
+
+    *days* are those that have documents, ascending, each with how many; *known* has the blocks
+    that are summed, each with how many documents it was summed of.
+    """
+    counts: dict[int, int] = {}
+    first, last = -(-since // BLOCK_SECS), until // BLOCK_SECS
+    newest = 0
+    for day, count in days:
+        block, newest = day // BLOCK_DAYS, day
+        if first <= block < last:
+            counts[block] = counts.get(block, 0) + count
+    blocks = [block for block, count in counts.items() if known.get(block) == count]
+    gaps = []
+    start = since
+    for block in blocks:
+        if start < block * BLOCK_SECS:
+            gaps.append((start, block * BLOCK_SECS))
+        start = (block + 1) * BLOCK_SECS
+    if start < until:
+        gaps.append((start, until))
+    # The newest is left alone until it is over: it grows.
+    grown = newest // BLOCK_DAYS
+    missing = [
+        block for block, count in counts.items() if known.get(block) != count and count >= _DOCUMENTS_MIN and block < grown
+    ]
+    return Cover(blocks, gaps, missing)
