@@ -7,14 +7,15 @@ Whole days come from their sums, what is left of the period from the events them
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from ...vocabulary import COUNT_MAX
 from ._answers import CallSpan, ClientCalls, ErrorSpan, ToolSpan, VersionCalls
+from ._blocks import ends_of
 from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, TRENDS_MAX, Filter
 from ._postgres_filters import Condition, named, shape_condition, span_start
 from ._postgres_server import Session
 
-__all__ = ["apps", "calls_by_version", "calls_over_time", "clients", "error_types", "errors_over_time", "tool_trends"]
+__all__ = ["apps", "calls_by", "calls_by_version", "calls_over_time", "clients", "error_types", "errors_over_time", "tool_trends"]
 
 _WITH_SUMS = f"""
 WITH sums (moment, shape, calls) AS NOT MATERIALIZED (
@@ -26,7 +27,6 @@ WITH sums (moment, shape, calls) AS NOT MATERIALIZED (
 )
 """
 _SUMS = "sums AS h JOIN shapes AS s ON s.number = h.shape"
-_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _ERRORS = "coalesce(sum(h.calls) FILTER (WHERE s.status = 'error'), 0)"
 
 
@@ -102,6 +102,16 @@ def errors_over_time(session: Session, asked: Filter, step_secs: int) -> list[Er
     return sorted(ErrorSpan(*row) for row in rows)
 
 
+def calls_by(session: Session, asked: Filter, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return the most called of what *columns* tell apart: how many there are, calls of all, least shape, calls, and *columns*."""
+    condition, names = _in_sums(asked), ", ".join(f"s.{column}" for column in columns)
+    return session.rows(
+        f"{_WITH_SUMS} SELECT count(*) OVER (), sum(sum(h.calls)) OVER (), min(s.number), sum(h.calls) AS calls, {names} "
+        f"FROM {_SUMS} WHERE {condition.sql} GROUP BY {names} ORDER BY calls DESC, {names} LIMIT {ROWS_MAX}",
+        condition.values,
+    )
+
+
 def error_types(session: Session, asked: Filter, columns: Sequence[str]) -> dict[tuple[str | None, ...], dict[str, int]]:
     """Return the errors of each of what *columns* tell apart, and under None those of all."""
     condition, names = _in_sums(asked), ", ".join(columns)
@@ -123,8 +133,7 @@ def error_types(session: Session, asked: Filter, columns: Sequence[str]) -> dict
 
 def _in_sums(asked: Filter, *, any_app: bool = False, has_days: bool = True) -> Condition:
     """Return the condition on `_SUMS`, with the values for `_WITH_SUMS` first."""
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = _FOR_EVER if asked.until is None else asked.until
+    since, until = ends_of(asked)
     # From the first whole day up to, not including, the first that is not whole any more.
     first, last = (-(-since // DAY_SECS), until // DAY_SECS) if has_days else (0, 0)
     edges = (since, first * DAY_SECS, last * DAY_SECS, until) if first < last else (since, until, 0, 0)
