@@ -35,7 +35,7 @@ def view_tools(answers: Answers) -> Part | None:
             cells.append(count("installations", owners.get(row["tool"])))
         cells += [
             error_cell(row["errors"], row["calls"], typical),
-            Cell(name=_types(row["error_types"]), tone="soft small"),
+            Cell(counted=_types(row["error_types"]), tone="soft"),
             latency("p50_ms", row["p50_ms"]),
             latency("p95_ms", row["p95_ms"]),
             latency("p99_ms", row["p99_ms"]),
@@ -73,8 +73,8 @@ def _tool(answers: Answers, tool: str, share: float) -> Cell:
     return who(tool, href, share)
 
 
-def _types(error_types: dict[str, int]) -> str:
-    return ", ".join(f"{told(number)} {name}" for name, number in list(error_types.items())[:2])
+def _types(error_types: dict[str, int]) -> list[tuple[str, str]]:
+    return [(told(number), name) for name, number in list(error_types.items())[:2]]
 
 
 def view_unknown_tool(answers: Answers) -> Part | None:

@@ -74,7 +74,8 @@ _WHERE = Group(
     ),
     "three",
 )
-_RECORDS = Group("Reading feedback and the health of the data", (view_feedback, view_health), "two")
+_RECORDS = Group("Reading feedback", (view_feedback, view_health), "two")
+_HEALTH = Group("Looking at the health of the data", (view_health,))
 
 
 def overview_groups(answers: Answers) -> Iterator[Group]:
@@ -97,7 +98,7 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
     elif has_calls:
         yield Group("Counting calls by version", (view_versions_called, view_sessions) if whole else (view_versions_called,), "two")
     if whole:
-        yield _RECORDS
+        yield _HEALTH if answers.is_public else _RECORDS
 
 
 def has_calls_of(answers: Answers) -> bool:

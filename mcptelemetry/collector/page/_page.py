@@ -24,6 +24,9 @@ from ._tool_page import tool_groups
 
 __all__ = ["Page"]
 
+_LOOK_AGAIN_SECS = 15
+"""How often a page without a script looks whether the first document has come."""
+
 
 class Page:
     """
@@ -59,7 +62,7 @@ class Page:
         except StoreError:
             is_empty = False  # each part says so by itself
         if is_empty:
-            yield self._templates.render("empty", head=self._plain_head("Nothing yet"), base_url=base_url)
+            yield self._templates.render("empty", head=self._plain_head("Nothing yet"), base_url=base_url, refresh_secs=_LOOK_AGAIN_SECS)
             return
         yield from self._stream(answers, overview_groups(answers))
 

@@ -1,5 +1,7 @@
 """
 The parts that are about what came in itself: what people typed, and the health of the data.
+
+A message is shown as it was typed, line ends and all, and never as anything else than text.
 """
 
 from __future__ import annotations

@@ -64,10 +64,11 @@ def _calls(answers: Answers, *, with_median: bool) -> Iterator[Tile]:
     definition = answers.define("calls")
     yield _counted("Calls", "calls", now["calls"], before and before["calls"], "of own and upstream tools", href="#calls_over_time", definition=definition)
     past = None if before is None else (before["errors"], before["calls"])
-    yield _rate("error_rate", (now["errors"], now["calls"]), past, "#error_types", definition)
+    yield _rate("error_rate", (now["errors"], now["calls"]), past, "#error_types" if now["errors"] else "", definition)
+    place = "#calls" if answers.path == "/tool" else "#tools"
     if with_median:
-        yield _length("p50", "p50_ms", now, before, "half of the calls were faster", definition)
-    yield _length("p95", "p95_ms", now, before, "19 of 20 calls were faster", definition)
+        yield _length("p50", "p50_ms", now, before, "half of the calls were faster", place, definition)
+    yield _length("p95", "p95_ms", now, before, "19 of 20 calls were faster", place, definition)
 
 
 def _feedback(answers: Answers) -> Iterator[Tile]:
@@ -98,11 +99,11 @@ def _rate(figure: str, now: tuple[int, int], before: tuple[int, int] | None, hre
     )  # fmt: skip
 
 
-def _length(word: str, figure: str, now: dict[str, Any], before: dict[str, Any] | None, note: str, definition: str) -> Tile:
+def _length(word: str, figure: str, now: dict[str, Any], before: dict[str, Any] | None, note: str, href: str, definition: str) -> Tile:
     past = None if before is None else before[figure]
     change = as_change(now[figure], past)
     text = NOTHING if now[figure] is None else as_duration(now[figure])
     return Tile(
         f"{word} latency", text, figure, now[figure], "" if past is None else past, note,
-        change, change.verdict("down"), "#tools", definition,
+        change, change.verdict("down"), href, definition,
     )  # fmt: skip

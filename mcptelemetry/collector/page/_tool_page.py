@@ -1,5 +1,7 @@
 """
 A tool's own page: how it goes over time, and what tells its calls apart.
+
+Only events know of a tool whom it was called by and how, so that no part here is of heartbeats.
 """
 
 from __future__ import annotations

@@ -91,11 +91,13 @@ def read_page(pieces: Any) -> Element:
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SqliteStore]]:
     """Return stores by what came to them: everything, heartbeats or events only, or nothing."""
-    documents = list(demo_documents(60, 56))
+    documents = list(demo_documents(40, 45))
     made: dict[str, SqliteStore] = {}
     for name, streams in _STREAMS.items():
         made[name] = SqliteStore(Path(tmp_path_factory.mktemp("page")) / f"{name}.db")
         store_documents(made[name], (document for document in documents if document.stream in streams))
+    message = {"category": "bug", "message": "It does not start.", "context": {}, "app": "acme-mcp"}
+    made["whole"].add_feedback(message, received_at=int(NOW) - 3600)
     yield made
     for store in made.values():
         store.close()

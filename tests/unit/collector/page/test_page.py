@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mcptelemetry.collector import REPORT_TABLES, Filter, SqliteStore, StoreError, compile_report, render_csv
+from mcptelemetry.collector import DEMO_UNTIL, REPORT_TABLES, Filter, SqliteStore, StoreError, compile_report, render_csv
 from mcptelemetry.collector.page import ASSETS, Page
 from mcptelemetry.testing import FakeClock
 from mcptelemetry.vocabulary import UNKNOWN_TOOL
 
-KINDS = ("whole", "heartbeats", "events", "empty")
+NOW = DEMO_UNTIL - 5.5 * 3600  # near the end of what came
 
 
 def sections_of(page: Any) -> list[str]:
@@ -20,9 +20,10 @@ def sections_of(page: Any) -> list[str]:
     return [section["id"] for section in page.find("section") if section["id"]]
 
 
-@pytest.fixture(params=["overview", "tool", "inbox", "empty", "sign_in", "trouble", "public"])
-def rendering(request: pytest.FixtureRequest, stores: dict[str, SqliteStore], clock: FakeClock) -> str:
+@pytest.fixture(scope="module", params=["overview", "tool", "inbox", "empty", "sign_in", "trouble", "public"])
+def rendering(request: pytest.FixtureRequest, stores: dict[str, SqliteStore]) -> str:
     """Return each page that there is."""
+    clock = FakeClock(NOW)
     page = Page(stores["whole"], clock)
     query = page.read([("tool", "get_issues")] if request.param == "tool" else [("client", "vscode"), ("since", "7d")])
     makers: dict[str, Any] = {
@@ -295,7 +296,7 @@ def test_the_inbox_tells_read_from_unread(tmp_path: Any, clock: FakeClock, readi
     """Each unread message has a form that marks it, and all together one; a read one has none."""
     store = SqliteStore(tmp_path / "inbox.db")
     for number in range(3):
-        store.add_feedback({"category": "bug", "message": f"message {number}", "app_name": "acme"}, received_at=int(clock.time()) - 60 * number)
+        store.add_feedback({"category": "bug", "message": f"message {number}", "context": {"os": "linux"}, "app": "acme"}, received_at=int(clock.time()) - 60 * number)
     numbers = [entry.number for entry in store.inbox(Filter())]
     store.mark_read(numbers[:1])
     page = Page(store, clock)
