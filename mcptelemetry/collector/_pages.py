@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..errors import TelemetryError
 from ..system import Clock
@@ -70,13 +71,16 @@ class Pages:
 
     def explain(self, request: IncomingRequest, refusal: Refusal) -> Response:
         """Return the answer to *request* that tells of *refusal*."""
+        response = refusal.response
         if isinstance(refusal, TokenWanted):
-            message = str(refusal) if refusal.is_wrong else None
+            message = _as_sentence(response) if refusal.is_wrong else None
+            if message is None and _came_by_a_link(request):
+                response = replace(response, headers=(*response.headers, ("Refresh", f"0; url={_target(request)}")))
         elif isinstance(refusal, TooManyGuesses):
-            message = str(refusal)
+            message = _as_sentence(response)
         else:
             return self.as_page(request, refusal.response)
-        return self._as_page(request, refusal.response, lambda page: page.sign_in(_target(request), message))
+        return self._as_page(request, response, lambda page: page.sign_in(_target(request), message))
 
     def as_page(self, request: IncomingRequest, response: Response) -> Response:
         """Return *response*, which tells of an error, as a page where a person asked."""
@@ -94,6 +98,17 @@ class Pages:
             _log.exception("a page of the collector that tells of an error failed")
             return response
         return Response(response.status, None, (*response.headers, *PAGE_HEADERS), text.encode(), HTML)
+
+
+def _came_by_a_link(request: IncomingRequest) -> bool:
+    """
+    Return whether a link elsewhere, in a mail or a chat, was followed to here.
+
+    A browser keeps a strict cookie to itself then, so that whoever has signed in would see the
+    form. It is told to ask once more: from here, and so with the cookie if it has one.
+    """
+    is_followed = (request.header("Sec-Fetch-Mode"), request.header("Sec-Fetch-Dest")) == ("navigate", "document")
+    return is_followed and request.method == "GET" and request.header("Sec-Fetch-Site") in ("cross-site", "same-site")
 
 
 def _target(request: IncomingRequest) -> str:

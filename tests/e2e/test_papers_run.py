@@ -726,6 +726,20 @@ def check_proxy(desk: Desk, url: str) -> None:
         with caught.value:
             assert caught.value.code in (400, 401, 403, 404)
     assert answer_of(f"{url}/api/report", desk.environ["REPORT_TOKEN"])[0] == 200
+    token = desk.environ["REPORT_TOKEN"]
+    check_page(f"{url}/?token={token}")
+    form = urllib.parse.urlencode({"token": token, "target": "/"}).encode()
+    check_page(urllib.request.Request(f"{url}/sign-in", form, {"Sec-Fetch-Site": "same-origin", "Origin": url}))
+
+
+def check_page(first: str | urllib.request.Request) -> None:
+    """Whoever holds the token gets the page, by its address or by the form, and with the cookie from then on."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), urllib.request.ProxyHandler({}))
+    with browser.open(first, timeout=10) as answer:
+        url, page = answer.url, answer.read().decode()
+    assert ("token" in url, page.rstrip().endswith("</html>")) == (False, True)
+    with browser.open(url, timeout=10) as answer:
+        assert answer.status == 200
 
 
 @runs(OPERATORS, "server {  # the shortest there is")

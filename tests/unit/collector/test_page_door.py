@@ -173,6 +173,20 @@ def test_token_in_an_address_leads_to_the_page(full: SqliteStore, call: Any) -> 
     assert 'value="/?period=7d"' in answer.text
 
 
+def test_link_from_elsewhere_leads_to_who_has_signed_in(full: SqliteStore, call: Any, post: Any) -> None:
+    """A browser that follows a link from a chat keeps the cookie to itself: it is told to ask once more, from here, and only once."""
+    app = create_app(full, report_token=TOKEN)
+    followed = {**BROWSER, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
+    answer = call(app, "GET", "/", headers=followed, QUERY_STRING="period=7d")
+    assert (answer.status, is_form(answer), answer.headers["Refresh"]) == (401, True, "0; url=/?period=7d")
+    again = {**followed, "Sec-Fetch-Site": "same-origin"}
+    assert "Refresh" not in call(app, "GET", "/", headers=again).headers
+    assert call(app, "GET", "/", headers={**again, **signed_in(app, post)}).status == 200
+    for other in ({"Sec-Fetch-Dest": "iframe"}, {"Sec-Fetch-Mode": "cors"}, {"Sec-Fetch-Mode": "no-cors"}):
+        assert "Refresh" not in call(app, "GET", "/", headers={**followed, **other}).headers
+    assert "Refresh" not in call(app, "GET", "/", headers=followed, QUERY_STRING="token=wrong").headers
+
+
 def test_cookies_of_https_stay_there(full: SqliteStore, call: Any, post: Any) -> None:
     """Where the reader came by https, also to a proxy, neither cookie travels without it."""
     app = create_app(full, report_token=TOKEN)

@@ -75,11 +75,15 @@ for _name in dir(SqliteStore):
 @pytest.mark.parametrize("path", PAGES)
 def test_page_is_sent_while_it_is_made(full: SqliteStore, path: str) -> None:
     """A page comes in pieces and says of no length; the first is there before the last question is asked."""
-    app = create_app(full, report_token="r3ader")
+    counted = Faulty(full, AssertionError("asked"), 10_000)
+    app = create_app(counted, report_token="r3ader")  # type: ignore[arg-type]  # it has a store's methods
     status, headers, body = begin(app, path, query=PERIOD + "&tool=get_issues")
     assert (status, headers["Content-Type"], "Content-Length" in headers) == ("200 OK", "text/html; charset=utf-8", False)
-    pieces = list(body)
+    pieces = [next(body)]
+    left = counted._left
+    pieces += body
     body.close()
+    assert counted._left < left
     assert len(pieces) > 2
     assert all(pieces)
     whole = b"".join(pieces).decode()
