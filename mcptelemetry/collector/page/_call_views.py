@@ -60,7 +60,7 @@ SHOWN_MAX = 50
 
 def read_tools(answers: Answers) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the figures of each tool over all its routes, and of all together."""
-    answer = answers.ask("calls")
+    answer = answers.calls()
     if "tools" in answers.names:
         return answers.ask("tools"), answer["totals"]
     return answer["rows"], answer["totals"]
@@ -101,7 +101,7 @@ def view_clients(answers: Answers) -> Part | None:
     return Part(
         "clients",
         "Clients",
-        list_names(("client", "calls", "share"), "calls", lines, whole=answers.ask("calls")["totals"]["calls"]),
+        list_names(("client", "calls", "share"), "calls", lines, whole=answers.calls()["totals"]["calls"]),
         lead="calls each made",
         definition=answers.define("clients"),
     )
@@ -109,7 +109,7 @@ def view_clients(answers: Answers) -> Part | None:
 
 def view_error_types(answers: Answers) -> Part | None:
     """Return why calls failed."""
-    totals = answers.ask("calls")["totals"]
+    totals = answers.calls()["totals"]
     if not totals["errors"]:
         return None
     lines = [Named(name, number) for name, number in totals["error_types"].items()]
@@ -119,7 +119,7 @@ def view_error_types(answers: Answers) -> Part | None:
         list_names(("error type", "errors", "share"), "errors", lines, whole=totals["errors"]),
         lead=f"{as_count(totals['errors'])} of {as_many(totals['calls'], 'call')}",
         definition=answers.define("calls"),
-        has_table=False,
+        table="calls",
     )
 
 

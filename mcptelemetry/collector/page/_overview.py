@@ -103,7 +103,7 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
 
 def has_calls_of(answers: Answers) -> bool:
     """Return whether any call fits what is asked for; to the public, whether enough do."""
-    calls: int = answers.ask("calls")["totals"]["calls"]
+    calls: int = answers.calls()["totals"]["calls"]
     return calls >= (FEWEST if answers.is_public else 1)
 
 
@@ -116,4 +116,4 @@ def view_nothing(answers: Answers) -> Part:
         ways.append((query.link(answers.path, **bare), "Without filters"))
     line = "Nothing that was collected fits the period and the filters"
     line += ", or too little to show it to everybody." if answers.is_public else "."
-    return Part("nothing", "Nothing to show", Note([line]), has_table=False, links=ways)
+    return Part("nothing", "Nothing to show", Note([line]), table="", links=ways)

@@ -148,8 +148,8 @@ class Part:
     """
     A part of a page under its heading.
 
-    *name* is its place in the page and that of its table; *lead* the few words beside the title.
-    *has_table* says whether CSV and JSON of it can be had.
+    *name* is its place in the page; *lead* the few words beside the title. *table* is the name
+    under which CSV and JSON of it can be had: by itself the part's own, nothing where there is none.
     """
 
     name: str
@@ -157,6 +157,6 @@ class Part:
     body: Shape
     lead: str = ""
     definition: str = ""
-    has_table: bool = True
+    table: Optional[str] = None
     links: Sequence[tuple[str, str]] = field(default=())
     note: str = ""

@@ -146,7 +146,7 @@ def _shares(
     names, lines = share_rows(shares)
     rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
     grid = Grid([Column("from", is_words=True), *(Column(text, is_name=True) for text in names)], rows)
-    return Part(name, title, Drawing(draw_shares(shares), grid), lead, answers.define(name), has_table=name in answers.names)
+    return Part(name, title, Drawing(draw_shares(shares), grid), lead, answers.define(name), table=name if name in answers.names else "")
 
 
 def draw_sparks(answers: Answers) -> dict[str, str]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 
-from ...vocabulary import COUNT_MAX
 from ._answers import CallSpan, ClientCalls, ErrorSpan, ToolSpan, VersionCalls
+from ._blocks import ends_of
 from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, TRENDS_MAX, Filter
 from ._sqlite_filters import Condition, named, shape_condition, span_start
 
 __all__ = ["apps", "calls_by_version", "calls_over_time", "clients", "errors_over_time", "tool_trends"]
 
-_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _ERRORS = "sum(CASE s.status WHEN 'error' THEN h.calls ELSE 0 END)"
 _SUMS = "sums AS h JOIN shapes AS s ON s.number = h.shape"
 # Where days do not matter, each shape is looked up once.
@@ -111,8 +110,7 @@ def errors_over_time(connection: sqlite3.Connection, asked: Filter, step_secs: i
 
 def _in_sums(asked: Filter, *, any_app: bool = False, has_days: bool = True) -> Condition:
     """Return the condition on `_SUMS`, with the values for `_WITH_SUMS` first."""
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = _FOR_EVER if asked.until is None else asked.until
+    since, until = ends_of(asked)
     # From the first whole day up to, not including, the first that is not whole any more.
     first, last = (-(-since // DAY_SECS), until // DAY_SECS) if has_days else (0, 0)
     if first >= last:

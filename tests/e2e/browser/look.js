@@ -59,6 +59,7 @@ function look() {
   if (root.scrollWidth > width + EDGE) faults.push(`the document is ${root.scrollWidth} wide in a window of ${width}`);
   for (const element of document.body.querySelectorAll("*")) {
     if (element.closest("svg") && element.tagName.toLowerCase() !== "svg") continue;
+    if (!element.checkVisibility({ checkVisibilityCSS: true })) continue;
     const part = seenPart(element.getBoundingClientRect(), element.parentElement || document.body);
     if (part && (part.right > width + EDGE || part.left < -EDGE)) {
       faults.push(`${nameOf(element)} reaches from ${Math.round(part.left)} to ${Math.round(part.right)} of ${width}`);
