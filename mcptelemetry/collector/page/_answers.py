@@ -81,10 +81,16 @@ class Answers:
         return self._once(("last",), lambda: whole.health(Filter(since=since, until=since + 3600)))
 
     def app_names(self) -> list[str]:
-        """Return the applications of the period, most calls first, whichever is asked for."""
+        """Return the applications of the period, whichever is asked for: by calls, then those that only sent heartbeats."""
         everything = replace(self.query.asked, app=None, version=None, client=None, tool=None)
         counts: dict[str, int] = self._once(("apps", everything), lambda: self._store.apps(everything))
-        return list(fold_calls_of(counts) if self.is_public else counts)
+        names = list(fold_calls_of(counts) if self.is_public else counts)
+        whole = self.whole
+        if whole is None:
+            return names
+        rows = self._once(("installed", everything), lambda: [row._asdict() for row in whole.installations_by("app", everything)])
+        told = self._fold("launch_sources", rows)  # parts of a whole, as those are
+        return list(dict.fromkeys([*names, *(row["name"] for row in told if not self.is_rest(row["name"]))]))
 
     def link(self, field: str, name: str) -> str | None:
         """Return the address of the page for *name* only; None where it is ours for the rest, or no word to ask with."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from ...vocabulary import TIMESTAMP_SECS_MAX
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._figures import as_many
 
@@ -29,7 +30,6 @@ __all__ = [
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_YEAR_9999_ENDS = 253_402_300_799
 _MINUTE_SECS = 60
 # Up to how many seconds an age is told in which unit.
 _AGES = (
@@ -41,7 +41,7 @@ _AGES = (
 
 def read_calendar(moment: float) -> time.struct_time:
     """Return *moment* (Unix seconds) in UTC."""
-    return time.gmtime(min(max(0, int(moment)), _YEAR_9999_ENDS))
+    return time.gmtime(min(max(0, int(moment)), TIMESTAMP_SECS_MAX))
 
 
 def as_day(moment: float, *, with_year: bool = False, with_weekday: bool = False) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Optional
 
+from ..stores import StoreError
 from ._answers import Answers
 from ._call_views import (
     view_clients,
@@ -82,7 +83,7 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
     """Yield the groups in the order that suits what came in the period."""
     whole = answers.whole is not None
     has_calls = has_calls_of(answers)
-    has_heartbeats = whole and bool(answers.ask("installations")["active"])
+    has_heartbeats = whole and _has_heartbeats(answers)
     yield Group("Counting", (lambda given: view_tiles(given, has_calls=has_calls, has_heartbeats=has_heartbeats),))
     if not has_calls and not has_heartbeats:
         yield Group("Looking", (view_nothing,))
@@ -103,8 +104,18 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
 
 def has_calls_of(answers: Answers) -> bool:
     """Return whether any call fits what is asked for; to the public, whether enough do."""
-    calls: int = answers.calls()["totals"]["calls"]
+    try:
+        calls: int = answers.calls()["totals"]["calls"]
+    except StoreError:
+        return True  # each part says by itself that it could not be had
     return calls >= (FEWEST if answers.is_public else 1)
+
+
+def _has_heartbeats(answers: Answers) -> bool:
+    try:
+        return bool(answers.ask("installations")["active"])
+    except StoreError:
+        return True
 
 
 def view_nothing(answers: Answers) -> Part:
