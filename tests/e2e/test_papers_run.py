@@ -85,6 +85,7 @@ MENTIONED = {
     ("README.md", "mcptelemetry report"): "with its options in the blocks",
     ("README.md", "mcptelemetry wrap"): "with its options in the blocks",
     ("README.md", "mcptelemetry collect"): "with its options in the blocks",
+    ("README.md", "mcptelemetry collect --demo"): "a block of docs/page.md",
     ("README.md", "tools/demo"): "run for the table",
     ("README.md", "tools/test"): "it runs this very suite",
     ("README.md", "pip install"): "the text says not to",
@@ -1037,7 +1038,6 @@ def status_under(host: str, url: str) -> int:
     return read_page(browser(), urllib.request.Request(url, headers={"Host": host}))[0]
 
 
-@runs("README.md", DEMO)
 @runs(PAGE, DEMO)
 def the_demo_shows_a_year(desk: Desk, block: Block) -> None:
     """The printed address leads into a page with numbers in it; nothing is left in the folder but what this test wrote."""
