@@ -16,7 +16,7 @@ from ..vocabulary import UNKNOWN_TOOL
 from ._upgrades import is_upgrade
 from .stores import AUTOMATION, PEOPLE, CallQuestions, Counted, Facet, Filter, Questions
 
-__all__ = ["CALL_SECTIONS", "SECTIONS", "Section", "Table", "as_date", "share"]
+__all__ = ["CALL_SECTIONS", "SECTIONS", "Section", "Table", "as_date", "ask_calls", "share"]
 
 _COLUMNS_MAX = 8  # beside each other on a terminal
 
@@ -88,10 +88,15 @@ def _rows(answer: Sequence[Any]) -> list[dict[str, Any]]:
     return [row._asdict() for row in answer]
 
 
-def _ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+def ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    """Return calls by tool and route, and over all, without asking for the applications too."""
     answer = store.calls(asked)
     rows = [{"tool": row.tool, "routing_decision": row.routing_decision, **row.figures._asdict()} for row in answer.rows]
-    return {"apps": store.apps(asked), "rows": rows, "totals": answer.totals._asdict(), "left_out": answer.left_out}
+    return {"rows": rows, "totals": answer.totals._asdict(), "left_out": answer.left_out}
+
+
+def _ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    return {"apps": store.apps(asked), **ask_calls(store, asked)}
 
 
 def _tabulate_calls(value: Mapping[str, Any], _before: object) -> Table:

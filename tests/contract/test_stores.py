@@ -215,6 +215,29 @@ def pruned(request, documents, tmp_path, open_one):
     opened.close()
 
 
+LATENCY_QUESTIONS = ("calls", "tools", "sessions")
+
+
+def test_answers_stay_exact_when_documents_come_late(store):
+    """Whatever was asked before, and however late events come for days that were looked at, the answers are those of all of them."""
+    documents = [one for one in year(40, 50) if one.stream == "events"]
+    late = documents[::3]
+    received = [one for number, one in enumerate(documents) if number % 3]
+    asked = [
+        Filter(), Filter(since=DEMO_UNTIL - 40 * DAY, until=DEMO_UNTIL - 5 * HOUR), Filter(version="v1.5.0"), Filter(client="cursor"),
+        Filter(version="v1.5.0", client="cursor"), Filter(tool="run_pipeline"), Filter(app="other"),
+    ]  # fmt: skip
+    known = []
+    for part in (received, late[::2], late[1::2], documents[:50]):
+        store_documents(store, part)
+        known += part
+        plain = load_plain_answers()(known)
+        for name in LATENCY_QUESTIONS:
+            for one in asked:
+                for _ in range(2):
+                    assert QUESTIONS[name](store, one) == QUESTIONS[name](plain, one), (name, one, len(known))
+
+
 def test_only_heartbeats_that_are_not_sent_again_are_given_up(store):
     """A heartbeat that was refused for the moment comes again; one refused for what it is does not."""
     moment = {"busy": 1, "rate": 2, "slow": 4, "store": 8}

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from .._asked import ENV_KINDS
 from .._report import sections_of
-from .._report_sections import Section
+from .._report_sections import Section, ask_calls
 from ..stores import DEFINITIONS, CallQuestions, Filter, Health, Questions
 from ._public import OTHER, fold, fold_calls_of
 from ._query import PageQuery
@@ -55,6 +56,15 @@ class Answers:
         earlier = self.query.asked.before()
         return None if earlier is None else self.ask(name, earlier)
 
+    def calls(self) -> Any:
+        """Return the answer of the section ``calls``, but for the applications, which no part of a page shows."""
+        return self._calls(self.query.asked)
+
+    def calls_before(self) -> Any:
+        """Return the same for the period before; None when the period is open."""
+        earlier = self.query.asked.before()
+        return None if earlier is None else self._calls(earlier)
+
     def spans(self, name: str, asked: Filter, step_secs: int) -> list[Any]:
         """Return the answer to a question over time, in steps of *step_secs*; nothing where a store has no such question."""
         question = getattr(self._store, name, None)
@@ -71,14 +81,20 @@ class Answers:
         return self._once(("last",), lambda: whole.health(Filter(since=since, until=since + 3600)))
 
     def app_names(self) -> list[str]:
-        """Return the applications of the period, most calls first, whichever is asked for."""
+        """Return the applications of the period, whichever is asked for: by calls, then those that only sent heartbeats."""
         everything = replace(self.query.asked, app=None, version=None, client=None, tool=None)
         counts: dict[str, int] = self._once(("apps", everything), lambda: self._store.apps(everything))
-        return list(fold_calls_of(counts) if self.is_public else counts)
+        names = list(fold_calls_of(counts) if self.is_public else counts)
+        whole = self.whole
+        if whole is None:
+            return names
+        rows = self._once(("installed", everything), lambda: [row._asdict() for row in whole.installations_by("app", everything)])
+        told = self._fold("launch_sources", rows)  # parts of a whole, as those are
+        return list(dict.fromkeys([*names, *(row["name"] for row in told if not self.is_rest(row["name"]))]))
 
     def link(self, field: str, name: str) -> str | None:
-        """Return the address of the page for *name* only; None where that is a name of ours for the rest."""
-        if self.is_rest(name):
+        """Return the address of the page for *name* only; None where it is ours for the rest, or no word to ask with."""
+        if self.is_rest(name) or (field == "env_kind" and name not in ENV_KINDS):
             return None
         if field == "tool":
             return self.query.link("/tool", tool=name, show=None)
@@ -92,6 +108,9 @@ class Answers:
         """Return what the numbers called *name* mean."""
         section = self._sections.get(name)
         return DEFINITIONS.get(section.definition if section is not None else name, "")
+
+    def _calls(self, asked: Filter) -> Any:
+        return self._once(("figures", asked), lambda: self._fold("calls", {"apps": {}, **ask_calls(self._store, asked)}))
 
     def _fold(self, name: str, answer: Any) -> Any:
         return fold(name, answer) if self.is_public else answer

@@ -60,6 +60,9 @@ class Label(NamedTuple):
         )
 
 
+# Up to here the weeks are told by their days, from there on by their months.
+_DAYS_TOLD_SECS = 18 * WEEK_SECS
+
 ASIDE_PX = 5
 """How far beside its line a version's name stands."""
 
@@ -105,31 +108,38 @@ def _time_labels(timeline: Timeline, tier: Tier) -> Iterator[list[Label]]:
     if timeline.step_secs < DAY_SECS:
         for hours in (1, 3, 6, 12, 24):
             yield [
-                Label(
-                    timeline.centre_of(index), as_hour(start) if start % DAY_SECS else as_day(start), "middle"
-                )
+                _below(timeline, index, as_hour(start) if start % DAY_SECS else as_day(start))
                 for index, start in enumerate(timeline.starts)
                 if start // HOUR_SECS % hours == 0
             ]
     elif timeline.step_secs < WEEK_SECS:
-        with_weekday = len(timeline) <= 8 and tier.width_px >= 480
-        for days in (1, 2, 7, 14, 28, 56):
+        yield from _every_few(timeline, (1, 2), with_weekday=len(timeline) <= 8 and tier.width_px >= 480)
+        for weeks in (1, 2, 4, 8):
             yield [
-                Label(timeline.centre_of(index), as_day(start, with_weekday=with_weekday), "middle")
+                _below(timeline, index, as_day(start))
                 for index, start in enumerate(timeline.starts)
-                if (
-                    _is_monday(start) and start // WEEK_SECS % (days // 7) == 0
-                    if days >= 7
-                    else index % days == 0
-                )
+                if read_calendar(start).tm_wday == 0 and start // WEEK_SECS % weeks == 0
             ]
     else:
+        if timeline.until - timeline.since <= _DAYS_TOLD_SECS:
+            yield from _every_few(timeline, (1, 2, 4))
         for months in (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200):
             yield list(_month_labels(timeline, months))
 
 
-def _is_monday(start: int) -> bool:
-    return read_calendar(start).tm_wday == 0
+def _every_few(
+    timeline: Timeline, strides: Sequence[int], *, with_weekday: bool = False
+) -> Iterator[list[Label]]:
+    for stride in strides:
+        yield [
+            _below(timeline, index, as_day(start, with_weekday=with_weekday))
+            for index, start in enumerate(timeline.starts)
+            if index % stride == 0
+        ]
+
+
+def _below(timeline: Timeline, index: int, text: str) -> Label:
+    return Label(timeline.centre_of(index), text, "middle")
 
 
 def _month_labels(timeline: Timeline, months: int) -> Iterator[Label]:
@@ -138,7 +148,7 @@ def _month_labels(timeline: Timeline, months: int) -> Iterator[Label]:
         number = _month_number(start + timeline.step_secs - 1) // months * months
         if number > _month_number(start - 1):
             text = str(number // 12) if number % 12 == 0 else MONTHS[number % 12]
-            yield Label(timeline.centre_of(index), text, "middle")
+            yield _below(timeline, index, text)
 
 
 def _month_number(moment: int) -> int:

@@ -35,7 +35,7 @@ def view_tools(answers: Answers) -> Part | None:
             cells.append(count("installations", owners.get(row["tool"])))
         cells += [
             error_cell(row["errors"], row["calls"], typical),
-            Cell(name=_types(row["error_types"]), tone="soft small"),
+            Cell(counted=_types(row["error_types"]), tone="soft"),
             latency("p50_ms", row["p50_ms"]),
             latency("p95_ms", row["p95_ms"]),
             latency("p99_ms", row["p99_ms"]),
@@ -60,7 +60,7 @@ SHOWN_MAX = 50
 
 def read_tools(answers: Answers) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the figures of each tool over all its routes, and of all together."""
-    answer = answers.ask("calls")
+    answer = answers.calls()
     if "tools" in answers.names:
         return answers.ask("tools"), answer["totals"]
     return answer["rows"], answer["totals"]
@@ -73,8 +73,8 @@ def _tool(answers: Answers, tool: str, share: float) -> Cell:
     return who(tool, href, share)
 
 
-def _types(error_types: dict[str, int]) -> str:
-    return ", ".join(f"{told(number)} {name}" for name, number in list(error_types.items())[:2])
+def _types(error_types: dict[str, int]) -> list[tuple[str, str]]:
+    return [(told(number), name) for name, number in list(error_types.items())[:2]]
 
 
 def view_unknown_tool(answers: Answers) -> Part | None:
@@ -101,7 +101,7 @@ def view_clients(answers: Answers) -> Part | None:
     return Part(
         "clients",
         "Clients",
-        list_names(("client", "calls", "share"), "calls", lines, whole=answers.ask("calls")["totals"]["calls"]),
+        list_names(("client", "calls", "share"), "calls", lines, whole=answers.calls()["totals"]["calls"]),
         lead="calls each made",
         definition=answers.define("clients"),
     )
@@ -109,7 +109,7 @@ def view_clients(answers: Answers) -> Part | None:
 
 def view_error_types(answers: Answers) -> Part | None:
     """Return why calls failed."""
-    totals = answers.ask("calls")["totals"]
+    totals = answers.calls()["totals"]
     if not totals["errors"]:
         return None
     lines = [Named(name, number) for name, number in totals["error_types"].items()]
@@ -119,7 +119,7 @@ def view_error_types(answers: Answers) -> Part | None:
         list_names(("error type", "errors", "share"), "errors", lines, whole=totals["errors"]),
         lead=f"{as_count(totals['errors'])} of {as_many(totals['calls'], 'call')}",
         definition=answers.define("calls"),
-        has_table=False,
+        table="calls",
     )
 
 

@@ -33,7 +33,14 @@ NOTHING = "\u2013"
 
 _SCALES = ((10**12, "tn"), (10**9, "bn"), (10**6, "M"), (10**3, "k"))
 # From how many milliseconds on, the unit, and how many milliseconds it has.
-_LENGTHS = ((3_600_000, "h", 3_600_000), (60_000, "min", 60_000), (1_000, "s", 1_000), (0, "ms", 1))
+_LENGTHS = (
+    (86_400_000_000, "years", 31_557_600_000),
+    (172_800_000, "days", 86_400_000),
+    (3_600_000, "h", 3_600_000),
+    (60_000, "min", 60_000),
+    (1_000, "s", 1_000),
+    (0, "ms", 1),
+)
 # From so many times as much, a factor is read more easily than a percentage.
 _TIMES_FROM = 10
 
@@ -118,12 +125,16 @@ def _as_decimal(number: Fraction, digits: int) -> str:
 
 
 def as_duration(length_ms: float | None) -> str:
-    """Return a length of time in the unit in which it is read: 24 ms, 1.9 s, 2.5 min, 3 h."""
+    """Return a length of time in the unit in which it is read: 24 ms, 1.9 s, 2.5 min, 3 h, 12 days."""
     if length_ms is None:
         return NOTHING
     for least_ms, unit, unit_ms in _LENGTHS:
         if round(length_ms) >= least_ms:
             amount = Fraction(length_ms) / unit_ms
+            if (
+                amount >= 1000
+            ):  # of years: no figure may be wider than its place, whatever a sender says it took
+                return f"{as_short_count(int(amount))}{THIN}{unit}"
             return f"{_as_decimal(amount, 0 if unit == 'ms' or amount >= 100 else 1)}{THIN}{unit}"
     return NOTHING
 

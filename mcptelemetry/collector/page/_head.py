@@ -8,6 +8,7 @@ stands in the address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -210,14 +211,13 @@ def view_foot(answers: Answers) -> list[str]:
     """Return what is said at the end of a page: how fresh and how whole it is, and what filters go for."""
     lines, path = [], answers.path
     if path == "/" and "health" in answers.names:
-        try:
+        with suppress(StoreError):  # the part above says so
             lines.append(_freshness(answers))
-        except StoreError:
-            pass  # the part above says so
     if path != "/inbox":
+        streams = "heartbeats" if answers.is_public else "heartbeats and feedback"
         lines.append(
             "People and automation are told apart by heartbeats only, client and tool by events only. Events stand at the "
-            "time they carry, heartbeats and feedback at the time they came; all times are UTC."
+            f"time they carry, {streams} at the time they came; all times are UTC."
         )
     return lines
 

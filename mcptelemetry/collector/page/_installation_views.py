@@ -11,7 +11,7 @@ from typing import Any
 
 from ._answers import Answers
 from ._cells import Named, count, error_cell, list_names, ratio_of, share, told, who
-from ._figures import as_many, as_share
+from ._figures import NOTHING, as_many, as_share
 from ._moments import as_day
 from ._shapes import Cell, Column, Grid, Part, Row
 
@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 _STEPS = (("le_10ms", "10 ms"), ("le_100ms", "100 ms"), ("le_1s", "1 s"), ("le_10s", "10 s"), ("over_10s", "longer"))
+_COHORTS_MAX = 16
+"""So many weeks stand on the page, the latest; the table has them all."""
 _FUNNEL = {
     "first_connected_server_ever": "First connected server",
     "first_mcp_client_ever": "First MCP client",
@@ -176,9 +178,10 @@ def view_retention(answers: Answers) -> Part | None:
     rows = answers.ask("retention")
     if not rows:
         return None
-    weeks = max(len(row["active"]) for row in rows)
+    shown, left = rows[-_COHORTS_MAX:], max(0, len(rows) - _COHORTS_MAX)
+    weeks = max(len(row["active"]) for row in shown)
     table = []
-    for row in rows:
+    for row in shown:
         first = row["active"][0] if row["active"] else 0
         cells = [Cell(as_day(row["start"])), count("new", first)]
         cells += [_heat(number, first) for number in row["active"]]
@@ -188,7 +191,7 @@ def view_retention(answers: Answers) -> Part | None:
     return Part(
         "retention",
         "Who stays",
-        Grid(columns, table, "heat"),
+        Grid(columns, table, "heat", f"{as_many(left, 'earlier week')} in the table" if left else ""),
         "% of a week's new installations, week by week after it",
         answers.define("retention"),
     )
@@ -197,5 +200,5 @@ def view_retention(answers: Answers) -> Part | None:
 def _heat(number: Any, first: Any) -> Cell:
     ratio = ratio_of(number, first)
     if ratio is None:
-        return Cell("–" if not isinstance(number, str) else "few", figure="active", value=number, tone="heat-0", note=number if isinstance(number, str) else "")
+        return Cell(NOTHING if not isinstance(number, str) else "few", figure="active", value=number, tone="heat-0", note=number if isinstance(number, str) else "")
     return Cell(f"{ratio * 100:.0f}", figure="active", value=number, tone=f"heat-{round(min(1.0, ratio) * 10)}", note=f"{told(number)} installations, {as_share(number, first)}")

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import time
 
+from ...vocabulary import TIMESTAMP_SECS_MAX
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._figures import as_many
 
-__all__ = ["as_age", "as_day", "as_hour", "as_moment", "as_period", "as_span", "as_stamp", "read_calendar"]
+__all__ = [
+    "DAYS",
+    "MONTHS",
+    "as_age",
+    "as_day",
+    "as_hour",
+    "as_moment",
+    "as_period",
+    "as_span",
+    "as_stamp",
+    "placed",
+    "read_calendar",
+]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_YEAR_9999_ENDS = 253_402_300_799
 _MINUTE_SECS = 60
 # Up to how many seconds an age is told in which unit.
 _AGES = (
@@ -29,7 +41,7 @@ _AGES = (
 
 def read_calendar(moment: float) -> time.struct_time:
     """Return *moment* (Unix seconds) in UTC."""
-    return time.gmtime(min(max(0, int(moment)), _YEAR_9999_ENDS))
+    return time.gmtime(min(max(0, int(moment)), TIMESTAMP_SECS_MAX))
 
 
 def as_day(moment: float, *, with_year: bool = False, with_weekday: bool = False) -> str:
@@ -84,6 +96,11 @@ def as_span(start: int, step_secs: int) -> str:
     weeks, rest = divmod(step_secs, WEEK_SECS)
     length = as_many(step_secs // DAY_SECS, "day") if rest else as_many(weeks, "week")
     return f"the {length} from {as_day(start, with_year=True)}"
+
+
+def placed(name: str) -> str:
+    """Return the name of a span with the word before it: on Wed 28 Oct, in the week from 26 Oct."""
+    return f"in {name}" if name.startswith("the ") else f"on {name}"
 
 
 def as_period(since: int, until: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Optional
 
+from ..stores import StoreError
 from ._answers import Answers
 from ._call_views import (
     view_clients,
@@ -74,14 +75,15 @@ _WHERE = Group(
     ),
     "three",
 )
-_RECORDS = Group("Reading feedback and the health of the data", (view_feedback, view_health), "two")
+_RECORDS = Group("Reading feedback", (view_feedback, view_health), "two")
+_HEALTH = Group("Looking at the health of the data", (view_health,))
 
 
 def overview_groups(answers: Answers) -> Iterator[Group]:
     """Yield the groups in the order that suits what came in the period."""
     whole = answers.whole is not None
     has_calls = has_calls_of(answers)
-    has_heartbeats = whole and bool(answers.ask("installations")["active"])
+    has_heartbeats = whole and _has_heartbeats(answers)
     yield Group("Counting", (lambda given: view_tiles(given, has_calls=has_calls, has_heartbeats=has_heartbeats),))
     if not has_calls and not has_heartbeats:
         yield Group("Looking", (view_nothing,))
@@ -97,13 +99,23 @@ def overview_groups(answers: Answers) -> Iterator[Group]:
     elif has_calls:
         yield Group("Counting calls by version", (view_versions_called, view_sessions) if whole else (view_versions_called,), "two")
     if whole:
-        yield _RECORDS
+        yield _HEALTH if answers.is_public else _RECORDS
 
 
 def has_calls_of(answers: Answers) -> bool:
     """Return whether any call fits what is asked for; to the public, whether enough do."""
-    calls: int = answers.ask("calls")["totals"]["calls"]
+    try:
+        calls: int = answers.calls()["totals"]["calls"]
+    except StoreError:
+        return True  # each part says by itself that it could not be had
     return calls >= (FEWEST if answers.is_public else 1)
+
+
+def _has_heartbeats(answers: Answers) -> bool:
+    try:
+        return bool(answers.ask("installations")["active"])
+    except StoreError:
+        return True
 
 
 def view_nothing(answers: Answers) -> Part:
@@ -115,4 +127,4 @@ def view_nothing(answers: Answers) -> Part:
         ways.append((query.link(answers.path, **bare), "Without filters"))
     line = "Nothing that was collected fits the period and the filters"
     line += ", or too little to show it to everybody." if answers.is_public else "."
-    return Part("nothing", "Nothing to show", Note([line]), has_table=False, links=ways)
+    return Part("nothing", "Nothing to show", Note([line]), table="", links=ways)

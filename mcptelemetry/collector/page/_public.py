@@ -101,7 +101,8 @@ def _fold_spans(spans: Sequence[Any]) -> list[Any]:
     folded = []
     for span in spans:
         active, new = (span["active"], span["new"]) if isinstance(span, Mapping) else (span.active, span.new)
-        told = {"active": _few(active), "new": _few(new)}
+        is_rest_few = FEWEST <= active < new + FEWEST and new >= FEWEST
+        told = {"active": _few(active), "new": WITHHELD if is_rest_few else _few(new)}
         folded.append({**span, **told} if isinstance(span, Mapping) else span._replace(**told))
     return folded
 

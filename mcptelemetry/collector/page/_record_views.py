@@ -1,5 +1,7 @@
 """
 The parts that are about what came in itself: what people typed, and the health of the data.
+
+A message is shown as it was typed, line ends and all, and never as anything else than text.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from ._shapes import Cell, Column, Grid, Message, Messages, Part, Row
 
 __all__ = ["view_feedback", "view_health", "view_inbox"]
 
-_LATEST = 3
+_LATEST = 5
 _INBOX_MAX = 200
 _LAST = (("last_event_at", "last event"), ("last_heartbeat_at", "last heartbeat"), ("last_feedback_at", "last feedback"))
 _COUNTS = ("events", "heartbeats", "feedback")
@@ -58,6 +60,7 @@ def view_inbox(answers: Answers) -> Part | None:
         Messages([_message(entry, answers.query.now) for entry in entries[:_INBOX_MAX]], left_out, is_inbox=True),
         f"{as_count(unread)} unread of {as_many(messages, 'message')}",
         answers.define("feedback"),
+        table="",  # its table has counts, and no message
     )
 
 

@@ -25,7 +25,8 @@ class Cell:
     One cell: *text* of ours or a stranger's *name*, leading to *href*.
 
     *figure* is the report's name of the number, *value* the number itself. *share* draws a bar
-    behind, *svg* a small chart instead. *tone* is a class of the style.
+    behind, *svg* a small chart instead. *counted* are numbers with their names, instead of one.
+    *tone* is a class of the style.
     """
 
     text: str = ""
@@ -35,17 +36,19 @@ class Cell:
     href: Optional[str] = None
     share: Optional[float] = None
     svg: str = ""
+    counted: Sequence[tuple[str, str]] = ()
     tone: str = ""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; words stand to the left. What *is_fixed* is nothing to sort by."""
+    """The head of a column; words stand to the left. What *is_fixed* is nothing to sort by; *is_name*: a stranger's."""
 
     title: str
     is_words: bool = False
     is_fixed: bool = False
+    is_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ class Part:
     """
     A part of a page under its heading.
 
-    *name* is its place in the page and that of its table; *lead* the few words beside the title.
-    *has_table* says whether CSV and JSON of it can be had.
+    *name* is its place in the page; *lead* the few words beside the title. *table* is the name
+    under which CSV and JSON of it can be had: by itself the part's own, nothing where there is none.
     """
 
     name: str
@@ -154,6 +157,6 @@ class Part:
     body: Shape
     lead: str = ""
     definition: str = ""
-    has_table: bool = True
+    table: Optional[str] = None
     links: Sequence[tuple[str, str]] = field(default=())
     note: str = ""

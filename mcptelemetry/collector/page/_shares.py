@@ -15,9 +15,9 @@ from typing import NamedTuple, Optional
 from ._axes import nice_ticks
 from ._figures import as_count, as_many, as_share, as_short_count
 from ._frame import across, draw_frame, draw_grid, draw_nothing, draw_times
-from ._moments import as_period, as_span
+from ._moments import as_period, as_span, placed
 from ._svg import element, shorten, written
-from ._timeline import Timeline
+from ._timeline import Timed
 from ._trend import step_words
 
 __all__ = ["ShareRow", "Shares", "describe_shares", "draw_shares", "share_rows"]
@@ -38,7 +38,7 @@ class ShareRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shares:
+class Shares(Timed):
     """
     How many of each name in each span; *parts* are (start, name, count), in any order.
 
@@ -55,14 +55,6 @@ class Shares:
     now: Optional[float] = None
     in_percent: bool = False
     is_additive: bool = True
-
-    def __post_init__(self) -> None:
-        Timeline(self.since, self.until, self.step_secs, self.now)  # raises what is wrong with the period
-
-    @cached_property
-    def timeline(self) -> Timeline:
-        """The spans of the period."""
-        return Timeline(self.since, self.until, self.step_secs, self.now)
 
     @cached_property
     def _totals(self) -> dict[str, int]:
@@ -130,13 +122,7 @@ def describe_shares(shares: Shares) -> str:
         f"{shorten(name, _NAME_LETTERS_MAX)} {as_share(count, whole)}"
         for name, count in zip(shares.names, told.counts)
     )
-    when = (
-        ""
-        if shares.is_additive
-        else f" in {told.label}"
-        if told.label.startswith("the ")
-        else f" on {told.label}"
-    )
+    when = "" if shares.is_additive else f" {placed(told.label)}"
     first, last = (_leader(shares, row) for row in (filled[0], filled[-1]))
     return f"{head}: {as_many(whole, shares.noun)}{when}; {parts}. Most at the beginning: {first}; most at the end: {last}."
 

@@ -15,6 +15,8 @@ from ...system import printable
 __all__ = ["as_number", "element", "shorten", "text_width_px", "written"]
 
 ELLIPSIS = "\u2026"
+BLANK = "(blank)"
+"""Stands for a name in which nothing is to be seen."""
 
 Attribute = Union[str, float, None]
 
@@ -56,7 +58,7 @@ def as_number(number: float) -> str:
 
 def shorten(text: str, most: int) -> str:
     """Return *text*, made visible, of at most *most* characters."""
-    seen = printable(text)
+    seen = printable(text) if text.strip() else BLANK
     return seen if len(seen) <= most else seen[: most - 1] + ELLIPSIS
 
 

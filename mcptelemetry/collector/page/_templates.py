@@ -47,11 +47,17 @@ def _make_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters["seen"] = printable
+    environment.filters["seen"] = _make_seen
     environment.filters["written"] = lambda text: printable(text, keep="\n\t")
     environment.filters["drawn"] = Markup  # of `_charts` alone, which escapes by itself
-    environment.globals["draw_bar"] = lambda share: Markup(draw_bar(share))
+    environment.globals["draw_bar"] = lambda share: Markup(draw_bar(share))  # noqa: S704  numbers only
     return environment
+
+
+def _make_seen(text: str) -> str:
+    """Return a name as it is shown: in quotation marks where an eye, or a link of nothing else, would find none."""
+    shown = printable(text)
+    return shown if shown.strip() else f"“{shown}”"
 
 
 def _read(name: str) -> str | None:

@@ -29,7 +29,7 @@ def view_tiles(answers: Answers, *, has_calls: bool, has_heartbeats: bool) -> Pa
         tiles += _calls(answers, with_median=not has_heartbeats)
     if "feedback" in answers.names and answers.path == "/":
         tiles += _feedback(answers)
-    return Part("summary", "At a glance", Tiles(tiles), has_table=False) if tiles else None
+    return Part("summary", "At a glance", Tiles(tiles), table="") if tiles else None
 
 
 def _installations(answers: Answers) -> Iterator[Tile]:
@@ -58,8 +58,8 @@ def _sums(rows: list[dict[str, Any]]) -> tuple[int, int]:
 
 
 def _calls(answers: Answers, *, with_median: bool) -> Iterator[Tile]:
-    now = answers.ask("calls")["totals"]
-    earlier = answers.ask_before("calls")
+    now = answers.calls()["totals"]
+    earlier = answers.calls_before()
     before = None if earlier is None else earlier["totals"]
     definition = answers.define("calls")
     yield _counted("Calls", "calls", now["calls"], before and before["calls"], "of own and upstream tools", href="#calls_over_time", definition=definition)

@@ -8,11 +8,13 @@ calls is a zero and not a gap.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Optional
 
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, span_offset_secs
 from ._moments import as_span
 
-__all__ = ["SPANS_SHOWN_MAX", "Timeline", "step_of"]
+__all__ = ["SPANS_SHOWN_MAX", "Timed", "Timeline", "step_of"]
 
 SPANS_SHOWN_MAX = 1000
 """More points than a screen has pixels tell nobody anything."""
@@ -104,3 +106,23 @@ class Timeline:
     def centre_of(self, index: int) -> float:
         """Return where the middle of the span of this number stands, in per cent from the left."""
         return (index + 0.5) * 100 / len(self)
+
+
+class Timed:
+    """What goes along a timeline: a frozen dataclass of this kind is checked when it is made."""
+
+    since: int
+    until: int
+    step_secs: int
+    now: Optional[float]
+
+    def __post_init__(self) -> None:
+        self._cut()
+
+    def _cut(self) -> Timeline:
+        return Timeline(self.since, self.until, self.step_secs, self.now)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The spans of the period."""
+        return self._cut()

@@ -1,5 +1,7 @@
 """
 A tool's own page: how it goes over time, and what tells its calls apart.
+
+Only events know of a tool whom it was called by and how, so that no part here is of heartbeats.
 """
 
 from __future__ import annotations
@@ -30,10 +32,10 @@ def tool_groups(answers: Answers) -> Iterator[Group]:
 
 
 def _view_routes(answers: Answers) -> Part | None:
-    rows = answers.ask("calls")["rows"]
+    rows = answers.calls()["rows"]
     if not rows:
         return None
-    totals = answers.ask("calls")["totals"]
+    totals = answers.calls()["totals"]
     typical = ratio_of(totals["errors"], totals["calls"])
     most = max(row["calls"] for row in rows)
     table = [

@@ -14,9 +14,9 @@ from typing import NamedTuple, Optional
 
 from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, CallSpan
 from ._figures import as_count, as_many, as_share
-from ._moments import as_period, as_span
+from ._moments import as_period, as_span, placed
 from ._svg import shorten
-from ._timeline import Timeline
+from ._timeline import Timed
 
 __all__ = ["Trend", "TrendRow", "describe_trend", "step_words", "trend_rows"]
 
@@ -45,7 +45,7 @@ class TrendRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trend:
+class Trend(Timed):
     """
     Calls and errors over time.
 
@@ -62,14 +62,6 @@ class Trend:
     before: Sequence[CallSpan] = ()
     marks: Sequence[tuple[str, int]] = ()
     now: Optional[float] = None
-
-    def __post_init__(self) -> None:
-        Timeline(self.since, self.until, self.step_secs, self.now)  # raises what is wrong with the period
-
-    @cached_property
-    def timeline(self) -> Timeline:
-        """The spans of the period."""
-        return Timeline(self.since, self.until, self.step_secs, self.now)
 
     @cached_property
     def rows(self) -> tuple[TrendRow, ...]:
@@ -149,11 +141,7 @@ def _tell_range(rows: Sequence[TrendRow]) -> str:
     peak = next(row for row in whole if row.calls == most)
     if least == most:
         return f", {as_count(most)} in each" if len(whole) > 1 else ""
-    return f", from {as_count(least)} to {as_count(most)}, the most {_place(peak)}"
-
-
-def _place(row: TrendRow) -> str:
-    return f"in {row.label}" if row.label.startswith("the ") else f"on {row.label}"
+    return f", from {as_count(least)} to {as_count(most)}, the most {placed(peak.label)}"
 
 
 def _tell_errors(rows: Sequence[TrendRow], calls: int) -> str:
@@ -163,7 +151,7 @@ def _tell_errors(rows: Sequence[TrendRow], calls: int) -> str:
     peak = max(rows, key=lambda row: row.errors)
     text = f"{as_many(errors, 'error')}, {as_share(errors, calls, with_base=True)} calls"
     if len(rows) > 1:
-        text += f"; the most, {as_count(peak.errors)}, {_place(peak)}"
+        text += f"; the most, {as_count(peak.errors)}, {placed(peak.label)}"
     rise = find_rise(rows)
     return f"{text}. Errors rose when {shorten(rise, _NAME_LETTERS_MAX)} came out." if rise else f"{text}."
 
@@ -192,7 +180,7 @@ def _tell_versions(rows: Sequence[TrendRow]) -> list[str]:
     names = [(shorten(version, _NAME_LETTERS_MAX), row) for row in rows for version in row.versions]
     if not names:
         return []
-    told = ", ".join(f"{name} {_place(row)}" for name, row in names[-_VERSIONS_TOLD_MAX:])
+    told = ", ".join(f"{name} {placed(row.label)}" for name, row in names[-_VERSIONS_TOLD_MAX:])
     more = len(names) - _VERSIONS_TOLD_MAX
     return [f"Versions that came out: {told}{f', and {as_count(more)} before' if more > 0 else ''}."]
 

@@ -8,20 +8,19 @@ month, weeks of a year.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, Filter
+from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
 from ._answers import Answers
-from ._cells import count, told
+from ._cells import count
 from ._charts import Shares, Trend, draw_shares, draw_spark, draw_trend, share_rows, step_of, trend_rows
-from ._figures import as_count
 from ._shapes import Cell, Column, Drawing, Grid, Part, Row
 from ._timeline import Timeline
 
 __all__ = ["draw_sparks", "view_calls_over_time", "view_errors_over_time", "view_installations_over_time", "view_versions_over_time"]
 
 _DAILY_UNTIL_SECS = 14 * DAY_SECS
+_SHORT_SECS = 2 * DAY_SECS
 _MARKS_MAX = 12
 _STEPS = {HOUR_SECS: "an hour", DAY_SECS: "a day", WEEK_SECS: "a week"}
 
@@ -137,15 +136,17 @@ def _weekly(answers: Answers) -> int:
 def _shares(
     answers: Answers, parts: Sequence[tuple[int, str, Any]], step_secs: int, name: str, title: str, lead: str, *, noun: str
 ) -> Part | None:
+    _, since, until = _frame(answers)
+    if step_secs == DAY_SECS and until - since <= _SHORT_SECS and noun == "installation":
+        return None  # a column or two tell nothing that the tile does not
     told_parts = [part for part in parts if isinstance(part[2], int) and part[2]]
     if not told_parts:
         return None
-    _, since, until = _frame(answers)
     shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation")
     names, lines = share_rows(shares)
     rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
-    grid = Grid([Column("from", is_words=True), *(Column(text) for text in names)], rows)
-    return Part(name, title, Drawing(draw_shares(shares), grid), lead, answers.define(name), has_table=name in answers.names)
+    grid = Grid([Column("from", is_words=True), *(Column(text, is_name=True) for text in names)], rows)
+    return Part(name, title, Drawing(draw_shares(shares), grid), lead, answers.define(name), table=name if name in answers.names else "")
 
 
 def draw_sparks(answers: Answers) -> dict[str, str]:

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ._filter import DAY_SECS
+from ...vocabulary import COUNT_MAX
+from ._filter import DAY_SECS, Filter
 
-__all__ = ["BLOCK_DAYS", "BLOCK_SECS", "Cover", "cover_period"]
+__all__ = ["BLOCK_DAYS", "BLOCK_SECS", "FOR_EVER", "Cover", "cover_period", "ends_of"]
 
 BLOCK_DAYS = 4
 """Few, so that little of a period lies outside of whole ones; and a year is not many."""
 BLOCK_SECS = BLOCK_DAYS * DAY_SECS
+
+FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS
+"""After the greatest moment that a document can tell."""
 
 # Fewer are walked sooner than their sums are read; and clocks far off cannot fill the store with blocks.
 _DOCUMENTS_MIN = 200
@@ -58,9 +62,15 @@ def cover_period(since: int, until: int, days: Iterable[tuple[int, int]], known:
         start = (block + 1) * BLOCK_SECS
     if start < until:
         gaps.append((start, until))
-    # The newest is left alone until it is over: it grows.
-    grown = newest // BLOCK_DAYS
+    # A period ends about now, and what is whole before is over. Of one without an end the newest is left alone: it grows.
+    over = last if until < FOR_EVER else newest // BLOCK_DAYS
     missing = [
-        block for block, count in counts.items() if known.get(block) != count and count >= _DOCUMENTS_MIN and block < grown
+        block for block, count in counts.items() if known.get(block) != count and count >= _DOCUMENTS_MIN and block < over
     ]
     return Cover(blocks, gaps, missing)
+
+
+def ends_of(asked: Filter) -> tuple[int, int]:
+    """Return where the period asked for begins and ends, also where it does neither."""
+    since = 0 if asked.since is None else max(0, asked.since)
+    return since, FOR_EVER if asked.until is None else min(max(since, asked.until), FOR_EVER)

@@ -42,8 +42,8 @@ from ._filter import DAY_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 
 __all__ = ["COUNTED", "FACETS", "CallQuestions", "Counted", "Facet", "Intake", "Questions", "Store"]
 
-Facet = Literal["arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode"]
-FACETS: tuple[Facet, ...] = ("arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode")
+Facet = Literal["app", "arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode"]
+FACETS: tuple[Facet, ...] = ("app", "arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode")
 """What installations are told apart by; python without the patch level."""
 
 Counted = Literal["client", "error_category", "surface"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...vocabulary import COUNT_MAX
 from ._answers import CallSpan, ClientCalls, ErrorSpan, ToolSpan, VersionCalls
+from ._blocks import ends_of
 from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, TRENDS_MAX, Filter
 from ._postgres_filters import Condition, named, shape_condition, span_start
 from ._postgres_server import Session
@@ -26,7 +26,6 @@ WITH sums (moment, shape, calls) AS NOT MATERIALIZED (
 )
 """
 _SUMS = "sums AS h JOIN shapes AS s ON s.number = h.shape"
-_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _ERRORS = "coalesce(sum(h.calls) FILTER (WHERE s.status = 'error'), 0)"
 
 
@@ -123,8 +122,7 @@ def error_types(session: Session, asked: Filter, columns: Sequence[str]) -> dict
 
 def _in_sums(asked: Filter, *, any_app: bool = False, has_days: bool = True) -> Condition:
     """Return the condition on `_SUMS`, with the values for `_WITH_SUMS` first."""
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = _FOR_EVER if asked.until is None else asked.until
+    since, until = ends_of(asked)
     # From the first whole day up to, not including, the first that is not whole any more.
     first, last = (-(-since // DAY_SECS), until // DAY_SECS) if has_days else (0, 0)
     edges = (since, first * DAY_SECS, last * DAY_SECS, until) if first < last else (since, until, 0, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Union
 
@@ -53,6 +53,7 @@ from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
 from ._sqlite_events import NO_SHAPES, EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
 from ._sqlite_heartbeats import HeartbeatWriter
+from ._sqlite_labels import sum_up_labels
 from ._sqlite_prune import prune
 from ._sqlite_slices import latency_kind, session_kind
 from ._sqlite_tallies import Tallies
@@ -163,13 +164,13 @@ class SqliteStore:
 
     def calls(self, asked: Filter) -> Calls:
         """Calls, errors and percentiles for each tool and route, and over all."""
-        self._sum_up(asked, latency_kind(asked))
+        self._sum_up(sum_up, asked, latency_kind(asked))
         with self._file.reading() as connection:
             return of_calls.calls(connection, asked)
 
     def tools(self, asked: Filter) -> list[ToolFigures]:
         """Calls, errors and percentiles of each tool over all its routes, most called first."""
-        self._sum_up(asked, latency_kind(asked))
+        self._sum_up(sum_up, asked, latency_kind(asked))
         with self._file.reading() as connection:
             return of_calls.tools(connection, asked)
 
@@ -200,7 +201,7 @@ class SqliteStore:
 
     def sessions(self, asked: Filter) -> Sessions:
         """How many processes made calls, and how many each."""
-        self._sum_up(asked, session_kind(asked))
+        self._sum_up(sum_up, asked, session_kind(asked))
         with self._file.reading() as connection:
             return of_calls.sessions(connection, asked)
 
@@ -221,11 +222,13 @@ class SqliteStore:
 
     def counts(self, counted: Counted, asked: Filter) -> list[NamedCount]:
         """What heartbeats counted, by name: largest count first."""
+        self._sum_up(sum_up_labels, asked)
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.counts(connection, counted, asked)
 
     def own_tools(self, asked: Filter) -> list[OwnTool]:
         """The application's own tools, used by most installations first."""
+        self._sum_up(sum_up_labels, asked)
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.own_tools(connection, asked)
 
@@ -246,6 +249,7 @@ class SqliteStore:
 
     def funnel(self, asked: Filter) -> Funnel:
         """How far the installations of the period have come."""
+        self._sum_up(sum_up_labels, asked)
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.funnel(connection, asked)
 
@@ -285,8 +289,8 @@ class SqliteStore:
         with self._file.reading() as connection:
             return count_outcomes(connection)
 
-    def _sum_up(self, asked: Filter, kind: int | None) -> None:
+    def _sum_up(self, make: Callable[..., None], *given: object) -> None:
         """Make the sums that the next question can use; where the file cannot be written, it goes without."""
-        if kind is not None and not self._file.is_read_only:
+        if not self._file.is_read_only:
             with suppress(StoreError):
-                sum_up(self._file.reading, self._file.writing, asked, kind)
+                make(self._file.reading, self._file.writing, *given)

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ...vocabulary import COUNT_MAX
-from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period
+from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period, ends_of
 from ._filter import DAY_SECS, Filter
 from ._packed_latencies import pack_latencies
 from ._sqlite_locks import at_once
 
-__all__ = ["BY_CLIENT", "BY_SENDER", "BY_TOOL", "BY_VERSION", "read_cover", "slices", "sum_up"]
+__all__ = ["BY_CLIENT", "BY_SENDER", "BY_TOOL", "BY_VERSION", "PRUNES", "Transaction", "read_cover", "slices", "sum_up"]
 
 BY_TOOL, BY_VERSION, BY_CLIENT, BY_SENDER = 0, 1, 2, 3
 """Kinds of sums: latencies by application, tool and route, then by version too, or by client; calls of a process by what sends them."""
@@ -31,7 +30,6 @@ _KEYS: Mapping[int, tuple[str, ...]] = {
     BY_CLIENT: ("app", "tool", "routing_decision", "client"),
     BY_SENDER: ("app", "version", "client"),
 }
-_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _SLICE_ROWS = 20_000
 _FIRST_OWN_PROCESS = 2
 
@@ -42,30 +40,31 @@ _ENDS = "SELECT (SELECT min(timestamp_secs) FROM events), (SELECT max(timestamp_
 _NEXT_SLICE = """
 SELECT timestamp_secs FROM events WHERE timestamp_secs >= ? AND timestamp_secs < ? ORDER BY timestamp_secs LIMIT 1 OFFSET ?
 """
-_PRUNES = "SELECT last FROM numbers WHERE name = 'prune'"
+PRUNES = "SELECT last FROM numbers WHERE name = 'prune'"
 _CALLS = f"SELECT coalesce(sum(calls), 0) FROM calls_by_day WHERE day >= ? * {BLOCK_DAYS} AND day < (? + 1) * {BLOCK_DAYS}"
 
 Transaction = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
-def sum_up(reading: Transaction, writing: Transaction, asked: Filter, kind: int) -> None:
+def sum_up(reading: Transaction, writing: Transaction, asked: Filter, kind: int | None) -> None:
     """Make the sums of a kind for those blocks of the period asked for that are worth it and have none, or none that are good."""
+    if kind is None:
+        return
     with reading() as connection:
         with at_once(connection):
             missing = read_cover(connection, asked, kind).missing
         for block in missing:
-            (prunes,) = connection.execute(_PRUNES).fetchone()
+            (prunes,) = connection.execute(PRUNES).fetchone()
             calls, rows = (_sum_sessions if kind == BY_SENDER else _sum_latencies)(connection, block, kind)
             with writing() as writer:
                 # A walk that has not seen what the block holds by now, or that saw what was taken out, is worth nothing.
-                if (*writer.execute(_PRUNES).fetchone(), *writer.execute(_CALLS, (block, block)).fetchone()) == (prunes, calls):
+                if (*writer.execute(PRUNES).fetchone(), *writer.execute(_CALLS, (block, block)).fetchone()) == (prunes, calls):
                     _keep(writer, block, kind, calls, rows)
 
 
 def read_cover(connection: sqlite3.Connection, asked: Filter, kind: int | None) -> Cover:
     """Return how the period asked for is answered, as things stand; without a kind of sums, by a walk."""
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = _FOR_EVER if asked.until is None else min(max(since, asked.until), _FOR_EVER)
+    since, until = ends_of(asked)
     if kind is None:
         return cover_period(since, until, (), {})
     days = connection.execute(_DAYS, (since // DAY_SECS, -(-until // DAY_SECS)))

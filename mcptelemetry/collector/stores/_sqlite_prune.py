@@ -42,9 +42,10 @@ _RESUM_DAY = (
     WHERE timestamp_secs >= :day * {DAY_SECS} AND timestamp_secs < (:day + 1) * {DAY_SECS} GROUP BY shape
     """,
 )
+_SUMS = ("call_blocks", "latency_sums", "session_sums", "beat_blocks", "label_sums")
 # Who sums a block up meanwhile sees that the number is another one.
 _DELETE_BLOCKS = (
-    *(f"DELETE FROM {table} WHERE block <= :day / {BLOCK_DAYS}" for table in ("call_blocks", "latency_sums", "session_sums")),
+    *(f"DELETE FROM {table} WHERE block <= :day / {BLOCK_DAYS}" for table in _SUMS),
     "UPDATE numbers SET last = last + 1 WHERE name = 'prune'",
 )
 # Those of a row in one transaction.

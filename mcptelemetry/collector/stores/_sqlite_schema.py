@@ -96,6 +96,19 @@ _MIGRATIONS: tuple[_Step, ...] = (
             PRIMARY KEY (block, process, shape)
         ) WITHOUT ROWID
         """,
+        # The same of heartbeats: what they counted under a label, and which installations, four bytes each.
+        "CREATE TABLE beat_blocks (block INTEGER PRIMARY KEY, heartbeats INTEGER NOT NULL)",
+        """
+        CREATE TABLE label_sums (
+            label INTEGER NOT NULL,
+            block INTEGER NOT NULL,
+            profile INTEGER NOT NULL,           -- the least of those of one app, version and env kind
+            total INTEGER NOT NULL,
+            installations BLOB NOT NULL,
+            PRIMARY KEY (label, block, profile)
+        )
+        """,
+        "CREATE INDEX heartbeats_of_installation ON heartbeats (installation, received_at)",
         "INSERT INTO numbers (name, last) VALUES ('prune', 0)",
     ),
 )

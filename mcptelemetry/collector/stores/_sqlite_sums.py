@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 
-from ...vocabulary import COUNT_MAX
 from ._answers import CallSpan, ClientCalls, ErrorSpan, ToolSpan, VersionCalls
+from ._blocks import ends_of
 from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, TRENDS_MAX, Filter
 from ._sqlite_filters import Condition, named, shape_condition, span_start
 
 __all__ = ["apps", "calls_by_version", "calls_over_time", "clients", "errors_over_time", "tool_trends"]
 
-_FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS  # after the greatest moment that an event can tell
 _ERRORS = "sum(CASE s.status WHEN 'error' THEN h.calls ELSE 0 END)"
 _SUMS = "sums AS h JOIN shapes AS s ON s.number = h.shape"
+# Where days do not matter, each shape is looked up once.
+_BY_SHAPE = "(SELECT shape, sum(calls) AS calls, min(moment) AS moment FROM sums GROUP BY shape) AS h JOIN shapes AS s ON s.number = h.shape"
 _WITH_SUMS = f"""
 WITH sums (moment, shape, calls) AS (
     SELECT day * {DAY_SECS}, shape, calls FROM calls_by_day WHERE day >= ? AND day < ?
@@ -34,7 +35,7 @@ def apps(connection: sqlite3.Connection, asked: Filter) -> dict[str, int]:
     condition = _in_sums(asked, any_app=True)
     return dict(
         connection.execute(
-            f"{_WITH_SUMS} SELECT {named('s.app')} AS name, sum(h.calls) AS calls FROM {_SUMS} WHERE {condition.sql} "
+            f"{_WITH_SUMS} SELECT {named('s.app')} AS name, sum(h.calls) AS calls FROM {_BY_SHAPE} WHERE {condition.sql} "
             f"GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
             condition.values,
         )
@@ -56,7 +57,7 @@ def clients(connection: sqlite3.Connection, asked: Filter) -> list[ClientCalls]:
     """Answer `CallQuestions.clients`."""
     condition = _in_sums(asked)
     rows = connection.execute(
-        f"{_WITH_SUMS} SELECT {named('s.client')} AS name, sum(h.calls) AS calls, {_ERRORS} FROM {_SUMS} WHERE {condition.sql} "
+        f"{_WITH_SUMS} SELECT {named('s.client')} AS name, sum(h.calls) AS calls, {_ERRORS} FROM {_BY_SHAPE} WHERE {condition.sql} "
         f"GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
         condition.values,
     )
@@ -68,7 +69,7 @@ def calls_by_version(connection: sqlite3.Connection, asked: Filter) -> list[Vers
     condition = _in_sums(asked)
     rows = connection.execute(
         f"{_WITH_SUMS} SELECT {named('s.version')} AS name, min(h.moment) / {DAY_SECS} * {DAY_SECS}, sum(h.calls) AS calls, {_ERRORS} "
-        f"FROM {_SUMS} WHERE {condition.sql} GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
+        f"FROM {_BY_SHAPE} WHERE {condition.sql} GROUP BY name ORDER BY calls DESC, name LIMIT {ROWS_MAX}",
         condition.values,
     )
     return [VersionCalls(*row) for row in rows]
@@ -80,7 +81,7 @@ def tool_trends(connection: sqlite3.Connection, asked: Filter, step_secs: int, m
     names = [
         name
         for name, _ in connection.execute(
-            f"{_WITH_SUMS} SELECT s.tool, sum(h.calls) AS calls FROM {_SUMS} WHERE {by_days.sql} "
+            f"{_WITH_SUMS} SELECT s.tool, sum(h.calls) AS calls FROM {_BY_SHAPE} WHERE {by_days.sql} "
             "GROUP BY s.tool ORDER BY calls DESC, s.tool LIMIT ?",
             [*by_days.values, min(most, ROWS_MAX)],
         )
@@ -109,8 +110,7 @@ def errors_over_time(connection: sqlite3.Connection, asked: Filter, step_secs: i
 
 def _in_sums(asked: Filter, *, any_app: bool = False, has_days: bool = True) -> Condition:
     """Return the condition on `_SUMS`, with the values for `_WITH_SUMS` first."""
-    since = 0 if asked.since is None else max(0, asked.since)
-    until = _FOR_EVER if asked.until is None else asked.until
+    since, until = ends_of(asked)
     # From the first whole day up to, not including, the first that is not whole any more.
     first, last = (-(-since // DAY_SECS), until // DAY_SECS) if has_days else (0, 0)
     if first >= last:

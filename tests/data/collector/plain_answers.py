@@ -44,6 +44,7 @@ HOUR, DAY, WEEK = 3600, 86_400, 604_800
 MONDAY = 1_750_032_000  # 16 June 2025
 OWN_ID = re.compile(r"([0-9a-f]{20})-(0|[1-9][0-9]{0,17})")  # as our senders write it
 FACETS = {
+    "app": lambda beat: beat["app"],
     "arch": lambda beat: beat["arch"],
     "edition": lambda beat: beat["edition"],
     "env_kind": lambda beat: beat.get("env_kind", "unknown"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Optional
 from xml.etree import ElementTree
 
 import pytest
 
+import mcptelemetry.collector
 from mcptelemetry.collector import CallSpan
 from mcptelemetry.collector.page._axes import TIERS, choose_names, choose_times, nice_ticks
 from mcptelemetry.collector.page._charts import (
@@ -28,6 +31,8 @@ from mcptelemetry.collector.page._timeline import SPANS_SHOWN_MAX, Timeline
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 NOV_26 = 1_795_651_200  # Thursday 26 November 2026, midnight
 WIDE = TIERS[-1]
+STATIC = Path(mcptelemetry.collector.__file__).parent / "page" / "static"
+STYLES, SCRIPT = ((STATIC / name).read_text(encoding="utf-8") for name in ("charts.css", "page.js"))
 
 
 def spaced(text: Optional[str]) -> str:
@@ -233,6 +238,40 @@ def test_names_from_outside_are_text() -> None:
         assert "style=" not in markup
 
 
+def test_a_name_of_blanks_is_still_a_name() -> None:
+    """A version in which nothing is to be seen says so."""
+    assert "(blank) came out" in draw_trend(trend_of([3, 4], marks=[("  ", 0)]))
+    assert [node.text for node in by_class(draw_shares(Shares(NOV_26, NOV_26 + DAY, DAY, [(NOV_26, " ", 3)])), "name")] == ["(blank)"]
+
+
+def test_all_that_is_drawn_is_dressed() -> None:
+    """Whatever has no colour of its own has a class that the style sheet knows: else it would be black."""
+    trend = trend_of([5, 6, 2], [1, 1, 1], [1, 2, 3], [("v1", 0)], now=NOV_26 + HOUR)
+    shares = Shares(NOV_26, NOV_26 + DAY, DAY, [(NOV_26, f"name {number}", 5) for number in range(9)])
+    drawn = (draw_trend(trend), draw_trend(trend_of([7], [1])), draw_shares(shares), draw_spark([1, 2]), draw_spark([1]), draw_bar(0.5))
+    shapes = {node.get("class", "") for markup in drawn for node in parse(markup).iter() if node.tag in ("path", "rect", "circle") and node.get("fill") != "none"}
+    assert len(shapes) > 10
+    undressed = {kind for shape in shapes for kind in shape.split() if not re.search(rf"\.{kind}\b[^{{]*{{[^}}]*fill", STYLES)}
+    assert undressed <= {"unfinished", "part"}
+
+
+# What the page's script may do
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["eval(", "Function(", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", ".style", "cssText", "localStorage", "sessionStorage", "indexedDB", "cookie", "import", "https:"],
+)
+def test_the_script_keeps_to_the_policy(word: str) -> None:
+    """The script makes no markup of text, sets no style, remembers nothing, and asks nobody else."""
+    assert word not in SCRIPT
+
+
+def test_the_styles_ask_for_nothing() -> None:
+    """The style sheet of the charts loads neither pictures nor other sheets."""
+    assert not re.search(r"url\(|@import|https?:", STYLES)
+
+
 # Words for whoever does not see it
 
 
@@ -287,12 +326,13 @@ def test_ticks_are_round(most: int, ticks: list[int]) -> None:
         (Timeline(NOV_26, NOV_26 + DAY, HOUR), ["26 Nov", "03:00", "06:00", "09:00", "12:00", "15:00", "18:00", "21:00"]),
         (Timeline(NOV_26 - DAY, NOV_26 + DAY, DAY), ["Wed 25 Nov", "Thu 26 Nov"]),
         (Timeline(NOV_26 - 29 * DAY, NOV_26 + DAY, DAY), ["2 Nov", "9 Nov", "16 Nov", "23 Nov"]),
+        (Timeline(NOV_26 - 29 * DAY, NOV_26 + DAY, WEEK), ["26 Oct", "2 Nov", "9 Nov", "16 Nov", "23 Nov"]),
         (Timeline(NOV_26 - 364 * DAY, NOV_26 + DAY, WEEK), ["Dec", "2026", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"]),
         (Timeline(0, 57 * 365 * DAY, 52 * WEEK), [str(year) for year in range(1975, 2030, 5)]),
     ],
 )
 def test_times_are_told_in_the_unit_of_the_period(line: Timeline, texts: list[str]) -> None:
-    """Hours have the day at midnight, days the Mondays, weeks the months, and January its year."""
+    """Hours have the day at midnight, days the Mondays, few weeks their days, many weeks the months, and January its year."""
     assert [label.text for label in choose_times(line, WIDE)] == texts
 
 

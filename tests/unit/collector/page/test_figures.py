@@ -87,7 +87,8 @@ def test_a_share_can_tell_of_what() -> None:
     ("length_ms", "text"),
     [
         (0, "0 ms"), (24, "24 ms"), (999, "999 ms"), (999.7, "1 s"), (1000, "1 s"), (1940, "1.9 s"), (21_000, "21 s"), (60_000, "1 min"),
-        (150_000, "2.5 min"), (3_600_000, "1 h"), (10**9, "278 h"), (None, NOTHING),
+        (150_000, "2.5 min"), (3_600_000, "1 h"), (172_800_000, "2 days"), (10**9, "11.6 days"),
+        (86_400_000_000, "2.7 years"), (2**53 - 1, "285k years"), (None, NOTHING),
     ],
 )  # fmt: skip
 def test_a_length_of_time_has_the_unit_in_which_it_is_read(length_ms: Optional[float], text: str) -> None:

@@ -324,7 +324,7 @@ class Failing:
         raise StoreError(msg)
 
 
-@pytest.mark.parametrize("failing", [("calls_over_time",), ("own_tools", "retention"), ("health",), ("calls",), ("installations",), ("apps", "clients", "versions")])
+@pytest.mark.parametrize("failing", [("calls_over_time",), ("own_tools", "retention"), ("health",), ("calls",), ("installations",), ("calls", "installations"), ("apps", "installations_by", "clients", "versions")])
 def test_a_store_that_fails_breaks_no_page(stores: dict[str, SqliteStore], clock: FakeClock, reading: Any, failing: tuple[str, ...]) -> None:
     """What cannot be answered is said in its place, and the page goes on to its end."""
     page = Page(Failing(stores["whole"], *failing), clock)
