@@ -140,28 +140,6 @@ def test_two_hundred_guesses_whoever_makes_them(store: SqliteStore) -> None:
         assert reader.get(server.url + "/", timeout=10).status_code == 200
 
 
-@pytest.mark.heavy
-def test_newcomer_is_not_taken_for_who_was_closed(server: Server) -> None:
-    """Whoever connects in the moment in which another connection is closed for its slowness is answered."""
-    answered: list[bytes] = []
-
-    def wait_and_come_again() -> None:
-        with socket.create_connection((server.host, server.port), timeout=40) as slow:
-            slow.sendall(b"GET /healthz HTTP/1.1\r\n")
-            assert slow.recv(1) == b""
-        with socket.create_connection((server.host, server.port), timeout=20) as newcomer:
-            newcomer.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-            answered.append(newcomer.recv(12))
-
-    comers = [threading.Thread(target=wait_and_come_again) for _ in range(12)]
-    for comer in comers:
-        comer.start()
-        comer.join(0.3)  # so that not all are closed in one look
-    for comer in comers:
-        comer.join(60)
-    assert answered == [b"HTTP/1.0 200"] * 12
-
-
 def test_connection_is_kept(server: Server) -> None:
     """One connection carries request after request, also after an error."""
     connection = http.client.HTTPConnection(server.host, server.port, timeout=10)

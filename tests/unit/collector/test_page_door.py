@@ -251,7 +251,7 @@ def test_two_hundred_guesses_a_minute(full: SqliteStore, call: Any, post: Any, l
         answer = OFFERS[last](call, post, app, token)
         assert (answer.status, answer.headers["Retry-After"]) == (429, "10")
         assert "Set-Cookie" not in answer.headers
-        assert "too many" in (answer.text if answer.document is None else answer.document["error"])
+        assert "oo many wrong tokens" in (answer.text if answer.document is None else answer.document["error"])
     # Whoever is signed in notices nothing, and who offers nothing is asked as ever.
     assert call(app, "GET", "/", headers=mine).status == 200
     assert is_form(call(app, "GET", "/", headers=BROWSER))
