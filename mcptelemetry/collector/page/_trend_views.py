@@ -142,7 +142,7 @@ def _shares(
     told_parts = [part for part in parts if isinstance(part[2], int) and part[2]]
     if not told_parts:
         return None
-    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation")
+    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation", by_age=name == "versions_over_time")
     names, lines = share_rows(shares)
     rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
     grid = Grid([Column("from", is_words=True), *(Column(text, is_name=True) for text in names)], rows)

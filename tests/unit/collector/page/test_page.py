@@ -247,6 +247,8 @@ def test_a_tools_page_tells_its_calls_apart(stores: dict[str, SqliteStore], cloc
     query = page.read([("tool", "search_documents")])
     root = reading(page.tool(query))
     assert sections_of(root) == ["summary", "calls_over_time", "errors_over_time", "calls_by_version", "clients", "error_types", "calls"]
+    owners = {row["tool"]: row["installations"] for row in compile_report(stores["whole"], query.asked)["own_tools"]}
+    assert root.find("div", data_figure="installations")[0]["data-value"] == str(owners["search_documents"])
     routes = root.find("section", id="calls")[0].find("td", data_figure="calls")
     rows = compile_report(stores["whole"], query.asked)["rows"]
     assert [int(cell["data-value"]) for cell in routes] == [row["calls"] for row in rows]
