@@ -46,7 +46,7 @@ KEYS: Mapping[int, tuple[str, ...]] = {
 """What each kind tells apart."""
 
 # Fewer are walked sooner than their sums are read; and clocks far off cannot fill the store with blocks.
-_DOCUMENTS_MIN = 200
+_DOCUMENTS_MIN = 100
 
 
 class Cover(NamedTuple):
