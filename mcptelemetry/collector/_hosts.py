@@ -55,7 +55,7 @@ class Hosts:
             return  # no browser: those send one or the other with every post
         origin = urlsplit(request.header("Origin")).netloc.lower()
         # A page of another site can set neither of these headers.
-        own = {request.header("Host").lower(), request.header("X-Forwarded-Host").lower()} - {""}
+        own = {request.header("Host").lower(), request.header("X-Forwarded-Host").partition(",")[0].strip().lower()} - {""}
         if origin not in own and self._names.isdisjoint((origin, _name_of(origin))):
             raise _cross_site()
 

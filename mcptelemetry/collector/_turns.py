@@ -29,15 +29,16 @@ class NoTurn(StoreError):
 
 
 class Turns:
-    """Who may ask the store now; safe between threads."""
+    """Who may ask the store now; nobody waits longer than *wait_secs*. Safe between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_secs: float = _WAIT_SECS) -> None:
+        self._wait_secs = wait_secs
         self._asking = threading.BoundedSemaphore(_AT_ONCE_MAX)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Have the turn for as long as the block takes; raise `Refusal` when it does not come in time."""
-        if not self._asking.acquire(timeout=_WAIT_SECS):
+        if not self._asking.acquire(timeout=self._wait_secs):
             raise too_busy()
         try:
             yield

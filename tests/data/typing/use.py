@@ -253,5 +253,6 @@ store = SqliteStore("collector.db")
 with serve(store, token="secret") as server:
     running: Server = server
     app = create_app(store, rate_limit=None)
+    app = create_app(store, report_token="secret", public=True, hosts=["t.acme.dev"], guess_limit=100)
 with InProcessCollector() as collector:
     url: str = collector.url
