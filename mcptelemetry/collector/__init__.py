@@ -6,10 +6,12 @@ from ._app import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, create_app
 from ._asked import ENV_KINDS, parse_filter
 from ._demo import DEMO_APP, DEMO_UNTIL, DemoDocument, demo_documents, store_documents
 from ._guards import Tokens
+from ._guesses import GUESSES_A_MINUTE
 from ._listener import Listener
 from ._processes import Processes
 from ._report import REPORT_TABLES, compile_report, compile_section, render_csv, render_report, render_section
 from ._server import Server, serve
+from ._show_only import show_only
 from .stores import (
     AUTOMATION,
     COUNTED,
@@ -71,6 +73,7 @@ __all__ = [
     "EVENTS_PATH",
     "FACETS",
     "FEEDBACK_PATH",
+    "GUESSES_A_MINUTE",
     "HEARTBEAT_PATH",
     "PEOPLE",
     "REPORT_TABLES",
@@ -131,5 +134,6 @@ __all__ = [
     "render_report",
     "render_section",
     "serve",
+    "show_only",
     "store_documents",
 ]

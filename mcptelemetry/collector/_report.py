@@ -17,7 +17,16 @@ from ._report_sections import CALL_SECTIONS, SECTIONS, Section, as_date, share
 from ._table import render_table
 from .stores import DEFINITIONS, CallQuestions, Filter, Questions
 
-__all__ = ["REPORT_TABLES", "compile_report", "compile_section", "render_csv", "render_report", "render_section"]
+__all__ = [
+    "REPORT_TABLES",
+    "compile_report",
+    "compile_section",
+    "describe_filter",
+    "render_csv",
+    "render_report",
+    "render_section",
+    "sections_of",
+]
 
 _EVERYTHING = Filter()
 _BY_NAME = {section.name: section for section in (*CALL_SECTIONS, *SECTIONS)}
@@ -45,11 +54,11 @@ def compile_report(store: CallQuestions, asked: Filter = _EVERYTHING) -> dict[st
     earlier = asked.before()
     document = {
         "app": asked.app,
-        "asked": _describe(asked),
+        "asked": describe_filter(asked),
         **_answer(store, asked),
-        "before": None if earlier is None else {"asked": _describe(earlier), **_answer(store, earlier)},
+        "before": None if earlier is None else {"asked": describe_filter(earlier), **_answer(store, earlier)},
     }
-    document["definitions"] = {section.name: DEFINITIONS[section.definition] for section in _sections_of(store)}
+    document["definitions"] = {section.name: DEFINITIONS[section.definition] for section in sections_of(store)}
     document["notes"] = list(_NOTES)
     return document
 
@@ -61,7 +70,7 @@ def compile_section(store: CallQuestions, asked: Filter, name: str) -> tuple[Any
     Each is what `compile_report` has under that name; of ``calls``, the keys ``apps``, ``rows``, ``totals`` and
     ``left_out``. Raises `ValueError` when a report on *store* has no such section, `StoreError`.
     """
-    section = _find_section(name, [known.name for known in _sections_of(store)])
+    section = _find_section(name, [known.name for known in sections_of(store)])
     earlier = asked.before()
     return section.ask(store, asked), None if earlier is None else section.ask(store, earlier)
 
@@ -108,13 +117,13 @@ def _find_section(name: str, known: Collection[str]) -> Section:
     return _BY_NAME[name]
 
 
-def _sections_of(store: CallQuestions) -> tuple[Section, ...]:
+def sections_of(store: CallQuestions) -> tuple[Section, ...]:
     return (*CALL_SECTIONS, *SECTIONS) if isinstance(store, Questions) else CALL_SECTIONS
 
 
 def _answer(store: CallQuestions, asked: Filter) -> dict[str, Any]:
     answers: dict[str, Any] = {}
-    for section in _sections_of(store):
+    for section in sections_of(store):
         answer = section.ask(store, asked)
         # The rows of tools have always stood at the top.
         answers.update(answer if section.name == "calls" else {section.name: answer})
@@ -128,7 +137,7 @@ def _value(document: Mapping[str, Any] | None, name: str) -> Any:
     return document if name == "calls" else document[name]
 
 
-def _describe(asked: Filter) -> dict[str, Any]:
+def describe_filter(asked: Filter) -> dict[str, Any]:
     return {
         "app": asked.app,
         "version": asked.version,

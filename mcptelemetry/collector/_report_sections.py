@@ -16,7 +16,7 @@ from ..vocabulary import UNKNOWN_TOOL
 from ._upgrades import is_upgrade
 from .stores import AUTOMATION, PEOPLE, CallQuestions, Counted, Facet, Filter, Questions
 
-__all__ = ["CALL_SECTIONS", "SECTIONS", "Section", "Table", "as_date", "share"]
+__all__ = ["CALL_SECTIONS", "SECTIONS", "Section", "Table", "as_date", "ask_calls", "share"]
 
 _COLUMNS_MAX = 8  # beside each other on a terminal
 
@@ -54,9 +54,9 @@ def as_date(moment: int | None) -> str:
         return str(moment)  # a stranger's clock
 
 
-def share(part: int, whole: int) -> str:
-    """Return how much *part* is of *whole*, or nothing where there is no whole."""
-    return f"{part / whole:.1%}" if whole else ""
+def share(part: object, whole: object) -> str:
+    """Return how much *part* is of *whole*, or nothing where there is no whole or either is not told."""
+    return f"{part / whole:.1%}" if isinstance(part, int) and isinstance(whole, int) and whole else ""
 
 
 def _figures(*names: str) -> Callable[[Any, Any], Table]:
@@ -88,10 +88,15 @@ def _rows(answer: Sequence[Any]) -> list[dict[str, Any]]:
     return [row._asdict() for row in answer]
 
 
-def _ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+def ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    """Return calls by tool and route, and over all, without asking for the applications too."""
     answer = store.calls(asked)
     rows = [{"tool": row.tool, "routing_decision": row.routing_decision, **row.figures._asdict()} for row in answer.rows]
-    return {"apps": store.apps(asked), "rows": rows, "totals": answer.totals._asdict(), "left_out": answer.left_out}
+    return {"rows": rows, "totals": answer.totals._asdict(), "left_out": answer.left_out}
+
+
+def _ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    return {"apps": store.apps(asked), **ask_calls(store, asked)}
 
 
 def _tabulate_calls(value: Mapping[str, Any], _before: object) -> Table:
@@ -218,10 +223,15 @@ def _ask_health(store: Questions, asked: Filter) -> dict[str, Any]:
     return store.health(asked)._asdict()
 
 
+_LAST = ("last_event_at", "last_heartbeat_at", "last_feedback_at")
+
+
 def _tabulate_health(value: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
-    table = _figures("events", "heartbeats", "feedback", "duplicates", "given_up")(value, before)
+    # What is shown to the public lacks some.
+    counts = [name for name in ("events", "heartbeats", "feedback", "duplicates", "given_up") if name in value]
+    table = _figures(*counts)(value, before)
     blank = () if before is None else ("",)
-    last = [(name.replace("_", " "), as_date(value[name]), *blank) for name in ("last_event_at", "last_heartbeat_at", "last_feedback_at")]
+    last = [(name.replace("_", " "), as_date(value[name]), *blank) for name in _LAST if name in value]
     refused = [(f"refused, {name}", count, *blank) for name, count in value["refused"].items()]
     return table._replace(rows=last + table.rows + refused)
 

@@ -48,6 +48,7 @@ from ._filter import (
 )
 from ._open import open_questions, open_store
 from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Questions, Store
+from ._spans import span_offset_secs
 from ._sqlite import SqliteStore
 
 __all__ = [
@@ -102,4 +103,5 @@ __all__ = [
     "VersionUse",
     "open_questions",
     "open_store",
+    "span_offset_secs",
 ]
