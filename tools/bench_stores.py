@@ -120,7 +120,7 @@ def print_page(name: str, store, until: int) -> None:
         words = f"{days} days {' '.join(narrowed.values())}".strip()
         sums = "".join(f"{sum(one[kind] for one in look.values()) * 1000:>10,.0f}" for look in looks for kind in (0, 1))
         print(f"  {name:<11} {words:<16} {'all questions':<26}{sums}   ms: first look, its CPU, second look, its CPU")
-        for question in sorted(looks[1], key=lambda one: -looks[1][one][0])[:8]:
+        for question in sorted(looks[1], key=lambda one: -looks[1][one][0])[:12]:
             figures = "".join(f"{look[question][kind] * 1000:>10,.1f}" for look in looks for kind in (0, 1))
             print(f"  {'':<28} {question:<26}{figures}")
 

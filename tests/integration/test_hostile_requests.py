@@ -85,7 +85,8 @@ def serving(name: str, folder: Path) -> Iterator[Running]:
         process = subprocess.Popen(
             [sys.executable, *(word.replace("PORT", str(port)) if "PORT" in word else word for word in SERVERS[name])],
             cwd=folder,
-            env={**os.environ, "TOKEN": TOKEN, "READER": READER, "PYTHONPATH": str(Path(__file__).parents[2])},
+            # A home of its own: the servers of the whole module are started before any test has one.
+            env={**os.environ, "HOME": str(folder), "TOKEN": TOKEN, "READER": READER, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

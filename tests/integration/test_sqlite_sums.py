@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcptelemetry.collector import DEMO_UNTIL, Filter, SqliteStore, StoreError, demo_documents, store_documents
+from mcptelemetry.collector import COUNTED, DEMO_UNTIL, PEOPLE, Filter, SqliteStore, StoreError, demo_documents, store_documents
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 OLDER = Path(__file__).parents[1] / "data" / "collector" / "schema-4.db"
@@ -115,3 +115,39 @@ def test_a_file_of_before_sums_gets_them(tmp_path):
     assert list(store.heartbeats()) == list(today.heartbeats())
     assert store.prune(DEMO_UNTIL - 10 * DAY) == today.prune(DEMO_UNTIL - 10 * DAY)
     assert answers(store, Filter()) == answers(today, Filter())
+
+
+def label_answers(store, asked):
+    """Return what sums of heartbeats help to answer."""
+    return store.own_tools(asked), store.funnel(asked), *(store.counts(word, asked) for word in COUNTED)
+
+
+def beats_in(path):
+    """Return the blocks of heartbeats that are summed, each with how many there are."""
+    with closing(sqlite3.connect(path)) as connection:
+        return dict(connection.execute("SELECT block, heartbeats FROM beat_blocks"))
+
+
+def test_what_heartbeats_count_is_summed_up_at_the_first_look(tmp_path):
+    """Heartbeats have their blocks too: made by who may write, used by all, void when another one comes."""
+    path = tmp_path / "c.db"
+    store = SqliteStore(path)
+    store_documents(store, demo_documents(200, 40))
+    asked = Filter(since=DEMO_UNTIL - 30 * DAY, until=DEMO_UNTIL, env_kinds=PEOPLE)
+    walked = label_answers(SqliteStore(path, read_only=True), asked)
+    assert beats_in(path) == {}
+    assert label_answers(store, asked) == walked
+    made = beats_in(path)
+    assert len(made) > 3
+    assert label_answers(store, asked) == label_answers(SqliteStore(path, read_only=True), asked) == walked
+    document = {**next(store.heartbeats()), "heartbeat_id": "00000000-0000-4000-8000-000000000000", "env_kind": "interactive"}
+    document["surface_requests"] = {"late": 7}
+    moment = DEMO_UNTIL - 15 * DAY
+    store.add_heartbeat(document, received_at=moment)
+    assert store.counts("surface", asked)[-1] == ("late", 1, 7)
+    assert {block for block, count in beats_in(path).items() if made[block] != count} == {moment // DAY // 4}
+    store.prune(DEMO_UNTIL - 10 * DAY)
+    assert beats_in(path)
+    assert min(beats_in(path)) > (DEMO_UNTIL - 10 * DAY) // DAY // 4
+    recent = Filter(since=DEMO_UNTIL - 10 * DAY, until=DEMO_UNTIL, env_kinds=PEOPLE)
+    assert label_answers(store, Filter(until=DEMO_UNTIL, env_kinds=PEOPLE)) == label_answers(store, recent)

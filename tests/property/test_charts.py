@@ -13,7 +13,9 @@ from mcptelemetry.collector import CallSpan
 from mcptelemetry.collector.page._axes import ASIDE_PX, TIERS, choose_names, choose_times, nice_ticks
 from mcptelemetry.collector.page._charts import Shares, Trend, draw_bar, draw_shares, draw_spark, draw_trend, share_rows, step_of, trend_rows
 from mcptelemetry.collector.page._figures import as_change, as_count, as_share
+from mcptelemetry.collector.page._svg import written
 from mcptelemetry.collector.page._timeline import Timeline
+from mcptelemetry.system import printable
 
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 
@@ -122,6 +124,15 @@ def test_any_small_mark_is_a_readable_picture(values, label, share):
     """A spark of any numbers and a bar of any share stay within their boxes."""
     assert_readable(draw_spark(values, label))
     assert_readable(draw_bar(share))
+
+
+@given(names)
+def test_what_is_written_is_text_again(text):
+    """Whatever is written as markup reads as what can be seen of it, in an element and in an attribute."""
+    root = ElementTree.fromstring(f'<a b="{written(text)}">{written(text)}</a>')
+    seen = printable(text, keep="\n\u00a0\u202f")
+    assert (root.text or "") == seen
+    assert root.get("b") == seen.replace("\n", " ")
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), names), max_size=30), st.sampled_from(TIERS))

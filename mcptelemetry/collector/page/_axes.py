@@ -123,8 +123,9 @@ def _time_labels(timeline: Timeline, tier: Tier) -> Iterator[list[Label]]:
     else:
         if timeline.until - timeline.since <= _DAYS_TOLD_SECS:
             yield from _every_few(timeline, (1, 2, 4))
-        for months in (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200):
-            yield list(_month_labels(timeline, months))
+        months = [_month_number(start + timeline.step_secs - 1) for start in timeline.starts]
+        for stride in (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200):
+            yield list(_month_labels(timeline, months, stride))
 
 
 def _every_few(
@@ -142,13 +143,14 @@ def _below(timeline: Timeline, index: int, text: str) -> Label:
     return Label(timeline.centre_of(index), text, "middle")
 
 
-def _month_labels(timeline: Timeline, months: int) -> Iterator[Label]:
-    """Yield a label for each span in which a month begins whose number *months* divides; January tells its year."""
-    for index, start in enumerate(timeline.starts):
-        number = _month_number(start + timeline.step_secs - 1) // months * months
-        if number > _month_number(start - 1):
-            text = str(number // 12) if number % 12 == 0 else MONTHS[number % 12]
-            yield _below(timeline, index, text)
+def _month_labels(timeline: Timeline, months: Sequence[int], stride: int) -> Iterator[Label]:
+    """Yield a label for each span in which a month begins whose number *stride* divides; January tells its year."""
+    before = _month_number(timeline.first - 1)
+    for index, month in enumerate(months):
+        number = month // stride * stride
+        if number > before:
+            yield _below(timeline, index, MONTHS[number % 12] if number % 12 else str(number // 12))
+        before = month
 
 
 def _month_number(moment: int) -> int:

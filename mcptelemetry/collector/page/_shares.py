@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple, Optional
 
@@ -42,9 +43,10 @@ class Shares(Timed):
     """
     How many of each name in each span; *parts* are (start, name, count), in any order.
 
-    The five most frequent names are told apart, all others are one. *noun* is what is counted;
-    *in_percent* makes every column a whole. What is not additive, as an installation that is heard
-    from in several weeks, is told as the last whole span has it, and not as a sum.
+    The five most frequent names are told apart, all others are one. *noun* is what is counted.
+    What is not additive, as an installation that is heard from in several weeks, is told as the
+    last whole span has it, and not as a sum. The most frequent name is stacked on top, or *by_age*
+    the latest one, as of versions that follow each other.
     """
 
     since: int
@@ -53,16 +55,26 @@ class Shares(Timed):
     parts: Sequence[tuple[int, str, int]]
     noun: str = "call"
     now: Optional[float] = None
-    in_percent: bool = False
     is_additive: bool = True
+    by_age: bool = False
+
+    @cached_property
+    def _counted(self) -> list[tuple[int, str, int]]:
+        """The parts that lie in spans which have begun."""
+        line = self.timeline
+        places = ((line.index_of(start), name, count) for start, name, count in self.parts if count > 0)
+        return [
+            (place, name, count)
+            for place, name, count in places
+            if place is not None and line.has_begun(place)
+        ]
 
     @cached_property
     def _totals(self) -> dict[str, int]:
         """The names within the period, the most frequent first."""
         totals: dict[str, int] = {}
-        for start, name, count in self.parts:
-            if count > 0 and self.timeline.index_of(start) is not None:
-                totals[name] = totals.get(name, 0) + count
+        for _, name, count in self._counted:
+            totals[name] = totals.get(name, 0) + count
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
     @cached_property
@@ -70,7 +82,13 @@ class Shares(Timed):
         """The names that are told apart."""
         names = tuple(self._totals)
         # A single one left over stands under its own name: there is a colour for it.
-        return names if len(names) <= _NAMED_MAX + 1 else names[:_NAMED_MAX]
+        alone = names if len(names) <= _NAMED_MAX + 1 else names[:_NAMED_MAX]
+        return tuple(sorted(alone, key=self._mean_place_of, reverse=True)) if self.by_age else alone
+
+    def _mean_place_of(self, name: str) -> Fraction:
+        """Return when a name was at its most, as its counts weigh the spans."""
+        weights = [(place, count) for place, other, count in self._counted if other == name]
+        return Fraction(sum(place * count for place, count in weights), sum(count for _, count in weights))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -83,10 +101,8 @@ class Shares(Timed):
         """The spans that have begun."""
         line, place = self.timeline, {name: number for number, name in enumerate(self._alone)}
         counts = [[0] * len(self.names) for _ in line.starts]
-        for start, name, count in self.parts:
-            index = line.index_of(start)
-            if index is not None and count > 0:
-                counts[index][place.get(name, -1)] += count
+        for index, name, count in self._counted:
+            counts[index][place.get(name, -1)] += count
         return tuple(
             ShareRow(start, as_span(start, self.step_secs), tuple(counts[index]), line.is_whole(index))
             for index, start in enumerate(line.starts)
@@ -135,19 +151,15 @@ def _leader(shares: Shares, row: ShareRow) -> str:
 def draw_shares(shares: Shares) -> str:
     """Return the columns, and beside them the names in the order in which they are stacked."""
     tallest = max((sum(row.counts) for row in shares.rows), default=0)
-    ticks = [0, 50, 100] if shares.in_percent else nice_ticks(tallest, 3)
-    unit = " %" if shares.in_percent else ""
+    ticks = nice_ticks(tallest, 3)
     scale = [
-        (as_short_count(tick) + unit, _BASE_PX - _HEIGHT_SHOWN_PX * tick / ticks[-1])
+        (as_short_count(tick), _BASE_PX - _HEIGHT_SHOWN_PX * tick / ticks[-1])
         for tick in ticks[: None if tallest else 1]
     ]
     picture = element(
         "svg",
         draw_grid(scale),
-        *(
-            _draw_column(shares, index, sum(row.counts) if shares.in_percent else ticks[-1])
-            for index, row in enumerate(shares.rows)
-        ),
+        *(_draw_column(shares, index, ticks[-1]) for index in range(len(shares.rows))),
         draw_times(shares.timeline, _TIMES_PX),
         "" if tallest else draw_nothing(f"No {shares.noun}s in this period", _BASE_PX - _HEIGHT_SHOWN_PX / 2),
         class_="shares-plot",

@@ -7,6 +7,7 @@ There is no way to give an element a style or a script, so that the page's polic
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from typing import Union
 
@@ -17,6 +18,10 @@ __all__ = ["as_number", "element", "shorten", "text_width_px", "written"]
 ELLIPSIS = "\u2026"
 BLANK = "(blank)"
 """Stands for a name in which nothing is to be seen."""
+
+# What almost all of our own figures are made of, which needs neither an escape nor a second look:
+# a picture has thousands of them.
+_PLAIN = re.compile("[ !#-%(-;=?-~\n\u00a0\u202f\u2013\u2212]*")
 
 Attribute = Union[str, float, None]
 
@@ -47,6 +52,8 @@ def element(name: str, *content: str, **attributes: Attribute) -> str:
 
 def written(text: str) -> str:
     """Return *text* as markup: nothing in it is a tag, and nothing in it but blanks cannot be seen."""
+    if _PLAIN.fullmatch(text):
+        return text
     return html.escape(printable(text, keep="\n\u202f\u00a0"))
 
 

@@ -37,6 +37,12 @@ def _make_environment() -> Environment:
     except ImportError:
         msg = f"the collector's page needs Jinja2, which is not installed; {install_hint('jinja2')}"
         raise TelemetryError(msg) from None
+    if _read("top.html") is None:  # a packager took the modules along, and nothing that lies beside them
+        msg = (
+            "the files of the collector's page are not in this application; "
+            "tell its packager to take them along, as PyInstaller does with --collect-data mcptelemetry"
+        )
+        raise TelemetryError(msg)
     from markupsafe import Markup  # it comes with Jinja2
 
     environment = Environment(

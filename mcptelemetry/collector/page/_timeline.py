@@ -64,7 +64,7 @@ class Timeline:
             msg = f"{len(self)} spans are too many; take step_secs={step_of(self.since, self.until)}"
             raise ValueError(msg)
 
-    @property
+    @cached_property
     def first(self) -> int:
         """When the first span begins, which may be before the period does."""
         offset = span_offset_secs(self.step_secs)
@@ -73,7 +73,7 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.starts)
 
-    @property
+    @cached_property
     def starts(self) -> range:
         """When each span begins."""
         return range(self.first, self.until, self.step_secs)

@@ -14,7 +14,18 @@ from typing import NamedTuple
 from ...vocabulary import COUNT_MAX
 from ._filter import DAY_SECS, Filter
 
-__all__ = ["BLOCK_DAYS", "BLOCK_SECS", "FOR_EVER", "Cover", "cover_period", "ends_of"]
+__all__ = [
+    "BLOCK_DAYS",
+    "BLOCK_SECS",
+    "BY_SENDER",
+    "FOR_EVER",
+    "KEYS",
+    "Cover",
+    "cover_period",
+    "ends_of",
+    "latency_kind",
+    "session_kind",
+]
 
 BLOCK_DAYS = 4
 """Few, so that little of a period lies outside of whole ones; and a year is not many."""
@@ -23,8 +34,19 @@ BLOCK_SECS = BLOCK_DAYS * DAY_SECS
 FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS
 """After the greatest moment that a document can tell."""
 
+BY_TOOL, BY_VERSION, BY_CLIENT, BY_SENDER = 0, 1, 2, 3
+"""Kinds of sums: latencies by application, tool and route, then by version too, or by client; calls of a process by what sends them."""
+
+KEYS: Mapping[int, tuple[str, ...]] = {
+    BY_TOOL: ("app", "tool", "routing_decision"),
+    BY_VERSION: ("app", "tool", "routing_decision", "version"),
+    BY_CLIENT: ("app", "tool", "routing_decision", "client"),
+    BY_SENDER: ("app", "version", "client"),
+}
+"""What each kind tells apart."""
+
 # Fewer are walked sooner than their sums are read; and clocks far off cannot fill the store with blocks.
-_DOCUMENTS_MIN = 200
+_DOCUMENTS_MIN = 100
 
 
 class Cover(NamedTuple):
@@ -74,3 +96,15 @@ def ends_of(asked: Filter) -> tuple[int, int]:
     """Return where the period asked for begins and ends, also where it does neither."""
     since = 0 if asked.since is None else max(0, asked.since)
     return since, FOR_EVER if asked.until is None else min(max(since, asked.until), FOR_EVER)
+
+
+def latency_kind(asked: Filter) -> int | None:
+    """Return which sums of latencies tell apart what is asked for; None when none do."""
+    if asked.version is None:
+        return BY_TOOL if asked.client is None else BY_CLIENT
+    return BY_VERSION if asked.client is None else None
+
+
+def session_kind(asked: Filter) -> int | None:
+    """Return which sums of sessions tell apart what is asked for; None when none do."""
+    return BY_SENDER if asked.tool is None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...wire import TelemetryBatch
@@ -42,8 +43,11 @@ from ._answers import (
     VersionSpan,
     VersionUse,
 )
+from ._blocks import latency_kind, session_kind
+from ._errors import StoreError
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 from ._port import Counted, Facet
+from ._postgres_blocks import sum_up
 from ._postgres_days import Days
 from ._postgres_events import add_batches
 from ._postgres_heartbeats import add_heartbeats
@@ -133,10 +137,12 @@ class PostgresStore:
 
     def calls(self, asked: Filter) -> Calls:
         """Calls, errors and percentiles for each tool and route, and over all."""
+        self._sum_up(asked, latency_kind(asked))
         return self._server.read(of_calls.calls, asked)
 
     def tools(self, asked: Filter) -> list[ToolFigures]:
         """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        self._sum_up(asked, latency_kind(asked))
         return self._server.read(of_calls.tools, asked)
 
     def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
@@ -161,6 +167,7 @@ class PostgresStore:
 
     def sessions(self, asked: Filter) -> Sessions:
         """How many processes made calls, and how many each."""
+        self._sum_up(asked, session_kind(asked))
         return self._server.read(of_calls.sessions, asked)
 
     def installations(self, asked: Filter) -> Installations:
@@ -221,6 +228,12 @@ class PostgresStore:
         while rows := self._server.read(_heartbeats_after, after):
             for after, text in rows:  # noqa: B007  where the next slice begins
                 yield json.loads(text)
+
+    def _sum_up(self, asked: Filter, kind: int | None) -> None:
+        """Make the sums that the next question can use; where nothing can be written, it goes without."""
+        if not self._server.is_read_only:
+            with suppress(StoreError):
+                sum_up(self._server, asked, kind)
 
 
 def _heartbeats_after(session: Session, number: int) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ Whole days come from their sums, what is left of the period from the events them
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ._answers import CallSpan, ClientCalls, ErrorSpan, ToolSpan, VersionCalls
 from ._blocks import ends_of
@@ -14,7 +15,7 @@ from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, TRENDS_MAX, Filter
 from ._postgres_filters import Condition, named, shape_condition, span_start
 from ._postgres_server import Session
 
-__all__ = ["apps", "calls_by_version", "calls_over_time", "clients", "error_types", "errors_over_time", "tool_trends"]
+__all__ = ["apps", "calls_by", "calls_by_version", "calls_over_time", "clients", "error_types", "errors_over_time", "tool_trends"]
 
 _WITH_SUMS = f"""
 WITH sums (moment, shape, calls) AS NOT MATERIALIZED (
@@ -99,6 +100,16 @@ def errors_over_time(session: Session, asked: Filter, step_secs: int) -> list[Er
         condition.values,
     )
     return sorted(ErrorSpan(*row) for row in rows)
+
+
+def calls_by(session: Session, asked: Filter, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return the most called of what *columns* tell apart: how many there are, calls of all, least shape, calls, and *columns*."""
+    condition, names = _in_sums(asked), ", ".join(f"s.{column}" for column in columns)
+    return session.rows(
+        f"{_WITH_SUMS} SELECT count(*) OVER (), sum(sum(h.calls)) OVER (), min(s.number), sum(h.calls) AS calls, {names} "
+        f"FROM {_SUMS} WHERE {condition.sql} GROUP BY {names} ORDER BY calls DESC, {names} LIMIT {ROWS_MAX}",
+        condition.values,
+    )
 
 
 def error_types(session: Session, asked: Filter, columns: Sequence[str]) -> dict[tuple[str | None, ...], dict[str, int]]:

@@ -45,6 +45,7 @@ from ._answers import (
     VersionSpan,
     VersionUse,
 )
+from ._blocks import latency_kind, session_kind
 from ._errors import StoreError
 from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 from ._port import Counted, Facet
@@ -55,7 +56,6 @@ from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
 from ._sqlite_heartbeats import HeartbeatWriter
 from ._sqlite_labels import sum_up_labels
 from ._sqlite_prune import prune
-from ._sqlite_slices import latency_kind, session_kind
 from ._sqlite_tallies import Tallies
 
 __all__ = ["SqliteStore"]

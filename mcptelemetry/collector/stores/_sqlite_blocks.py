@@ -9,27 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ._blocks import BLOCK_DAYS, BLOCK_SECS, Cover, cover_period, ends_of
+from ._blocks import BLOCK_DAYS, BLOCK_SECS, BY_SENDER, KEYS, Cover, cover_period, ends_of
 from ._filter import DAY_SECS, Filter
 from ._packed_latencies import pack_latencies
 from ._sqlite_locks import at_once
 
-__all__ = ["BY_CLIENT", "BY_SENDER", "BY_TOOL", "BY_VERSION", "PRUNES", "Transaction", "read_cover", "slices", "sum_up"]
+__all__ = ["PRUNES", "Transaction", "read_cover", "slices", "sum_up"]
 
-BY_TOOL, BY_VERSION, BY_CLIENT, BY_SENDER = 0, 1, 2, 3
-"""Kinds of sums: latencies by application, tool and route, then by version too, or by client; calls of a process by what sends them."""
-
-# What each kind tells apart.
-_KEYS: Mapping[int, tuple[str, ...]] = {
-    BY_TOOL: ("app", "tool", "routing_decision"),
-    BY_VERSION: ("app", "tool", "routing_decision", "version"),
-    BY_CLIENT: ("app", "tool", "routing_decision", "client"),
-    BY_SENDER: ("app", "version", "client"),
-}
 _SLICE_ROWS = 20_000
 _FIRST_OWN_PROCESS = 2
 
@@ -120,7 +110,7 @@ def _sum_sessions(connection: sqlite3.Connection, block: int, kind: int) -> tupl
 
 def _least_shapes(connection: sqlite3.Connection, shapes: Iterable[int], kind: int) -> dict[int, int]:
     """Return the least of *shapes* that is like it, for each of them."""
-    statement = f"SELECT {', '.join(_KEYS[kind])} FROM shapes WHERE number = ?"
+    statement = f"SELECT {', '.join(KEYS[kind])} FROM shapes WHERE number = ?"
     least: dict[tuple[str, ...], int] = {}
     return {shape: least.setdefault(connection.execute(statement, (shape,)).fetchone(), shape) for shape in sorted(shapes)}
 

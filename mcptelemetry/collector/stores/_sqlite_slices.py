@@ -13,14 +13,14 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from ._blocks import BLOCK_DAYS
+from ._blocks import BLOCK_DAYS, latency_kind, session_kind
 from ._filter import Filter
 from ._packed_latencies import pack_latencies
-from ._sqlite_blocks import BY_CLIENT, BY_SENDER, BY_TOOL, BY_VERSION, read_cover, slices
+from ._sqlite_blocks import read_cover, slices
 from ._sqlite_filters import shape_condition
 from ._sqlite_locks import at_once
 
-__all__ = ["gather_latencies", "gather_sessions", "latency_kind", "session_kind"]
+__all__ = ["gather_latencies", "gather_sessions"]
 
 _WANTED_TABLES = (
     # Routes are told by the least shape of each.
@@ -88,18 +88,6 @@ def gather_sessions(connection: sqlite3.Connection, asked: Filter) -> None:
             with at_once(connection):
                 rows = connection.execute(_CALLERS, period).fetchall()
             connection.executemany(_ADD_SESSIONS, Counter(process for (process,) in rows).items())
-
-
-def latency_kind(asked: Filter) -> int | None:
-    """Return which sums of latencies tell apart what is asked for; None when none do."""
-    if asked.version is None:
-        return BY_TOOL if asked.client is None else BY_CLIENT
-    return BY_VERSION if asked.client is None else None
-
-
-def session_kind(asked: Filter) -> int | None:
-    """Return which sums of sessions tell apart what is asked for; None when none do."""
-    return BY_SENDER if asked.tool is None else None
 
 
 def _prepare(

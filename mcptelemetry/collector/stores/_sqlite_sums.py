@@ -77,21 +77,24 @@ def calls_by_version(connection: sqlite3.Connection, asked: Filter) -> list[Vers
 
 def tool_trends(connection: sqlite3.Connection, asked: Filter, step_secs: int, most: int) -> list[ToolSpan]:
     """Answer `CallQuestions.tool_trends`."""
+    most = min(most, ROWS_MAX)
     by_days = _in_sums(asked)
     names = [
         name
         for name, _ in connection.execute(
             f"{_WITH_SUMS} SELECT s.tool, sum(h.calls) AS calls FROM {_BY_SHAPE} WHERE {by_days.sql} "
             "GROUP BY s.tool ORDER BY calls DESC, s.tool LIMIT ?",
-            [*by_days.values, min(most, ROWS_MAX)],
+            [*by_days.values, most],
         )
     ]
     condition = _in_sums(asked, has_days=step_secs % DAY_SECS == 0)
+    if len(names) == most:  # else these are all that there are
+        condition &= Condition(f"s.tool IN ({', '.join('?' * len(names))})", [*names])
     rows = connection.execute(
         f"{_WITH_SUMS} SELECT s.tool AS name, {span_start('h.moment', step_secs)} AS start, sum(h.calls), {_ERRORS} "
-        f"FROM {_SUMS} WHERE {condition.sql} AND s.tool IN ({', '.join('?' * len(names))}) "
+        f"FROM {_SUMS} WHERE {condition.sql} "
         f"GROUP BY name, start ORDER BY start DESC, name LIMIT {TRENDS_MAX}",
-        [*condition.values, *names],
+        condition.values,
     )
     return sorted(ToolSpan(*row) for row in rows)
 

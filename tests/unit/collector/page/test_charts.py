@@ -374,11 +374,19 @@ def test_columns_are_stacked_in_the_order_of_their_names() -> None:
     assert [column.get("data-total") for column in by_class(markup, "column")] == ["7", "8", "9"]
 
 
-def test_columns_in_per_cent_are_all_of_one_height() -> None:
-    """In per cents every column that has anything is full."""
-    stacks = by_class(draw_shares(errors_of_three_days(in_percent=True)), "stack")
-    heights = [sum(float(node.get("height", "")) for node in stack if node.get("data-name")) for stack in stacks]
-    assert heights == pytest.approx([heights[0]] * 3, abs=0.02)
+def test_columns_are_as_high_as_their_numbers() -> None:
+    """A column twice as many is twice as high."""
+    shares = Shares(NOV_26 - DAY, NOV_26 + DAY, DAY, [(NOV_26 - DAY, "a", 2), (NOV_26 - DAY, "b", 1), (NOV_26, "a", 6)])
+    stacks = by_class(draw_shares(shares), "stack")
+    small, large = (sum(float(node.get("height", "")) for node in stack if node.get("data-name")) for stack in stacks)
+    assert large == pytest.approx(2 * small, abs=0.02)
+
+
+def test_versions_can_be_stacked_by_age() -> None:
+    """By age the latest name is on top, however few have it yet."""
+    parts = [(NOV_26 - 2 * DAY, "v1", 9), (NOV_26 - DAY, "v1", 5), (NOV_26 - DAY, "v2", 4), (NOV_26, "v3", 2), (NOV_26, "v2", 6)]
+    assert Shares(NOV_26 - 2 * DAY, NOV_26 + DAY, DAY, parts).names == ("v1", "v2", "v3")
+    assert Shares(NOV_26 - 2 * DAY, NOV_26 + DAY, DAY, parts, by_age=True).names == ("v3", "v2", "v1")
 
 
 @pytest.mark.parametrize(("names", "shown"), [(6, 6), (7, 6), (30, 6)])

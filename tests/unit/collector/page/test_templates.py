@@ -21,6 +21,19 @@ def test_a_missing_jinja_names_the_command(stores: dict[str, SqliteStore], clock
         Page(stores["empty"], clock)
 
 
+def test_missing_files_name_what_a_packager_has_to_be_told(
+    stores: dict[str, SqliteStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the modules were taken along without their files, the page says so, and how to have them."""
+
+    def find_nothing(*_: object) -> bytes:
+        raise FileNotFoundError(2, "no such file")
+
+    monkeypatch.setattr("pkgutil.get_data", find_nothing)
+    with pytest.raises(TelemetryError, match="--collect-data mcptelemetry"):
+        Page(stores["empty"], clock)
+
+
 @pytest.mark.parametrize("script", ["import mcptelemetry.collector", "import mcptelemetry.collector.page"])
 def test_a_collector_that_nobody_looks_at_loads_no_templates(script: str, pytestconfig: Any) -> None:
     """Jinja2 is loaded when a page is made, and not before."""
