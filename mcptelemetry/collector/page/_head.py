@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..stores import UNNAMED, StoreError
@@ -185,17 +185,19 @@ def _choosers(answers: Answers) -> list[Chooser]:
 
 
 def _names(answers: Answers, field_name: str) -> list[str]:
-    """Return what can be chosen, most first; nothing while the store cannot say."""
+    """Return what can be chosen whatever is chosen now, most first; nothing while the store cannot say."""
+    asked = answers.query.asked
     try:
         if field_name == "app":
-            return answers.app_names()
-        if field_name == "client":
-            return [row["client"] for row in answers.ask("clients")]
-        rows = answers.ask("calls_by_version")
-        rows = [*rows, *(answers.ask("versions") if "versions" in answers.names else ())]
-        return list(dict.fromkeys(row["version"] for row in rows))
+            names = answers.app_names()
+        elif field_name == "client":
+            names = [row["client"] for row in answers.ask("clients", replace(asked, client=None))]
+        else:
+            sections = [name for name in ("calls_by_version", "versions") if name in answers.names]
+            names = [row["version"] for name in sections for row in answers.ask(name, replace(asked, version=None))]
     except StoreError:
         return []
+    return [name for name in dict.fromkeys(names) if not answers.is_rest(name)]
 
 
 def _chooser(query: PageQuery, field_name: str, label: str, everything: str, names: Sequence[str]) -> Chooser:

@@ -27,6 +27,8 @@ def view_tiles(answers: Answers, *, has_calls: bool, has_heartbeats: bool) -> Pa
             tiles += _own_tools(answers)
     if has_calls:
         tiles += _calls(answers, with_median=not has_heartbeats)
+    if answers.path == "/tool" and "own_tools" in answers.names:
+        tiles += _owners(answers)
     if "feedback" in answers.names and answers.path == "/":
         tiles += _feedback(answers)
     return Part("summary", "At a glance", Tiles(tiles), table="") if tiles else None
@@ -51,6 +53,17 @@ def _own_tools(answers: Answers) -> Iterator[Tile]:
         "Calls of own tools", "own_calls", calls, before and before[0], "as heartbeats count them", href="#own_tools", definition=definition
     )
     yield _rate("own_error_rate", (errors, calls), None if before is None else (before[1], before[0]), "#own_tools", definition)
+
+
+def _owners(answers: Answers) -> Iterator[Tile]:
+    """Yield how many installations call the tool, where heartbeats tell."""
+    tool = answers.query.asked.tool
+    now, before = (
+        next((row["installations"] for row in rows or () if row["tool"] == tool), None)
+        for rows in (answers.ask("own_tools"), answers.ask_before("own_tools"))
+    )
+    if now is not None:
+        yield _counted("Installations", "installations", now, before, "as their heartbeats say", href="", definition=answers.define("own_tools"))
 
 
 def _sums(rows: list[dict[str, Any]]) -> tuple[int, int]:

@@ -8,9 +8,10 @@ month, weeks of a year.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS
+from ..stores import DAY_SECS, HOUR_SECS, WEEK_SECS, Filter
 from ._answers import Answers
 from ._cells import count
 from ._charts import Shares, Trend, draw_shares, draw_spark, draw_trend, share_rows, step_of, trend_rows
@@ -19,6 +20,7 @@ from ._timeline import Timeline
 
 __all__ = ["draw_sparks", "view_calls_over_time", "view_errors_over_time", "view_installations_over_time", "view_versions_over_time"]
 
+_OPEN_SECS = 365 * DAY_SECS
 _DAILY_UNTIL_SECS = 14 * DAY_SECS
 _SHORT_SECS = 2 * DAY_SECS
 _MARKS_MAX = 12
@@ -27,14 +29,13 @@ _STEPS = {HOUR_SECS: "an hour", DAY_SECS: "a day", WEEK_SECS: "a week"}
 
 def view_calls_over_time(answers: Answers) -> Part | None:
     """Return calls and errors over time, with the versions that came out and the period before."""
-    asked = answers.query.asked
     step_secs, since, until = _frame(answers)
-    spans = answers.spans("calls_over_time", asked, step_secs)
+    spans = answers.spans("calls_over_time", _drawn(answers), step_secs)
     if not spans:
         return None
-    earlier = asked.before()
+    earlier = answers.query.asked.before()
     trend = Trend(
-        since=min(since, spans[0].start) if asked.since is None else since,
+        since=since,
         until=until,
         step_secs=step_secs,
         spans=spans,
@@ -71,11 +72,17 @@ def _trend_grid(trend: Trend) -> Grid:
 
 
 def _frame(answers: Answers) -> tuple[int, int, int]:
-    """Return the length of a step, and where the period begins and ends."""
+    """Return the length of a step, and where what is drawn begins and ends: of an open period, its last year."""
     asked, now = answers.query.asked, answers.query.now
     until = asked.until if asked.until is not None else -(-now // HOUR_SECS) * HOUR_SECS
-    since = asked.since if asked.since is not None else until - 365 * DAY_SECS
+    since = asked.since if asked.since is not None else until - _OPEN_SECS
     return step_of(since, until), since, until
+
+
+def _drawn(answers: Answers) -> Filter:
+    """Return the filter of what is drawn."""
+    _, since, until = _frame(answers)
+    return replace(answers.query.asked, since=since, until=until)
 
 
 def _marks(answers: Answers, since: int, until: int) -> list[tuple[str, int]]:
@@ -97,7 +104,7 @@ def _marks(answers: Answers, since: int, until: int) -> list[tuple[str, int]]:
 def view_errors_over_time(answers: Answers) -> Part | None:
     """Return errors by type over time."""
     step_secs, _, _ = _frame(answers)
-    spans = answers.spans("errors_over_time", answers.query.asked, step_secs)
+    spans = answers.spans("errors_over_time", _drawn(answers), step_secs)
     parts = [(span.start, span.error_type, span.errors) for span in spans]
     return _shares(answers, parts, step_secs, "errors_over_time", "Errors by type", "why calls failed, and when", noun="error")
 
@@ -105,9 +112,9 @@ def view_errors_over_time(answers: Answers) -> Part | None:
 def view_installations_over_time(answers: Answers) -> Part | None:
     """Return installations over time, new ones told apart."""
     step_secs = _weekly(answers)
-    spans = answers.spans("installations_over_time", answers.query.asked, step_secs)
+    spans = answers.spans("installations_over_time", _drawn(answers), step_secs)
     parts = [part for span in spans for part in _new_and_known(span)]
-    title = f"Installations {_STEPS[step_secs]}"
+    title = f"Installations {_STEPS.get(step_secs, 'over time')}"
     return _shares(answers, parts, step_secs, "installations_over_time", title, "that sent a heartbeat", noun="installation")
 
 
@@ -122,15 +129,15 @@ def _new_and_known(span: Any) -> Iterable[tuple[int, str, Any]]:
 def view_versions_over_time(answers: Answers) -> Part | None:
     """Return which version installations were on, over time."""
     step_secs = _weekly(answers)
-    spans = answers.spans("versions_over_time", answers.query.asked, step_secs)
+    spans = answers.spans("versions_over_time", _drawn(answers), step_secs)
     parts = [(span.start, span.version, span.installations) for span in spans]
-    title = f"Versions {_STEPS[step_secs]}"
+    title = f"Versions {_STEPS.get(step_secs, 'over time')}"
     return _shares(answers, parts, step_secs, "versions_over_time", title, "how fast a new one is taken up", noun="installation")
 
 
 def _weekly(answers: Answers) -> int:
-    _, since, until = _frame(answers)
-    return DAY_SECS if until - since <= _DAILY_UNTIL_SECS else WEEK_SECS
+    step_secs, since, until = _frame(answers)
+    return DAY_SECS if until - since <= _DAILY_UNTIL_SECS else max(WEEK_SECS, step_secs)
 
 
 def _shares(
@@ -142,7 +149,7 @@ def _shares(
     told_parts = [part for part in parts if isinstance(part[2], int) and part[2]]
     if not told_parts:
         return None
-    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation")
+    shares = Shares(since, until, step_secs, told_parts, noun=noun, now=answers.query.now, is_additive=noun != "installation", by_age=name == "versions_over_time")
     names, lines = share_rows(shares)
     rows = [Row(str(line.start), [Cell(line.label), *(count(f"{noun}s", number) for number in line.counts)]) for line in lines]
     grid = Grid([Column("from", is_words=True), *(Column(text, is_name=True) for text in names)], rows)
@@ -154,7 +161,7 @@ def draw_sparks(answers: Answers) -> dict[str, str]:
     step_secs, since, until = _frame(answers)
     line = Timeline(since, until, step_secs)
     values: dict[str, list[int]] = {}
-    for span in answers.spans("tool_trends", answers.query.asked, step_secs):
+    for span in answers.spans("tool_trends", _drawn(answers), step_secs):
         place = line.index_of(span.start)
         if place is not None:
             values.setdefault(span.tool, [0] * len(line))[place] += span.calls

@@ -228,6 +228,16 @@ def test_a_filter_has_a_way_off(stores: dict[str, SqliteStore], clock: FakeClock
     ]
 
 
+def test_a_chooser_offers_what_is_not_chosen(stores: dict[str, SqliteStore], clock: FakeClock, reading: Any) -> None:
+    """Who looks at one client or version can go straight to another."""
+    page = Page(stores["whole"], clock)
+    root = reading(page.overview(page.read([("client", "vscode"), ("version", "v1.4.1")])))
+    for field, chosen in (("client", "vscode"), ("version", "v1.4.1")):
+        options = root.find("select", name=field)[0].find("option")
+        assert [option["value"] for option in options if "selected" in option.attributes] == [chosen]
+        assert len(options) > 3
+
+
 def test_the_form_keeps_what_it_does_not_offer(stores: dict[str, SqliteStore], clock: FakeClock, reading: Any) -> None:
     """Without a script too, choosing a client on a tool's page keeps the tool and the period."""
     page = Page(stores["whole"], clock)
@@ -247,6 +257,8 @@ def test_a_tools_page_tells_its_calls_apart(stores: dict[str, SqliteStore], cloc
     query = page.read([("tool", "search_documents")])
     root = reading(page.tool(query))
     assert sections_of(root) == ["summary", "calls_over_time", "errors_over_time", "calls_by_version", "clients", "error_types", "calls"]
+    owners = {row["tool"]: row["installations"] for row in compile_report(stores["whole"], query.asked)["own_tools"]}
+    assert root.find("div", data_figure="installations")[0]["data-value"] == str(owners["search_documents"])
     routes = root.find("section", id="calls")[0].find("td", data_figure="calls")
     rows = compile_report(stores["whole"], query.asked)["rows"]
     assert [int(cell["data-value"]) for cell in routes] == [row["calls"] for row in rows]
@@ -374,3 +386,27 @@ def test_assets_are_read_once_and_tagged() -> None:
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "@import" not in text
         assert "url(" not in text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"since": "1970-01-01"},
+        {"until": "2025-11-20"},
+        {"since": "1975-01-01", "until": "9000-01-01"},
+        {"since": "2025-11-20", "until": "2025-11-20T01:00"},
+        {"since": "2025-11-27T18:00"},
+        {"since": "30d", "until": "2030-01-01"},
+        {"since": "99999w"},
+    ],
+)
+@pytest.mark.parametrize("kind", ["overview", "tool"])
+def test_any_range_has_a_page(stores: dict[str, SqliteStore], clock: FakeClock, reading: Any, fields: dict[str, str], kind: str) -> None:
+    """However long, open or short the range is, its page is whole, and says what the report says."""
+    page = Page(stores["whole"], clock)
+    query = page.read([*fields.items(), *([("tool", "get_issues")] if kind == "tool" else [])])
+    root = reading((page.tool if kind == "tool" else page.overview)(query))
+    assert not root.find("p", role="alert")
+    calls = compile_report(stores["whole"], query.asked)["totals"]["calls"]
+    tiles = [tile["data-value"] for tile in root.find("div", data_figure="calls")]
+    assert tiles == ([str(calls)] if calls else [])
