@@ -23,6 +23,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 HERE = Path(__file__).parent
 PAGE_MAY_TAKE_SECS = 30
+MARGIN_PX = 16  # of a picture, below what it ends with
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 _OPTIONS = (
@@ -82,6 +83,7 @@ class Window:
     """The browser; `close()` ends it. What was said and asked is kept since the last `open()`."""
 
     def __init__(self, chromium: str, driver: str, folder: Path, environment: dict[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         options = webdriver.ChromeOptions()
         options.binary_location = chromium
         for option in (*_OPTIONS, f"--user-data-dir={folder}"):
@@ -207,9 +209,13 @@ class Window:
         """Return the page as it would be printed."""
         return base64.b64decode(self._ask("Page.printToPDF", printBackground=True)["data"])
 
-    def take_picture(self, path: Path, *, is_whole: bool = True) -> None:
-        """Write what the window shows, or the whole page, as PNG."""
-        picture = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
+    def take_picture(self, path: Path, *, until: str = "body") -> None:
+        """Write the page from its beginning to the end of what the selector *until* names, as PNG, without scroll bars."""
+        self._ask("Emulation.setScrollbarsHidden", hidden=True)
+        end = self.run("window.scrollTo(0, 0); return Math.ceil(document.querySelector(arguments[0]).getBoundingClientRect().bottom)", until) + MARGIN_PX
+        clip = {"x": 0, "y": 0, "width": self.run("return innerWidth"), "height": end, "scale": 1}
+        picture = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        self._ask("Emulation.setScrollbarsHidden", hidden=False)
         path.write_bytes(base64.b64decode(picture["data"]))
 
     def forget_cookies(self) -> None:
