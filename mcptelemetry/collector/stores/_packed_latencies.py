@@ -73,7 +73,7 @@ def exact_percentiles(
         buckets, numbers, _ = _read_head(packed)
         for bucket, number in zip(buckets, numbers):
             counted[bucket] += number
-    whole = _Ranks([sum(column) for column in zip(*counts.values())], percents)
+    whole = _Ranks([*map(sum, zip(*counts.values()))], percents)
     ranks = {route: _Ranks(counted, percents) for route, counted in counts.items() if route != _OTHERS}
     nothing = _Ranks([], percents)
     for route, packed in rows():
@@ -89,16 +89,12 @@ class _Ranks:
     """Ranks among latencies that were counted by bucket; *latencies* are to be filled, for the buckets that matter, low bits counted."""
 
     def __init__(self, counts: Sequence[int], percents: Sequence[int]) -> None:
-        total = sum(counts)
-        waiting = [-(-percent * total // 100) for percent in percents] if total else []
-        self._missing = len(percents) - len(waiting)
-        self._places: list[tuple[int, int]] = []  # bucket, and rank in it
-        seen = 0
-        for bucket, count in enumerate(counts):
-            while waiting and waiting[0] <= seen + count:
-                self._places.append((bucket, waiting.pop(0) - seen))
-            seen += count
-        self.latencies: dict[int, Counter[int]] = {bucket: Counter() for bucket, _ in self._places}
+        upto = [0, *accumulate(counts)]
+        ranks = [-(-percent * upto[-1] // 100) for percent in percents] if upto[-1] else []
+        self._missing = len(percents) - len(ranks)
+        buckets = [bisect_left(upto, rank) - 1 for rank in ranks]
+        self._places = [(bucket, rank - upto[bucket]) for bucket, rank in zip(buckets, ranks)]  # and the rank in the bucket
+        self.latencies: dict[int, Counter[int]] = {bucket: Counter() for bucket in buckets}
 
     def answer(self) -> list[int | None]:
         """Return the latency at each rank."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.validate import validator
 
 import pytest
 
-from mcptelemetry.collector import SqliteStore
+from mcptelemetry.collector import DEMO_APP, SqliteStore, demo_documents, store_documents
 
 
 class Answer(NamedTuple):
@@ -72,6 +73,29 @@ def call_app(
 def store(tmp_path: Path) -> SqliteStore:
     """Return a fresh store."""
     return SqliteStore(tmp_path / "collector.db")
+
+
+NOTE = "It does not start when the laptop wakes"
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database, made once, of some days of an invented application, and a message."""
+    store = SqliteStore(tmp_path_factory.mktemp("written") / "collector.db")
+    store_documents(store, demo_documents(6, 12))
+    context = {
+        "version": "v1.4.0", "edition": "personal", "os": "linux", "arch": "amd64", "server_count": 1,
+        "connected_server_count": 1, "routing_mode": "local",
+    }  # fmt: skip
+    store.add_feedback({"app": DEMO_APP, "category": "bug", "message": NOTE, "context": context}, received_at=1_763_900_000)
+    store.close()
+    return Path(store.path)
+
+
+@pytest.fixture
+def full(written: Path, tmp_path: Path) -> SqliteStore:
+    """Return a store that holds some days of an invented application, and a message."""
+    return SqliteStore(shutil.copy(written, tmp_path / "collector.db"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from mcptelemetry.collector import DEMO_APP, SqliteStore, create_app, demo_documents, store_documents
+from mcptelemetry.collector import DEMO_APP, SqliteStore, create_app
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 PAGES = ("/", "/tool", "/inbox", "/api/report", "/metrics", "/tables/clients.csv", "/tables/clients.json", "/first-document")
@@ -29,18 +29,6 @@ class Time:
         return self.seconds
 
     monotonic = time
-
-
-@pytest.fixture
-def full(store: SqliteStore) -> SqliteStore:
-    """Return a store that holds some days of an invented application, and a message."""
-    store_documents(store, demo_documents(6, 12))
-    context = {
-        "version": "v1.4.0", "edition": "personal", "os": "linux", "arch": "amd64", "server_count": 1,
-        "connected_server_count": 1, "routing_mode": "local",
-    }  # fmt: skip
-    store.add_feedback({"app": DEMO_APP, "category": "bug", "message": NOTE, "context": context}, received_at=1_763_900_000)
-    return store
 
 
 @pytest.fixture
@@ -102,11 +90,11 @@ def test_form_swaps_the_token_for_a_cookie(full: SqliteStore, call: Any, post: A
     assert (answer.status, answer.headers["Location"]) == (303, "/tool?tool=get_issues&period=7d")
     cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
     assert (set(attributes), TOKEN in cookie) == ({"Path=/", "HttpOnly", "SameSite=Strict"}, False)
-    for path in ("/", "/inbox", "/api/report", "/metrics", "/tables/clients.csv", "/tables/clients.json", "/first-document"):
+    for path in ("/", "/inbox", "/api/report", "/tables/clients.csv", "/tables/clients.json", "/first-document"):
         assert call(app, "GET", path, headers={**BROWSER, "Cookie": f"a=b; {cookie}"}).status == 200, path
     assert NOTE in call(app, "GET", "/inbox", headers={"Cookie": cookie}).text
     # Another process, or this one after a new start.
-    assert call(create_app(full, report_token=TOKEN), "GET", "/", headers={"Cookie": cookie}).status == 200
+    assert call(create_app(full, report_token=TOKEN), "HEAD", "/", headers={"Cookie": cookie}).status == 200
     assert call(create_app(full, report_token="other"), "GET", "/", headers={"Cookie": cookie}).status == 401
 
 
@@ -167,7 +155,7 @@ def test_token_in_an_address_leads_to_the_page(full: SqliteStore, call: Any) -> 
     app = create_app(full, report_token=TOKEN)
     answer = call(app, "GET", "/", headers=BROWSER, QUERY_STRING=f"period=7d&token={TOKEN}")
     assert (answer.status, answer.headers["Location"]) == (303, "/?period=7d")
-    assert call(app, "GET", "/", headers={"Cookie": cookie_of(answer)}).status == 200
+    assert call(app, "HEAD", "/", headers={"Cookie": cookie_of(answer)}).status == 200
     answer = call(app, "GET", "/", headers=BROWSER, QUERY_STRING="period=7d&token=wr0ng")
     assert (answer.status, is_form(answer), "wr0ng" in answer.text) == (401, True, False)
     assert 'value="/?period=7d"' in answer.text
@@ -181,7 +169,7 @@ def test_link_from_elsewhere_leads_to_who_has_signed_in(full: SqliteStore, call:
     assert (answer.status, is_form(answer), answer.headers["Refresh"]) == (401, True, "0; url=/?period=7d")
     again = {**followed, "Sec-Fetch-Site": "same-origin"}
     assert "Refresh" not in call(app, "GET", "/", headers=again).headers
-    assert call(app, "GET", "/", headers={**again, **signed_in(app, post)}).status == 200
+    assert call(app, "HEAD", "/", headers={**again, **signed_in(app, post)}).status == 200
     for other in ({"Sec-Fetch-Dest": "iframe"}, {"Sec-Fetch-Mode": "cors"}, {"Sec-Fetch-Mode": "no-cors"}):
         assert "Refresh" not in call(app, "GET", "/", headers={**followed, **other}).headers
     assert "Refresh" not in call(app, "GET", "/", headers=followed, QUERY_STRING="token=wrong").headers
@@ -205,7 +193,7 @@ def test_two_collectors_of_one_host_have_two_cookies(full: SqliteStore, call: An
     app = create_app(full, report_token=TOKEN, guess_limit=1)
     for _ in range(3):
         assert call(app, "GET", "/", headers={"Cookie": "mcptelemetry_report_8001=" + "0" * 32 + "." + "0" * 64}).status == 401
-    assert call(app, "GET", "/", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
+    assert call(app, "HEAD", "/", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
 
 
 def test_signing_out_takes_the_cookie_away(full: SqliteStore, post: Any) -> None:
@@ -220,7 +208,7 @@ def test_signing_out_takes_the_cookie_away(full: SqliteStore, post: Any) -> None
 OFFERS = {
     "the form": lambda call, post, app, token: post(app, "/sign-in", {"token": token}),
     "an address": lambda call, post, app, token: call(app, "GET", "/", headers=BROWSER, QUERY_STRING=f"token={token}"),
-    "a program": lambda call, post, app, token: call(app, "GET", "/metrics", headers={"Authorization": f"Bearer {token}"}),
+    "a program": lambda call, post, app, token: call(app, "GET", "/first-document", headers={"Authorization": f"Bearer {token}"}),
     "a cookie": lambda call, post, app, token: call(
         app, "GET", "/", headers={**BROWSER, "Cookie": cookie_of(post(create_app(app.store, report_token=token), "/sign-in", {"token": token}))}
     ),
@@ -253,7 +241,7 @@ def test_two_hundred_guesses_a_minute(full: SqliteStore, call: Any, post: Any, l
         assert "Set-Cookie" not in answer.headers
         assert "oo many wrong tokens" in (answer.text if answer.document is None else answer.document["error"])
     # Whoever is signed in notices nothing, and who offers nothing is asked as ever.
-    assert call(app, "GET", "/", headers=mine).status == 200
+    assert call(app, "HEAD", "/", headers=mine).status == 200
     assert is_form(call(app, "GET", "/", headers=BROWSER))
     clock.seconds += 10
     assert OFFERS[last](call, post, app, "wrong").status == 401
@@ -307,7 +295,7 @@ def test_operator_may_say_which_names_are_ours(full: SqliteStore, call: Any, pos
         ("t.acme.dev", 200), ("t.acme.dev:8443", 200), ("127.0.0.1:80", 200), ("[::1]:80", 200), ("localhost:80", 200), (None, 200),
         ("evil.example", 403), ("t.acme.dev.evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost.evil.example", 403),
     ):  # fmt: skip
-        answer = call(app, "GET", "/api/report", headers={"Authorization": f"Bearer {TOKEN}"}, HTTP_HOST=host)
+        answer = call(app, "HEAD", "/api/report", headers={"Authorization": f"Bearer {TOKEN}"}, HTTP_HOST=host)
         assert answer.status == status, host
     assert call(app, "GET", "/", headers=BROWSER, QUERY_STRING=f"token={TOKEN}", HTTP_HOST="evil.example").status == 403
     assert post(app, "/sign-in", {"token": TOKEN}, {"Origin": "https://t.acme.dev"}).status == 303
