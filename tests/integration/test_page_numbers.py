@@ -241,6 +241,7 @@ class Told:
                 "p95_ms": totals["p95_ms"],
                 "own_calls": calls,
                 "own_error_rate": ratio(errors, calls),
+                "installations": {row["tool"]: row["installations"] for row in own}.get(report["asked"]["tool"]),
                 "unread": sum(row["unread"] for row in messages),
             }
 

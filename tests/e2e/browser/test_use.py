@@ -234,6 +234,22 @@ def test_each_number_has_its_definition_at_hand(window: Any, opened: Callable[..
     tiles = window.find(".tile")
     assert len(tiles) == 5
     assert all(text in definitions.values() for text in window.texts(".tile details p"))
+    assert window.find(".progress")
+    assert not any(one.is_displayed() for one in window.find(".progress"))  # each was followed by what it announced
+
+
+def test_a_table_is_sorted_by_keyboard(window: Any, opened: Callable[..., None], year: Site) -> None:
+    """A key on a column's heading sorts the tools by it, largest first, and by another key smallest first; that is said."""
+    opened(year)
+    heading = [text.strip() for text in window.texts("#tools thead th")].index("p95")
+    (button,) = window.find(f"#tools thead th:nth-child({heading + 1}) button")
+    window.tab_to(button)
+    for key, order in ((ENTER, "descending"), (SPACE, "ascending")):
+        window.press(key)
+        window.wait_for("return document.querySelector('#tools th[aria-sort]')?.getAttribute('aria-sort') === arguments[0]", order)
+        numbers = [int(value) for value in window.attributes("#tools td[data-figure=p95_ms]", "data-value")]
+        assert numbers == sorted(numbers, reverse=order == "descending")
+        assert order in window.texts(".said")[0]
 
 
 def test_the_trend_is_read_by_keyboard(window: Any, opened: Callable[..., None], year: Site) -> None:
