@@ -145,7 +145,8 @@ class SqliteStore:
         self._file.back_up(path)
 
     def close(self) -> None:
-        """Nothing is held open between transactions."""
+        """Let go of the file; it may be used again."""
+        self._file.close()
 
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""
