@@ -30,6 +30,8 @@ from ._answers import (
 )
 from ._definitions import DEFINITIONS
 from ._errors import StoreError
+from ._event_columns import ColumnBatch, EventColumns
+from ._event_ids import OWN_ID
 from ._filter import AUTOMATION, DAY_SECS, HOUR_SECS, PEOPLE, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SECS, Filter
 from ._open import open_questions, open_store
 from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Questions, Store
@@ -42,6 +44,7 @@ __all__ = [
     "DEFINITIONS",
     "FACETS",
     "HOUR_SECS",
+    "OWN_ID",
     "PEOPLE",
     "ROWS_MAX",
     "SPANS_MAX",
@@ -54,7 +57,9 @@ __all__ = [
     "Calls",
     "ClientCalls",
     "Cohort",
+    "ColumnBatch",
     "Counted",
+    "EventColumns",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",
