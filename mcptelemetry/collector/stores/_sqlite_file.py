@@ -87,9 +87,8 @@ class SqliteFile:
         with self._explaining("written"):
             kept, is_as_left = self._connections.begin()
             try:
-                if not is_as_left and not has_schema(kept.connection):
-                    msg = "is empty, which it was not: put back what it held, or start the collector anew"
-                    raise StoreError(msg)
+                if not is_as_left:
+                    _require_schema(kept.connection)
                 yield kept
                 kept.commit(self.path)
             except BaseException:
@@ -173,6 +172,12 @@ class SqliteFile:
         """Make the file with mode 0600 when it is missing; the journal inherits its mode."""
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _require_schema(connection: sqlite3.Connection) -> None:
+    if not has_schema(connection):
+        msg = "is empty, which it was not: put back what it held, or start the collector anew"
+        raise StoreError(msg)
 
 
 # What sqlite says, and what to do about it.
