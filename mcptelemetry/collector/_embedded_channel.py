@@ -58,6 +58,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # no types
 
 class _AppTask(WSGITask):  # type: ignore[misc]  # no types
     logger = SILENCE
+    wrote_header: bool
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
