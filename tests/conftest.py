@@ -2,7 +2,7 @@
 Guards for the whole suite.
 
 A test sees no network but this machine's, no home but its own and nothing of the
-surroundings that speaks about telemetry; and it leaves no thread and no child behind.
+surroundings that speaks about telemetry; and it leaves no thread, no child and nothing at the root of the system behind.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def children() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind():
-    """Fail a test that leaves a thread or a child process."""
+    """Fail a test that leaves a thread or a child process, or a file in the root of the system, where root may write."""
+    top_before = set(os.listdir(os.sep))
     threads_before = set(threading.enumerate())
     children_before = children()
     yield
@@ -157,3 +158,5 @@ def nothing_left_behind():
     names = sorted(thread.name for thread in threads)
     assert not names, f"the test left threads behind: {', '.join(names)}"
     assert not left, f"the test left child processes behind: {sorted(left)}"
+    made = sorted(set(os.listdir(os.sep)) - top_before)
+    assert not made, f"the test made, where no test has anything to write: {made}"

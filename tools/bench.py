@@ -103,7 +103,7 @@ def measure_figures() -> dict[str, float]:
     import mcptelemetry
 
     assert pathlib.Path(mcptelemetry.__file__).is_relative_to(pathlib.Path(MEASURED).resolve()), mcptelemetry.__file__
-    quiet = {"HOME": "/nonexistent", "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
+    quiet = {"HOME": os.devnull, "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
     telemetry = Telemetry("acme-mcp", "1.0.0", environ=quiet)  # not started: what is timed is recording
     event = TelemetryEvent.now("get_issues", "local_only", latency_ms=12)
     roomy, full = TelemetryBuffer(1_000_000), TelemetryBuffer(10_000)
@@ -206,7 +206,7 @@ class ConditionQueue:
 def bench_record(count: int) -> None:
     """Cost of one record, with one thread and with eight."""
     event = TelemetryEvent.now("get_issues", "local_only", latency_ms=12)
-    quiet = {"HOME": "/nonexistent", "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
+    quiet = {"HOME": os.devnull, "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
     for threads in (1, 8):
         each = count // threads
         buffer, yardstick = TelemetryBuffer(10_000), ConditionQueue(10_000)
@@ -235,7 +235,7 @@ def bench_record(count: int) -> None:
 
 def bench_queue(count: int) -> None:
     """Memory of a queued event, and the longest pause of a full collection with a full queue."""
-    quiet = {"HOME": "/nonexistent", "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
+    quiet = {"HOME": os.devnull, "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/t"}
     import tracemalloc
 
     telemetry = Telemetry("acme-mcp", "1.0.0", environ=quiet)

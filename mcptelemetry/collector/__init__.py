@@ -6,10 +6,12 @@ from ._app import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, create_app
 from ._asked import ENV_KINDS, parse_filter
 from ._demo import DEMO_APP, DEMO_UNTIL, DemoDocument, demo_documents, store_documents
 from ._guards import Tokens
+from ._guesses import GUESSES_A_MINUTE
 from ._listener import Listener
 from ._processes import Processes
-from ._report import REPORT_TABLES, compile_report, render_csv, render_report
+from ._report import REPORT_TABLES, compile_report, compile_section, render_csv, render_report, render_section
 from ._server import Server, serve
+from ._show_only import show_only
 from .stores import (
     AUTOMATION,
     COUNTED,
@@ -18,6 +20,7 @@ from .stores import (
     PEOPLE,
     ROWS_MAX,
     SPANS_MAX,
+    TREND_TOOLS,
     UNNAMED,
     CallFigures,
     CallOutcome,
@@ -27,6 +30,7 @@ from .stores import (
     ClientCalls,
     Cohort,
     Counted,
+    ErrorSpan,
     Facet,
     FeedbackCount,
     FeedbackEntry,
@@ -49,8 +53,11 @@ from .stores import (
     Stored,
     StoreError,
     ToolCalls,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
     open_questions,
     open_store,
@@ -66,11 +73,13 @@ __all__ = [
     "EVENTS_PATH",
     "FACETS",
     "FEEDBACK_PATH",
+    "GUESSES_A_MINUTE",
     "HEARTBEAT_PATH",
     "PEOPLE",
     "REPORT_TABLES",
     "ROWS_MAX",
     "SPANS_MAX",
+    "TREND_TOOLS",
     "UNNAMED",
     "CallFigures",
     "CallOutcome",
@@ -81,6 +90,7 @@ __all__ = [
     "Cohort",
     "Counted",
     "DemoDocument",
+    "ErrorSpan",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",
@@ -107,10 +117,14 @@ __all__ = [
     "Stored",
     "Tokens",
     "ToolCalls",
+    "ToolFigures",
+    "ToolSpan",
     "VersionCalls",
     "VersionChange",
+    "VersionSpan",
     "VersionUse",
     "compile_report",
+    "compile_section",
     "create_app",
     "demo_documents",
     "open_questions",
@@ -118,6 +132,8 @@ __all__ = [
     "parse_filter",
     "render_csv",
     "render_report",
+    "render_section",
     "serve",
+    "show_only",
     "store_documents",
 ]

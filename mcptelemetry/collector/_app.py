@@ -1,27 +1,36 @@
 """
 The collector as a WSGI application: one table of routes.
 
-A route is method, path, the guards that are asked first, and a handler that returns the
-response. The app knows the order of things (find, guard, handle, encode) and turns every
-failure into a JSON answer; it never lets an exception out to the server.
+The app knows the order of things (find, guard, handle, encode) and turns every failure into an
+answer, in JSON or as a page where a person's browser asked; it never lets an exception out to
+the server.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from ..system import Clock, as_clock, printable
+from ..system import Clock, as_clock
 from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
+from ._forms import Forms
 from ._guards import Guard, RateLimit, SenderTokens, Tokens, refuse_browsers
+from ._guesses import GUESSES_A_MINUTE, Guesses
+from ._hosts import Hosts
 from ._intake import Intake
 from ._metrics import TakenIn
+from ._outage import Outage
+from ._page_routes import ASSETS_PATH, TABLES_PATH, Crowd, PageRoutes, show_asset
+from ._pages import Pages
 from ._refusals import OUTAGE, Refusals
 from ._report_access import ReportAccess
 from ._requests import IncomingRequest, Refusal, Response
+from ._routes import Route, Routes
 from ._shown import Shown
+from ._sign_in import SIGN_IN_PATH, SIGN_OUT_PATH, SignIn
+from ._streams import Stream
+from ._turns import NoTurn, Turns, too_busy
 from .stores import Store, StoreError
 
 if TYPE_CHECKING:
@@ -34,6 +43,9 @@ _log = logging.getLogger(__name__)
 # More than one machine can send, less than it takes to keep a machine from doing anything else.
 RATE_LIMIT_PER_SECOND = 10_000.0
 _STORE_RETRY_AFTER_SECS = 10
+# Where everybody may look: enough for a crowd, and threads are left for those who send.
+_STRANGERS_A_SECOND = 10.0
+_STRANGERS_AT_ONCE = 4
 
 
 def create_app(
@@ -43,6 +55,9 @@ def create_app(
     report_token: str | None = None,
     rate_limit: float | None = RATE_LIMIT_PER_SECOND,
     clock: Union[Clock, Callable[[], float], None] = None,
+    public: bool = False,
+    hosts: Iterable[str] = (),
+    guess_limit: int = GUESSES_A_MINUTE,
 ) -> WSGIApplication:
     """
     Return the collector as an application for any WSGI server.
@@ -52,21 +67,33 @@ def create_app(
         token: events are taken only with ``Authorization: Bearer <token>``; a mapping gives
             several tokens, each with the applications it may write for (None: all); None: events
             are taken from anybody.
-        report_token: the report and the metrics are shown to whoever sends this as bearer token
-            or opens ``?token=`` with it, and to nobody else; None: to nobody.
+        report_token: the page, the report and the metrics are shown to whoever sends this as
+            bearer token, opens ``?token=`` with it or types it into the page's own form, and to
+            nobody else; None: to nobody.
         rate_limit: how many posts of events, and again of heartbeats and feedback together, a
             process takes a second; None: any number.
         clock: a `Clock`, or a function that returns Unix seconds; None: the machine's.
+        public: the page, without what people wrote and without small counts, is open to
+            everybody; the report and the metrics are not.
+        hosts: the names under which the page and the report are asked for; none: any, but a page
+            that is open to everybody only under an address or localhost.
+        guess_limit: how many wrong tokens of readers a process looks at in a minute; of several
+            processes each gets its part.
 
     Raises:
         TypeError, ValueError: naming the argument that cannot be used.
     """
     clock = as_clock(clock)
     _check_rate_limit(rate_limit)
-    refusals, taken_in = Refusals(clock), TakenIn()
+    _check_guess_limit(guess_limit)
+    refusals, taken_in, outage = Refusals(clock), TakenIn(), Outage()
     intake = Intake(store, clock, refusals, taken_in)
-    access = ReportAccess(report_token)
-    shown = Shown(store, clock, refusals, taken_in)
+    names, forms, turns = Hosts(hosts), Forms(clock), Turns()
+    access = ReportAccess(report_token, Guesses(guess_limit, clock), names)
+    shown = Shown(store, clock, turns, refusals, taken_in)
+    pages = Pages(turns.asked_in_turn(store, outage.note), clock, is_public=public)
+    looks = PageRoutes(store, pages, turns, Crowd(_STRANGERS_AT_ONCE if public else None), forms)
+    door = SignIn(access, names, forms, pages)
     sender: list[Guard] = [refuse_browsers]
     if token is not None:
         sender.append(SenderTokens(token))
@@ -75,20 +102,30 @@ def create_app(
     if rate_limit is not None:
         sender.append(RateLimit(rate_limit, clock))
         stranger.append(RateLimit(rate_limit, clock))
-    return _App(
-        (
-            Route("POST", EVENTS_PATH, intake.take_events, tuple(sender)),
-            Route("POST", SHORT_EVENTS_PATH, intake.take_events, tuple(sender)),
-            Route("POST", HEARTBEAT_PATH, intake.take_heartbeat, tuple(stranger)),
-            Route("POST", FEEDBACK_PATH, intake.take_feedback, tuple(stranger)),
-            Route("GET", "/healthz", shown.show_health),
-            Route("GET", "/readyz", shown.show_readiness),
-            Route("GET", "/api/report", access.admitting(shown.show_report)),
-            Route("GET", "/metrics", access.admitting(shown.show_metrics)),
-            Route("GET", "/", access.admitting(shown.show_index)),
-        ),
-        intake,
-    )
+    looking: tuple[Guard, ...] = (names.check_open, RateLimit(_STRANGERS_A_SECOND, clock)) if public else ()
+    admit = _as_it_is if public else access.admitting
+    routes = [
+        Route("POST", EVENTS_PATH, intake.take_events, tuple(sender)),
+        Route("POST", SHORT_EVENTS_PATH, intake.take_events, tuple(sender)),
+        Route("POST", HEARTBEAT_PATH, intake.take_heartbeat, tuple(stranger)),
+        Route("POST", FEEDBACK_PATH, intake.take_feedback, tuple(stranger)),
+        Route("GET", "/healthz", shown.show_health),
+        Route("GET", "/readyz", shown.show_readiness),
+        Route("GET", "/api/report", access.admitting(shown.show_report)),
+        Route("GET", "/metrics", access.admitting(shown.show_metrics)),
+        Route("GET", "/", admit(looks.show_overview), looking),
+        Route("GET", "/tool", admit(looks.show_tool), looking),
+        Route("GET", TABLES_PATH, admit(looks.show_table), looking),
+        Route("GET", "/first-document", admit(looks.show_first_document), looking),
+        Route("GET", ASSETS_PATH, show_asset),
+        Route("GET", SIGN_IN_PATH, door.show),
+        Route("POST", SIGN_IN_PATH, door.sign_in),
+        Route("POST", SIGN_OUT_PATH, door.sign_out),
+    ]
+    if not public:  # what people wrote is for the maintainer
+        routes.append(Route("GET", "/inbox", admit(looks.show_inbox)))
+        routes.append(Route("POST", "/inbox/read", looks.mark_read, (names.check_origin, access)))
+    return _App(Routes(routes), intake, pages, outage)
 
 
 def end_app(app: WSGIApplication) -> None:
@@ -97,97 +134,70 @@ def end_app(app: WSGIApplication) -> None:
         app.end()
 
 
-@dataclass(frozen=True)
-class Route:
-    """Where a request goes: the *handler* answers when no guard has refused."""
-
-    method: str
-    path: str
-    handler: Callable[[IncomingRequest], Response]
-    guards: tuple[Guard, ...] = ()
-
-
 class _App:
-    """
-    The WSGI callable.
+    """The WSGI callable; safe between threads."""
 
-    Safe between threads. `_is_store_down` is written without a lock: two threads that see an
-    outage begin may both report it, and that is the worst.
-    """
-
-    def __init__(self, routes: tuple[Route, ...], intake: Intake) -> None:
-        self._routes = {(route.method, route.path): route for route in routes}
+    def __init__(self, routes: Routes, intake: Intake, pages: Pages, outage: Outage) -> None:
+        self._routes = routes
         self._intake = intake
-        self._is_store_down = False
+        self._pages = pages
+        self._outage = outage
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = IncomingRequest(environ)
-        response = self._answer(request)
-        body = response.encode()
-        start_response(
-            response.status_line,
-            [
-                ("Content-Type", response.kind),
-                ("Content-Length", str(len(body))),
-                ("Cache-Control", "no-store"),
-                ("X-Content-Type-Options", "nosniff"),
-                *response.headers,
-            ],
-        )
-        return [] if request.method == "HEAD" else [body]
+        response, stream = self._answer(request)
+        body = b"" if stream is not None else response.encode()
+        start_response(response.status_line, response.list_headers(None if stream is not None else len(body)))
+        if stream is not None:
+            return stream
+        return [] if request.method == "HEAD" or not body else [body]
 
     def end(self) -> None:
         """Put into the store what no later request will."""
         self._intake.end()
 
-    def _answer(self, request: IncomingRequest) -> Response:
-        """Return the response to *request*, whatever happens on the way."""
+    def _answer(self, request: IncomingRequest) -> tuple[Response, Stream | None]:
+        """Return the response to *request*, whatever happens on the way, and what follows it piece by piece."""
         counted: list[RateLimit] = []
         try:
-            route = self._find(request)
+            route = self._routes.find(request)
             for guard in route.guards:
                 guard(request)
                 if isinstance(guard, RateLimit):
                     counted.append(guard)
             response = route.handler(request)
+            # Nothing is said before the first piece is there: until then all may still go wrong.
+            stream = None if response.pieces is None else Stream(response.pieces)
         except Refusal as refusal:
             for rate in counted:
                 rate.give_back()
             self._intake.note_refusal(refusal.reason, request.path)
-            return refusal.response
+            return self._pages.explain(request, refusal), None
+        except NoTurn:
+            return self._pages.explain(request, too_busy()), None
         except StoreError as error:
-            return self._report_outage(request, error)
+            return self._pages.as_page(request, self._report_outage(request, error)), None
         except Exception:  # noqa: BLE001  a mistake of ours must not end the sender's connection
             _log.exception("an answer of the collector failed")
-            return Response(500, {"error": "the collector failed; its log says why"})
-        if counted and self._is_store_down and response.status == 202:
-            self._is_store_down = False
-            _log.warning("the collector's store can be used again")
-        return response
-
-    def _find(self, request: IncomingRequest) -> Route:
-        method = "GET" if request.method == "HEAD" else request.method
-        try:
-            return self._routes[method, request.path]
-        except KeyError:
-            pass
-        methods = [method for method, path in self._routes if path == request.path]
-        if not methods:
-            raise Refusal(404, "there is nothing here", reason="path")
-        allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
-        raise Refusal(405, f"use {allowed}", (("Allow", allowed),), reason="method")
+            failure = Response(500, {"error": "the collector failed; its log says why"})
+            return self._pages.as_page(request, failure), None
+        if counted and response.status == 202:
+            self._outage.end()
+        return response, stream
 
     def _report_outage(self, request: IncomingRequest, error: StoreError) -> Response:
         # One line an outage, and the sender is not told where the file lies.
-        if not self._is_store_down:
-            self._is_store_down = True
-            _log.warning("the collector's store cannot be used: %s", printable(str(error)))
+        self._outage.note(error)
         self._intake.note_refusal(OUTAGE, request.path)
         return Response(
             503,
             {"error": "the store cannot be used at present; try again later"},
             (("Retry-After", str(_STORE_RETRY_AFTER_SECS)),),
         )
+
+
+def _as_it_is(show: Callable[[IncomingRequest], Response]) -> Callable[[IncomingRequest], Response]:
+    return show
 
 
 def _check_rate_limit(value: object) -> None:
@@ -198,4 +208,13 @@ def _check_rate_limit(value: object) -> None:
         raise TypeError(msg)
     if not 0 < value < float("inf"):
         msg = f"rate_limit={value!r} is not usable: give a number above 0, or None for no limit"
+        raise ValueError(msg)
+
+
+def _check_guess_limit(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"guess_limit must be a number of guesses a minute, not {type(value).__name__}"
+        raise TypeError(msg)
+    if value < 1:
+        msg = f"guess_limit={value!r} is not usable: give a whole number from 1"
         raise ValueError(msg)

@@ -61,7 +61,7 @@ class Installation:
 def draw_installations(random: Random, count: int, days: int) -> list[Installation]:
     """Return *count* installations of a year of *days*, in order of their first day."""
     firsts = sorted(_draw_first_day(random, days) for _ in range(count))
-    return [_draw_installation(random, first, days) for first in firsts]
+    return [_draw_installation(random, first) for first in firsts]
 
 
 def is_active(installation: Installation, day: int, midnight: int, random: Random) -> bool:
@@ -110,7 +110,7 @@ def _draw_first_day(random: Random, days: int) -> int:
     return min(days - 1, max(0, int(part * days)))
 
 
-def _draw_installation(random: Random, first_day: int, days: int) -> Installation:
+def _draw_installation(random: Random, first_day: int) -> Installation:
     env_kind = pick(random, _ENV_KINDS)
     is_machine = env_kind in _SHORT_LIVED
     system = pick(random, _SYSTEMS if not is_machine else (("linux", 1),))
@@ -123,7 +123,7 @@ def _draw_installation(random: Random, first_day: int, days: int) -> Installatio
         launch_source=pick(random, _LAUNCHED_BY) if not is_machine else "unknown",
         clients=tuple(dict.fromkeys(_draw_clients(random, is_machine=is_machine))),
         first_day=first_day,
-        last_day=min(days - 1, first_day + _draw_life_days(random, is_machine=is_machine)),
+        last_day=first_day + _draw_life_days(random, is_machine=is_machine),
         diligence=0.3 + 0.65 * random.random(),
         calls_a_day=3 + 25 * random.random() ** 4,
         upgrade_lag_days=math.inf if random.random() < 0.08 else -12 * math.log(1 - random.random()),

@@ -106,11 +106,19 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
     def readable(self) -> bool:
         # Asked before the loop waits, first of all: who has something for it since then wakes it.
         self._is_pulled = False
+        return bool(self.accepting) and monotonic() >= self._accept_from
+
+    def look_after_connections(self) -> None:
+        """
+        Close what rests or comes for too long, and what holds too much, when it is time to look again.
+
+        Between two turns of the loop and not in one: a turn knows connections by the numbers of their
+        descriptors, and would take the next that is accepted for one that was closed in it.
+        """
         now = monotonic()
         if now >= self._look_at or self._received_bytes >= _LOOK_EVERY_BYTES:
             self._look_at, self._received_bytes = now + _LOOK_EVERY_SECS, 0
             self._look_after_connections(now)
-        return bool(self.accepting) and now >= self._accept_from
 
     def pull_trigger(self) -> None:
         # Sixteen that are answered after one commit wake the loop once.
@@ -223,6 +231,7 @@ class EmbeddedServer:
 
     def _run(self) -> None:
         while not self._is_stopping:
+            self._server.look_after_connections()
             wasyncore.loop(timeout=_IDLE_TURN_SECS, use_poll=True, map=self._sockets, count=1)
 
     def _close_trigger(self) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "DEPTH_MAX",
     "EVENTS_BYTES_MAX",
     "FEEDBACK_BYTES_MAX",
+    "FORM_FIELDS_MAX",
     "VALUES_MAX",
     "body_bytes_max",
 ]
@@ -31,6 +32,9 @@ _BYTES_MAX_OF_PATH = {
 }
 # Who asks for something else has a reason to send a few fields of a form.
 _OTHER_BYTES_MAX = 16 * 1024
+
+FORM_FIELDS_MAX = 1000
+"""A form of the page has one a message of the inbox, and a few."""
 
 BODY_SECS_MAX = 20.0
 """How long a request may take from its first byte to the last of its body."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..system import printable
@@ -17,7 +17,16 @@ from ._report_sections import CALL_SECTIONS, SECTIONS, Section, as_date, share
 from ._table import render_table
 from .stores import DEFINITIONS, CallQuestions, Filter, Questions
 
-__all__ = ["REPORT_TABLES", "compile_report", "render_csv", "render_report"]
+__all__ = [
+    "REPORT_TABLES",
+    "compile_report",
+    "compile_section",
+    "describe_filter",
+    "render_csv",
+    "render_report",
+    "render_section",
+    "sections_of",
+]
 
 _EVERYTHING = Filter()
 _BY_NAME = {section.name: section for section in (*CALL_SECTIONS, *SECTIONS)}
@@ -45,13 +54,25 @@ def compile_report(store: CallQuestions, asked: Filter = _EVERYTHING) -> dict[st
     earlier = asked.before()
     document = {
         "app": asked.app,
-        "asked": _describe(asked),
+        "asked": describe_filter(asked),
         **_answer(store, asked),
-        "before": None if earlier is None else {"asked": _describe(earlier), **_answer(store, earlier)},
+        "before": None if earlier is None else {"asked": describe_filter(earlier), **_answer(store, earlier)},
     }
-    document["definitions"] = {section.name: DEFINITIONS[section.definition] for section in _sections_of(store)}
+    document["definitions"] = {section.name: DEFINITIONS[section.definition] for section in sections_of(store)}
     document["notes"] = list(_NOTES)
     return document
+
+
+def compile_section(store: CallQuestions, asked: Filter, name: str) -> tuple[Any, Any]:
+    """
+    Return the answer of the section called *name*, and that of the period before or None.
+
+    Each is what `compile_report` has under that name; of ``calls``, the keys ``apps``, ``rows``, ``totals`` and
+    ``left_out``. Raises `ValueError` when a report on *store* has no such section, `StoreError`.
+    """
+    section = _find_section(name, [known.name for known in sections_of(store)])
+    earlier = asked.before()
+    return section.ask(store, asked), None if earlier is None else section.ask(store, earlier)
 
 
 def render_report(document: Mapping[str, Any]) -> str:
@@ -75,11 +96,13 @@ def render_csv(document: Mapping[str, Any], table_name: str) -> str:
 
     Raises `ValueError` when the report has no such section.
     """
-    if table_name not in document["definitions"]:
-        msg = f"{table_name!r} is no table of this report; give one of {', '.join(document['definitions'])}"
-        raise ValueError(msg)
-    section = _BY_NAME[table_name]
-    table = section.tabulate(_value(document, table_name), _value(document["before"], table_name))
+    _find_section(table_name, document["definitions"])
+    return render_section(table_name, _value(document, table_name), _value(document["before"], table_name))
+
+
+def render_section(name: str, value: Any, before: Any) -> str:
+    """Return the answer of one section, from `compile_section`, as CSV with a heading, lines ended by CR LF."""
+    table = _find_section(name, _BY_NAME).tabulate(value, before)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(table.heading)
@@ -87,13 +110,20 @@ def render_csv(document: Mapping[str, Any], table_name: str) -> str:
     return text.getvalue()
 
 
-def _sections_of(store: CallQuestions) -> tuple[Section, ...]:
+def _find_section(name: str, known: Collection[str]) -> Section:
+    if name not in known:
+        msg = f"{name!r} is no table of this report; give one of {', '.join(known)}"
+        raise ValueError(msg)
+    return _BY_NAME[name]
+
+
+def sections_of(store: CallQuestions) -> tuple[Section, ...]:
     return (*CALL_SECTIONS, *SECTIONS) if isinstance(store, Questions) else CALL_SECTIONS
 
 
 def _answer(store: CallQuestions, asked: Filter) -> dict[str, Any]:
     answers: dict[str, Any] = {}
-    for section in _sections_of(store):
+    for section in sections_of(store):
         answer = section.ask(store, asked)
         # The rows of tools have always stood at the top.
         answers.update(answer if section.name == "calls" else {section.name: answer})
@@ -107,7 +137,7 @@ def _value(document: Mapping[str, Any] | None, name: str) -> Any:
     return document if name == "calls" else document[name]
 
 
-def _describe(asked: Filter) -> dict[str, Any]:
+def describe_filter(asked: Filter) -> dict[str, Any]:
     return {
         "app": asked.app,
         "version": asked.version,

@@ -8,6 +8,7 @@ and the JSON cannot tell different stories.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,10 @@ from ..vocabulary import UNKNOWN_TOOL
 from ._upgrades import is_upgrade
 from .stores import AUTOMATION, PEOPLE, CallQuestions, Counted, Facet, Filter, Questions
 
-__all__ = ["CALL_SECTIONS", "SECTIONS", "Section", "Table", "as_date", "share"]
+__all__ = ["CALL_SECTIONS", "SECTIONS", "Section", "Table", "as_date", "ask_calls", "share"]
+
+_COLUMNS_MAX = 8  # beside each other on a terminal
+
 
 class Table(NamedTuple):
     """Rows under a heading; the columns in *left* are words."""
@@ -50,9 +54,9 @@ def as_date(moment: int | None) -> str:
         return str(moment)  # a stranger's clock
 
 
-def share(part: int, whole: int) -> str:
-    """Return how much *part* is of *whole*, or nothing where there is no whole."""
-    return f"{part / whole:.1%}" if whole else ""
+def share(part: object, whole: object) -> str:
+    """Return how much *part* is of *whole*, or nothing where there is no whole or either is not told."""
+    return f"{part / whole:.1%}" if isinstance(part, int) and isinstance(whole, int) and whole else ""
 
 
 def _figures(*names: str) -> Callable[[Any, Any], Table]:
@@ -84,34 +88,37 @@ def _rows(answer: Sequence[Any]) -> list[dict[str, Any]]:
     return [row._asdict() for row in answer]
 
 
-def _ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+def ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    """Return calls by tool and route, and over all, without asking for the applications too."""
     answer = store.calls(asked)
     rows = [{"tool": row.tool, "routing_decision": row.routing_decision, **row.figures._asdict()} for row in answer.rows]
-    return {"apps": store.apps(asked), "rows": rows, "totals": answer.totals._asdict(), "left_out": answer.left_out}
+    return {"rows": rows, "totals": answer.totals._asdict(), "left_out": answer.left_out}
+
+
+def _ask_calls(store: CallQuestions, asked: Filter) -> dict[str, Any]:
+    return {"apps": store.apps(asked), **ask_calls(store, asked)}
 
 
 def _tabulate_calls(value: Mapping[str, Any], _before: object) -> Table:
-    entries = [*value["rows"], {"tool": "all", "routing_decision": "", **value["totals"]}]
-    return Table(
-        ("tool", "routing decision", "calls", "errors", "error rate", "p50 ms", "p95 ms", "p99 ms", "error types"),
-        [
-            (
-                entry["tool"],
-                entry["routing_decision"],
-                entry["calls"],
-                entry["errors"],
-                share(entry["errors"], entry["calls"]),
-                entry["p50_ms"],
-                entry["p95_ms"],
-                entry["p99_ms"],
-                _cell(entry["error_types"]),
-            )
-            for entry in entries
-        ]
-        if value["rows"]
-        else [],
-        (0, 1, 8),
-    )
+    entries = [*value["rows"], {"tool": "all", "routing_decision": "", **value["totals"]}] if value["rows"] else []
+    rows = [(entry["tool"], entry["routing_decision"], *_figure_cells(entry)) for entry in entries]
+    return Table(("tool", "routing decision", *_FIGURE_NAMES), rows, (0, 1, 8))
+
+
+def _ask_tools(store: CallQuestions, asked: Filter) -> list[dict[str, Any]]:
+    return [{"tool": row.tool, **row.figures._asdict()} for row in store.tools(asked)]
+
+
+def _tabulate_tools(value: Sequence[Mapping[str, Any]], _before: object) -> Table:
+    return Table(("tool", *_FIGURE_NAMES), [(entry["tool"], *_figure_cells(entry)) for entry in value], (0, 7))
+
+
+_FIGURE_NAMES = ("calls", "errors", "error rate", "p50 ms", "p95 ms", "p99 ms", "error types")
+
+
+def _figure_cells(entry: Mapping[str, Any]) -> tuple[object, ...]:
+    rate, types = share(entry["errors"], entry["calls"]), _cell(entry["error_types"])
+    return entry["calls"], entry["errors"], rate, entry["p50_ms"], entry["p95_ms"], entry["p99_ms"], types
 
 
 def _ask_unknown_tool(store: CallQuestions, asked: Filter) -> dict[str, Any]:
@@ -126,6 +133,26 @@ def _ask_unknown_tool(store: CallQuestions, asked: Filter) -> dict[str, Any]:
 def _spans(*names: str) -> Callable[[Any, Any], Table]:
     def tabulate(value: Sequence[Mapping[str, Any]], _before: object) -> Table:
         return Table(("from", *names), [(as_date(row["start"])[:10], *(row[name] for name in names)) for row in value])
+
+    return tabulate
+
+
+def _spans_by(name: str, number: str) -> Callable[[Any, Any], Table]:
+    """Return what makes a table with a line for each time and a column for each of the names that number most."""
+
+    def tabulate(value: Sequence[Mapping[str, Any]], _before: object) -> Table:
+        totals: Counter[str] = Counter()
+        lines: dict[int, Counter[str]] = {}
+        for row in value:
+            totals[row[name]] += row[number]
+            lines.setdefault(row["start"], Counter())[row[name]] = row[number]
+        names = sorted(totals, key=lambda column: (-totals[column], column))[:_COLUMNS_MAX]
+        others = len(totals) > len(names)
+        rows = []
+        for start, line in lines.items():
+            shown = [line[column] for column in names]
+            rows.append((as_date(start)[:10], *shown, *([sum(line.values()) - sum(shown)] if others else [])))
+        return Table(("from", *names, *(["others"] if others else [])), rows)
 
     return tabulate
 
@@ -196,10 +223,15 @@ def _ask_health(store: Questions, asked: Filter) -> dict[str, Any]:
     return store.health(asked)._asdict()
 
 
+_LAST = ("last_event_at", "last_heartbeat_at", "last_feedback_at")
+
+
 def _tabulate_health(value: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
-    table = _figures("events", "heartbeats", "feedback", "duplicates", "given_up")(value, before)
+    # What is shown to the public lacks some.
+    counts = [name for name in ("events", "heartbeats", "feedback", "duplicates", "given_up") if name in value]
+    table = _figures(*counts)(value, before)
     blank = () if before is None else ("",)
-    last = [(name.replace("_", " "), as_date(value[name]), *blank) for name in ("last_event_at", "last_heartbeat_at", "last_feedback_at")]
+    last = [(name.replace("_", " "), as_date(value[name]), *blank) for name in _LAST if name in value]
     refused = [(f"refused, {name}", count, *blank) for name, count in value["refused"].items()]
     return table._replace(rows=last + table.rows + refused)
 
@@ -210,6 +242,11 @@ CALL_SECTIONS: tuple[Section, ...] = (
     Section(
         "calls_over_time", "Calls over time", "calls_over_time",
         lambda store, asked: _rows(store.calls_over_time(asked)), _spans("calls", "errors"),
+    ),
+    Section("tools", "Tools over all routes", "tools", _ask_tools, _tabulate_tools),
+    Section(
+        "errors_over_time", "Errors over time", "errors_over_time",
+        lambda store, asked: _rows(store.errors_over_time(asked)), _spans_by("error_type", "errors"),
     ),
     Section(
         UNKNOWN_TOOL, "Tools that do not exist", UNKNOWN_TOOL, _ask_unknown_tool,
@@ -246,6 +283,10 @@ SECTIONS: tuple[Section, ...] = (
     Section("launch_sources", "How it is started", "installations_by", _by("launch_source"), _columns("name", "installations")),
     Section("surfaces", "Where requests came from", "surfaces", _counts("surface"), _columns("name", "installations", "total")),
     Section("versions", "Versions", "versions", lambda store, asked: _rows(store.versions(asked)), _tabulate_versions),
+    Section(
+        "versions_over_time", "Versions over time", "versions_over_time",
+        lambda store, asked: _rows(store.versions_over_time(asked)), _spans_by("version", "installations"),
+    ),
     Section("upgrades", "Upgrades", "upgrades", _ask_upgrades, _columns("previous", "version", "installations", left=(0, 1))),
     Section("operating_systems", "Operating systems", "installations_by", _by("os"), _columns("name", "installations")),
     Section("architectures", "Processors", "installations_by", _by("arch"), _columns("name", "installations")),

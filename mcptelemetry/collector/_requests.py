@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Optional
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 from ..system import Clock
 from ._deadlines import Deadlines
@@ -33,18 +33,34 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Response:
-    """A status, a JSON document or a text of another *kind*, and headers beside those that every response has."""
+    """
+    A status, a JSON document or a text of another *kind*, and headers beside those that every response has.
+
+    A text that is long in the making comes in *pieces*, each sent when it is made.
+    """
 
     status: int
     document: Mapping[str, Any] | None
     headers: Headers = ()
     text: bytes = b""
     kind: str = "application/json"
+    pieces: Iterator[str] | None = None
 
     @property
     def status_line(self) -> str:
         """The status as WSGI wants it: ``202 Accepted``."""
         return f"{self.status} {HTTPStatus(self.status).phrase}"
+
+    def list_headers(self, length: int | None) -> list[tuple[str, str]]:
+        """Return the headers of an answer with a body of *length* bytes; None: nobody knows yet."""
+        own = {name for name, _ in self.headers}
+        shared = [
+            *([] if self.status == HTTPStatus.NOT_MODIFIED else [("Content-Type", self.kind)]),
+            *([] if length is None or self.status == HTTPStatus.NOT_MODIFIED else [("Content-Length", str(length))]),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        return [*(header for header in shared if header[0] not in own), *self.headers]
 
     def encode(self) -> bytes:
         """Return the body: one line of JSON, or the text."""
@@ -65,13 +81,19 @@ class Refusal(Exception):
 
 
 class IncomingRequest:
-    """What came in, read from a WSGI environment; *allowed_apps* is None where the sender may write for any."""
+    """
+    What came in, read from a WSGI environment.
+
+    *allowed_apps* is None where the sender may write for any; *target* is the page of ours that
+    a person wants to see in the end.
+    """
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self._environ = environ
         self.method: str = environ.get("REQUEST_METHOD", "GET").upper()
         self.path: str = environ.get("PATH_INFO", "") or "/"
         self.allowed_apps: Optional[Collection[str]] = None
+        self.target: Optional[str] = None
 
     def header(self, name: str) -> str:
         """Return the header called *name*, or ``""``."""
@@ -81,6 +103,30 @@ class IncomingRequest:
     def has_header(self, name: str) -> bool:
         """Return whether there is a header called *name*, even an empty one."""
         return "HTTP_" + name.upper().replace("-", "_") in self._environ
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a person's browser asks, who reads a page more easily than a document."""
+        is_program = self.header("Authorization").lower().startswith("bearer")
+        return "text/html" in self.header("Accept").lower() and not is_program
+
+    @property
+    def content_type(self) -> str:
+        """What the body is said to be, without parameters."""
+        text: str = self._environ.get("CONTENT_TYPE", "") or ""
+        return text.partition(";")[0].strip().lower()
+
+    def address(self, fields: Sequence[tuple[str, str]] | None = None) -> str:
+        """Return the path and the query, or *fields* in its place, as they stand in a browser's address."""
+        query = self.query_string if fields is None else urlencode(fields)
+        # WSGI hands paths over as Latin-1.
+        return quote(self.path.encode("latin-1", "replace")) + (f"?{query}" if query else "")
+
+    @property
+    def query_string(self) -> str:
+        """The query as it came."""
+        text: str = self._environ.get("QUERY_STRING", "") or ""
+        return text
 
     @property
     def body_length(self) -> int:
@@ -94,10 +140,16 @@ class IncomingRequest:
         scheme = self.header("X-Forwarded-Proto") or self._environ.get("wsgi.url_scheme", "http")
         return bool(scheme.lower() == "https")
 
+    @property
+    def base_url(self) -> str:
+        """Where the sender reached this collector, as far as is known; no slash at its end."""
+        host = self.header("Host") or f"{self._environ.get('SERVER_NAME', '')}:{self._environ.get('SERVER_PORT', '')}"
+        return f"{'https' if self.is_https else 'http'}://{host}"
+
     def query_fields(self) -> list[tuple[str, str]]:
         """Return the fields of the query in their order."""
         try:
-            return parse_qsl(self._environ.get("QUERY_STRING", ""), max_num_fields=_QUERY_FIELDS_MAX)
+            return parse_qsl(self.query_string, max_num_fields=_QUERY_FIELDS_MAX)
         except ValueError:
             raise Refusal(400, "the query string has too many fields", reason="query") from None
 

@@ -1,13 +1,9 @@
 """
 What the routes for readers show: whether it is up, whether it can store, the report, the metrics.
-
-A report is made for one reader at a time: it takes the machine's time from the senders, who
-cannot ask again as easily as a person can.
+A report is made in one turn, so that at most one is in memory.
 """
 
 from __future__ import annotations
-
-import threading
 
 from ..system import Clock
 from ._asked import parse_filter
@@ -15,29 +11,23 @@ from ._metrics import MetricsMissing, TakenIn
 from ._refusals import Refusals
 from ._report import compile_report
 from ._requests import IncomingRequest, Refusal, Response
+from ._turns import Turns
 from .stores import Filter, Store
 
 __all__ = ["Shown"]
 
-_REPORTS_AT_ONCE_MAX = 1
-_REPORT_WAIT_SECS = 10.0
-_REPORT_RETRY_AFTER_SECS = 5
 _ASKED = ("app", "version", "client", "tool", "env_kind", "since", "until")
 
 
 class Shown:
     """Answers readers from *store*; safe between threads."""
 
-    def __init__(self, store: Store, clock: Clock, refusals: Refusals, taken_in: TakenIn) -> None:
+    def __init__(self, store: Store, clock: Clock, turns: Turns, refusals: Refusals, taken_in: TakenIn) -> None:
         self._store = store
         self._clock = clock
         self._refusals = refusals
         self._taken_in = taken_in
-        self._reporting = threading.BoundedSemaphore(_REPORTS_AT_ONCE_MAX)
-
-    def show_index(self, _request: IncomingRequest) -> Response:
-        """Say what there is to read."""
-        return Response(200, {"report": "/api/report", "metrics": "/metrics"})
+        self._turns = turns
 
     def show_health(self, _request: IncomingRequest) -> Response:
         """Say that the process answers; whether it can store is another question."""
@@ -53,13 +43,8 @@ class Shown:
         asked = self._read_filter(request)
         if request.method == "HEAD":
             return Response(200, {})
-        if not self._reporting.acquire(timeout=_REPORT_WAIT_SECS):
-            wait = (("Retry-After", str(_REPORT_RETRY_AFTER_SECS)),)
-            raise Refusal(503, "another report is being made; try again later", wait, reason="busy")
-        try:
+        with self._turns.turn():
             return Response(200, compile_report(self._store, asked))
-        finally:
-            self._reporting.release()
 
     def _read_filter(self, request: IncomingRequest) -> Filter:
         try:

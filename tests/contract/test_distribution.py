@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import fnmatch
 import importlib.util
 import shutil
 import subprocess
@@ -23,6 +24,21 @@ TOOLS = ("build", "wheel", "twine", "check_wheel_contents", "validate_pyproject"
 def test_the_folder_holds_the_licence_of_the_whole():
     """Whoever copies the folder has copied its licence, and it is the same one."""
     assert (ROOT / "mcptelemetry" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_every_file_that_is_no_module_is_named_for_the_wheel():
+    """A template or a style that nobody named would be in the checkout, and missing where the package is installed."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    named = {
+        f"{package.replace('.', '/')}/{pattern}"
+        for package, patterns in parser["options.package_data"].items()
+        for pattern in patterns.split()
+    }
+    files = {f"mcptelemetry/{name}" for name in files_below(ROOT / "mcptelemetry") if not name.endswith(".py")}
+    assert any(name.endswith(".html") for name in files)
+    assert sorted(name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in named)) == []
+    assert sorted(pattern for pattern in named if not fnmatch.filter(files, pattern)) == []
 
 
 def test_extras_that_scripts_and_papers_name_exist():

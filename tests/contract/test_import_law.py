@@ -129,20 +129,22 @@ def test_the_front_door_loads_only_what_recording_is_made_of():
         assert importlib.util.find_spec(f"mcptelemetry.{name}") is not None
 
 
-def test_constructing_what_counts_loads_no_module_of_ours():
+def test_constructing_what_counts_loads_no_module_of_ours(tmp_path):
     """A client that counts is made of what `import` loaded: it needs no free descriptor for that."""
-    make = "t = Telemetry('acme-mcp', '1.0', environ={}, heartbeat_endpoint='http://127.0.0.1:9', data_dir='/nonexistent')\n"
+    kept_in = str(tmp_path / "data")
+    make = f"t = Telemetry('acme-mcp', '1.0', environ={{}}, heartbeat_endpoint='http://127.0.0.1:9', data_dir={kept_in!r})\n"
     before = modules_after("from mcptelemetry import Telemetry")
     after = modules_after("from mcptelemetry import Telemetry\n" + make)
     assert {name for name in after - before if name.startswith("mcptelemetry")} == set()
     assert (after - before) & {"random", "selectors", "socket"} == set()
 
 
-def test_only_who_keeps_events_on_the_disk_loads_what_does_it():
+def test_only_who_keeps_events_on_the_disk_loads_what_does_it(tmp_path):
     """A started client without `spool` that records, says its status and ends loads no module of the spool."""
+    environ = {"ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/e"}
     run = (
         "from mcptelemetry import Telemetry, UploadError\n"
-        "t = Telemetry('acme-mcp', '1.0', environ={'ACME_MCP_EVENTS_ENDPOINT': 'http://127.0.0.1:9/e'}, data_dir='/nonexistent')\n"
+        f"t = Telemetry('acme-mcp', '1.0', environ={environ}, data_dir={str(tmp_path / 'data')!r})\n"
         "t.start(); t.record('a'); t.status(); t.shutdown()\n"
     )
     names = {name for name in modules_after(run) if "spool" in name}
@@ -279,9 +281,9 @@ pipeline.shutdown()
     assert loaded == (OF_OPENTELEMETRY if format == "otlp" else set())
 
 
-def test_recording_loads_nothing():
+def test_recording_loads_nothing(tmp_path):
     """The first record of a process imports no module at all on the host's thread."""
-    environ = {"HOME": "/nonexistent", "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/"}
+    environ = {"HOME": str(tmp_path), "ACME_MCP_EVENTS_ENDPOINT": "http://127.0.0.1:9/"}
     build = f"from mcptelemetry import Telemetry\nt = Telemetry('acme-mcp', '1.0', environ={environ!r})\n"
     before, after = modules_after(build), modules_after(build + "t.record('get_issues')")
     assert after - before == set()

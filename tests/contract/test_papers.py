@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAPERS = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/conduct.md", "docs/design.md", "docs/packaging.md")
 # Paths on a reader's machine, not in this tree.
 READERS_OWN = ("~", "yourpackage/", "claude_desktop_config.json", ".mcp.json", ".cursor/", ".vscode/")
+PICTURE_BYTES_MAX = 500_000
 ENDS_OF_FILES = (".json", ".md", ".py", ".toml", ".txt")
 FLOORS = runpy.run_path(str(ROOT / "tools" / "floors.py"))["FLOORS"]
 
@@ -65,6 +66,19 @@ def test_each_link_within_the_tree_leads_somewhere(paper: str) -> None:
     """A reader who follows a link finds the page."""
     links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (ROOT / paper).read_text(encoding="utf-8"))
     assert [link for link in links if not ((ROOT / paper).parent / link).exists()] == []
+
+
+def test_each_picture_is_there_and_has_words_for_who_does_not_see_it() -> None:
+    """The README shows pictures of the tree, light and dark, each a PNG that a reader's line can carry."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', text)
+    assert sorted(pictures) == ["docs/page-dark.png", "docs/page-light.png"]
+    for picture in pictures:
+        content = (ROOT / picture).read_bytes()
+        assert content.startswith(b"\x89PNG\r\n")
+        assert len(content) < PICTURE_BYTES_MAX
+    assert all(len(words) > len("a picture") for words in re.findall(r"<img [^>]*alt=\"([^\"]*)\"", text))
+    assert len(re.findall("<img ", text)) == len(re.findall(r"<img [^>]*alt=", text)) == 1
 
 
 def test_readme_leads_to_every_page() -> None:

@@ -154,12 +154,16 @@ QUESTIONS = {
     **{
         name: (lambda store, asked, name=name: getattr(store, name)(asked))
         for name in (
-            "apps", "calls", "calls_over_time", "clients", "calls_by_version", "sessions", "installations", "installations_over_time",
-            "own_tools", "versions", "version_changes", "funnel", "retention", "feedback", "inbox", "health",
+            "apps", "calls", "tools", "tool_trends", "errors_over_time", "calls_over_time", "clients", "calls_by_version", "sessions",
+            "installations", "installations_over_time", "own_tools", "versions", "versions_over_time", "version_changes", "funnel", "retention", "feedback", "inbox", "health",
         )  # fmt: skip
     },
     "calls by the hour": lambda store, asked: store.calls_over_time(asked, HOUR),
     "calls by the week": lambda store, asked: store.calls_over_time(asked, WEEK),
+    "three tools by the week": lambda store, asked: store.tool_trends(asked, WEEK, 3),
+    "tools by the hour": lambda store, asked: store.tool_trends(asked, HOUR),
+    "errors by the hour": lambda store, asked: store.errors_over_time(asked, HOUR),
+    "versions by the day": lambda store, asked: store.versions_over_time(asked, DAY),
     "installations by the day": lambda store, asked: store.installations_over_time(asked, DAY),
     "three weeks": lambda store, asked: store.retention(asked, 3),
     **{f"by {facet}": (lambda store, asked, facet=facet: store.installations_by(facet, asked)) for facet in FACETS},
@@ -209,6 +213,29 @@ def pruned(request, documents, tmp_path, open_one):
     limit = DEMO_UNTIL - 50 * DAY + 7 * HOUR
     yield opened, limit, opened.prune(limit)
     opened.close()
+
+
+LATENCY_QUESTIONS = ("calls", "tools", "sessions")
+
+
+def test_answers_stay_exact_when_documents_come_late(store):
+    """Whatever was asked before, and however late events come for days that were looked at, the answers are those of all of them."""
+    documents = [one for one in year(40, 50) if one.stream == "events"]
+    late = documents[::3]
+    received = [one for number, one in enumerate(documents) if number % 3]
+    asked = [
+        Filter(), Filter(since=DEMO_UNTIL - 40 * DAY, until=DEMO_UNTIL - 5 * HOUR), Filter(version="v1.5.0"), Filter(client="cursor"),
+        Filter(version="v1.5.0", client="cursor"), Filter(tool="run_pipeline"), Filter(app="other"),
+    ]  # fmt: skip
+    known = []
+    for part in (received, late[::2], late[1::2], documents[:50]):
+        store_documents(store, part)
+        known += part
+        plain = load_plain_answers()(known)
+        for name in LATENCY_QUESTIONS:
+            for one in asked:
+                for _ in range(2):
+                    assert QUESTIONS[name](store, one) == QUESTIONS[name](plain, one), (name, one, len(known))
 
 
 def test_only_heartbeats_that_are_not_sent_again_are_given_up(store):
@@ -387,14 +414,17 @@ def test_writers_in_any_order_and_one_killed_store_each_event_once(kind, tmp_pat
     opened.close()
 
 
-CALL_QUESTIONS = ("apps", "calls", "calls_over_time", "clients", "calls_by_version", "calls by the hour", "calls by the week")
+CALL_METHODS = ("apps", "calls", "tools", "tool_trends", "errors_over_time", "calls_over_time", "clients", "calls_by_version")
+CALL_QUESTIONS = (
+    *CALL_METHODS, "calls by the hour", "calls by the week", "three tools by the week", "tools by the hour", "errors by the hour"
+)  # fmt: skip
 
 
 class OnlyCalls:
     """Plain arithmetic's answers, as far as a store of events only has them."""
 
     def __init__(self, plain):
-        for name in (*CALL_QUESTIONS[:5], "close"):
+        for name in (*CALL_METHODS, "close"):
             setattr(self, name, getattr(plain, name))
 
 

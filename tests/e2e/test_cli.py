@@ -230,9 +230,10 @@ def test_modes_that_cannot_be_written_are_exit_status_2(tmp_path: Path) -> None:
     assert "DO_NOT_TRACK=1" in one_line(done.stderr)
 
 
-@pytest.mark.parametrize("home", ["", "/dev/null", "/proc/nowhere", "/nonexistent/\udcff"])
+@pytest.mark.parametrize("home", ["", "/dev/null", "/proc/nowhere", "{tmp_path}/\udcff"])
 def test_status_needs_no_home(home: str, tmp_path: Path) -> None:
     """Without a home that can hold anything the status is told all the same."""
+    home = home.format(tmp_path=tmp_path)
     done = run(tmp_path, "status", "--app", "acme-mcp", "--json", environ={"HOME": home})
     assert done.returncode in (0, 2), done.stderr
     assert "Traceback" not in done.stderr

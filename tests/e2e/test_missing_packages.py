@@ -137,3 +137,36 @@ def test_settings_that_cannot_be_read_for_want_of_a_package_are_a_no(bare, tmp_p
     assert json.loads(done.stdout)["mode"] == "off"
     assert "the package tomli is missing" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+COLLECTOR = """
+import io, sys
+from acme.vendored.mcptelemetry.collector import SqliteStore, create_app
+app = create_app(SqliteStore(sys.argv[1]), report_token="r")
+def ask(method, path, body=b"", accept="text/html"):
+    seen = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_AUTHORIZATION": "Bearer r", "HTTP_ACCEPT": accept, "HTTP_HOST": "t.acme.dev",
+               "SERVER_NAME": "t.acme.dev", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    text = b"".join(app(environ, lambda status, headers: seen.append(status))).decode()
+    print(path, seen[0], " ".join(text.split()))
+event = b'{"app": "acme-mcp", "events": [{"tool": "get_issues", "routing_decision": "local_only", "status": "success", "latency_ms": 1, "timestamp_secs": 1}]}'
+ask("POST", "/events", event)
+ask("GET", "/api/report", accept="application/json")
+ask("GET", "/")
+ask("GET", "/tables/tools.csv", accept="*/*")
+ask("GET", "/sign-in")
+"""
+
+
+def test_a_collector_without_jinja2_takes_in_and_its_page_names_the_command(bare, tmp_path):
+    """Documents are taken and the report is shown; the page says which command installs what it needs, and nothing breaks."""
+    done = run(bare, tmp_path, "-c", COLLECTOR, str(tmp_path / "c.db"))
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    events, report, *pages = done.stdout.splitlines()
+    assert events.startswith("/events 202 ")
+    assert report.startswith("/api/report 200 ")
+    assert '"calls": 1' in report
+    assert len(pages) == 3
+    for page in pages:
+        assert " 501 " in page
+        assert "-m pip install jinja2" in page

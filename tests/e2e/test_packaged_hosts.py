@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 import venv
 import zipapp
 from pathlib import Path
@@ -249,7 +250,7 @@ def frozen(tmp_path_factory):
     place = tmp_path_factory.mktemp("frozen")
     options = [f"--{name}path={place / name}" for name in ("dist", "work", "spec")]
     done = subprocess.run(
-        [sys.executable, "-m", "PyInstaller", "--onedir", "--noconfirm", "--log-level=ERROR", "--name=acme", *options, f"--paths={ROOT}", SERVER],
+        [sys.executable, "-m", "PyInstaller", "--onedir", "--noconfirm", "--log-level=ERROR", "--name=acme", "--collect-data=mcptelemetry", *options, f"--paths={ROOT}", SERVER],
         env={**os.environ, "PYINSTALLER_CONFIG_DIR": str(place / "cache")},
         cwd=place,
         capture_output=True,
@@ -267,6 +268,24 @@ def test_a_frozen_application_does_everything(frozen, tmp_path):
     person = Person([frozen], tmp_path / "home")
     assert_works(person, is_frozen=True)
     assert_wraps(person, LD_LIBRARY_PATH="/nowhere")
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(400)
+def test_a_frozen_collector_shows_its_page(frozen, tmp_path):
+    """With the package's data collected, templates and style are in the application, and the page is the one of a checkout."""
+    command = [str(frozen), "collect", "--db", str(tmp_path / "c.db"), "--report-token-env", "READER"]
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "READER": "r3ader"}
+    process = subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        url = re.search(r"listening on (\S+)", process.stderr.readline()).group(1)
+        for path, expected in (("/", "heartbeat_endpoint"), ("/static/page.css", "--ink")):
+            request = urllib.request.Request(url + path, headers={"Authorization": "Bearer r3ader", "Accept": "text/html"})
+            with urllib.request.urlopen(request, timeout=LIMIT_SECS) as answer:
+                assert expected in answer.read().decode()
+    finally:
+        process.terminate()
+        process.communicate(timeout=LIMIT_SECS)
 
 
 @pytest.mark.heavy

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import venv
 from collections.abc import Callable, Iterator
@@ -84,6 +85,7 @@ MENTIONED = {
     ("README.md", "mcptelemetry report"): "with its options in the blocks",
     ("README.md", "mcptelemetry wrap"): "with its options in the blocks",
     ("README.md", "mcptelemetry collect"): "with its options in the blocks",
+    ("README.md", "mcptelemetry collect --demo"): "a block of docs/page.md",
     ("README.md", "tools/demo"): "run for the table",
     ("README.md", "tools/test"): "it runs this very suite",
     ("README.md", "pip install"): "the text says not to",
@@ -724,6 +726,20 @@ def check_proxy(desk: Desk, url: str) -> None:
         with caught.value:
             assert caught.value.code in (400, 401, 403, 404)
     assert answer_of(f"{url}/api/report", desk.environ["REPORT_TOKEN"])[0] == 200
+    token = desk.environ["REPORT_TOKEN"]
+    check_page(f"{url}/?token={token}")
+    form = urllib.parse.urlencode({"token": token, "target": "/"}).encode()
+    check_page(urllib.request.Request(f"{url}/sign-in", form, {"Sec-Fetch-Site": "same-origin", "Origin": url}))
+
+
+def check_page(first: str | urllib.request.Request) -> None:
+    """Whoever holds the token gets the page, by its address or by the form, and with the cookie from then on."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), urllib.request.ProxyHandler({}))
+    with browser.open(first, timeout=10) as answer:
+        url, page = answer.url, answer.read().decode()
+    assert ("token" in url, page.rstrip().endswith("</html>")) == (False, True)
+    with browser.open(url, timeout=10) as answer:
+        assert answer.status == 200
 
 
 @runs(OPERATORS, "server {  # the shortest there is")
@@ -991,6 +1007,155 @@ def spans_and_metrics_reach_a_receiver(desk: Desk, _block: Block) -> None:
         bodies = {request.path: request.body for request in receiver.requests[asked:]}
     assert sorted(bodies) == ["/v1/metrics", "/v1/traces"]
     assert all(b"get_issues" in (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body) for body in bodies.values())
+
+
+PAGE = "docs/page.md"
+DEMO = "mcptelemetry collect --demo"
+CURL = """curl -H "Authorization: Bearer $REPORT_TOKEN" 'http://127.0.0.1:8080/tables/tools.csv?period=7d'"""
+PUBLIC = "mcptelemetry collect --db events.db --port 8080 --public"
+REPORT_TOKEN = "--report-token-env REPORT_TOKEN"
+
+
+def browser() -> urllib.request.OpenerDirector:
+    """Return what keeps cookies and follows where it is led, as a person's browser does."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    opener.addheaders = [("Accept", "text/html")]
+    return opener
+
+
+def read_page(opener: urllib.request.OpenerDirector, url: str | urllib.request.Request, **fields: str) -> tuple[int, str]:
+    """Return status and text of the page at *url*; *fields* are posted."""
+    try:
+        with opener.open(url, urllib.parse.urlencode(fields).encode() if fields else None, timeout=LIMIT_SECS) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def status_under(host: str, url: str) -> int:
+    """Return the status with which *url* answers to a browser that asks for *host*, a name that leads there."""
+    return read_page(browser(), urllib.request.Request(url, headers={"Host": host}))[0]
+
+
+@runs(PAGE, DEMO)
+def the_demo_shows_a_year(desk: Desk, block: Block) -> None:
+    """The printed address leads into a page with numbers in it; nothing is left in the folder but what this test wrote."""
+    with desk.running(f"exec {block.text}") as url:
+        printed = (desk.folder / "server.log").read_text("utf-8")
+        (address,) = re.findall(rf"{url}/\?token=\S+", printed)
+        opener = browser()
+        status, page = read_page(opener, address)
+        assert status == 200
+        assert "Active installations" in page
+        assert "acme-mcp" in page
+        assert read_page(opener, f"{url}/tables/tools.csv?period=365d")[1].count("\n") > 5
+        assert answer_of(url)[0] == 401
+    assert [path.name for path in desk.folder.iterdir()] == ["server.log"]
+
+
+@runs(PAGE, CURL)
+def a_table_is_asked_for_by_a_program(desk: Desk, block: Block) -> None:
+    """With the token, as CSV: a heading, and the tool that was called."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    desk.environ["REPORT_TOKEN"] = "example-of-another"
+    with desk.collector(REPORT_TOKEN) as url:
+        desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url)
+        lines = desk.type(replaced(block.text, (f"http://{LOCAL}", url), ("curl", "curl -sS"))).splitlines()
+    assert lines[0].split(",")[:2] == ["tool", "calls"]
+    assert [line.split(",")[:2] for line in lines[1:]] == [["get_issues", "1"]]
+
+
+@runs(PAGE, PUBLIC)
+def everybody_sees_the_public_page(desk: Desk, block: Block) -> None:
+    """Without a token: the page, and neither feedback nor report nor metrics; the one installation is no small count that is told."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    with desk.running(f"exec {free(block.text)}") as url:
+        desk.type("for call in 1 2 3 4 5; do python hello.py; done", ACME_MCP_EVENTS_ENDPOINT=url)
+        post_json(f"{url}/heartbeat", HEARTBEAT)
+        send_feedback(url)
+        opener = browser()
+        status, page = read_page(opener, f"{url}/?env_kind=all")
+        assert status == 200
+        assert "get_issues" in page
+        assert "fewer than 5" in page
+        assert WORDS not in page
+        assert read_page(opener, f"{url}/inbox")[0] in (401, 403, 404)
+        assert read_page(opener, f"{url}/tables/feedback.csv")[0] == 404
+        table = json.loads(read_page(opener, f"{url}/tables/installations.json?env_kind=all")[1])
+        assert table["answer"]["active"] == "fewer than 5"
+        assert [answer_of(f"{url}/{path}")[0] for path in ("api/report", "metrics")] == [401, 401]
+        assert status_under("evil.example", url) == 403
+
+
+@runs(PAGE, "mcptelemetry report --db FILE --since DATE")
+def the_report_tells_the_numbers_of_the_page(desk: Desk, block: Block) -> None:
+    """For the day on which a period of the page begins, in UTC, the answer is the same one."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    desk.environ["REPORT_TOKEN"] = "example-of-another"
+    with desk.collector(REPORT_TOKEN) as url:
+        desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=url)
+        status, text = answer_of(f"{url}/tables/tools.json?period=7d", desk.environ["REPORT_TOKEN"])
+        table = json.loads(text)
+        began = datetime.datetime.fromtimestamp(table["asked"]["since"], datetime.timezone.utc)
+        assert (status, began.time()) == (200, datetime.time(0))
+        command = replaced(block.text, ("FILE", "events.db"), ("DATE", f"{began:%Y-%m-%d}"))
+        report = json.loads(desk.type(f"{command} --json"))
+    assert report["tools"] == table["answer"]
+    assert [row["calls"] for row in report["tools"]] == [1]
+
+
+@runs(PAGE, "mcptelemetry inbox --db FILE")
+def the_inbox_is_read_on_a_terminal(desk: Desk, block: Block) -> None:
+    """It shows the message that was sent, and so does the page."""
+    desk.environ["REPORT_TOKEN"] = "example-of-another"
+    with desk.collector(REPORT_TOKEN) as url:
+        send_feedback(url)
+        assert WORDS in answer_of(f"{url}/inbox", desk.environ["REPORT_TOKEN"])[1]
+        assert WORDS in desk.type(block.text.replace("FILE", "events.db"))
+
+
+def post_json(url: str, document: dict[str, Any]) -> None:
+    """Send a document, which must be taken."""
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(document).encode()), timeout=10) as answer:
+        assert answer.status == 202
+
+
+HEARTBEAT = json.loads((ROOT / "tests" / "data" / "heartbeat" / "full.json").read_text("utf-8"))
+WORDS = "It does not start on Tuesdays."
+
+
+def send_feedback(url: str) -> None:
+    """Send what a person typed."""
+    names = ("version", "edition", "os", "arch", "server_count", "connected_server_count", "routing_mode")
+    context = {name: HEARTBEAT[name] for name in names}
+    post_json(f"{url}/feedback", {"app": "acme-mcp", "category": "bug", "message": WORDS, "context": context})
+
+
+@runs(PAGE, "server {")
+def nginx_stands_in_front_of_the_page(desk: Desk, block: Block) -> None:
+    """Through the block as it is served the form lets a person in; held to its name, the page answers under no other."""
+    desk.write("# acme_telemetry.py", "# hello.py")
+    desk.environ["REPORT_TOKEN"] = "example-of-another"
+    port = free_port()
+    with desk.collector(f"{REPORT_TOKEN} --allow-host localhost") as inner:
+        desk.type("python hello.py", ACME_MCP_EVENTS_ENDPOINT=inner)
+        server = replaced(
+            block.text,
+            ("listen 80", f"listen 127.0.0.1:{port} default_server"),
+            ("server_name t.acme.dev", "server_name localhost"),
+            (f"http://{LOCAL}", inner),
+        )
+        with nginx_serving(desk, server, port):
+            opener = browser()
+            outer = f"http://localhost:{port}"
+            status, form = read_page(opener, outer)
+            assert (status, 'name="token"' in form) == (401, True)
+            opener.addheaders.append(("Origin", outer))
+            assert read_page(opener, f"{outer}/sign-in", token="wrong", target="/")[0] == 401
+            status, page = read_page(opener, f"{outer}/sign-in", token="example-of-another", target="/?period=7d")
+            assert (status, "get_issues" in page) == (200, True)
+            assert status_under("evil.example", outer) == 403
 
 
 # What the Collector's own documents call the parts that our pages name, and their settings.

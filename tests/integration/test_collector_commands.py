@@ -89,18 +89,18 @@ def collecting(*argv: str, **environ: str) -> Iterator[tuple[subprocess.Popen[st
         env={**os.environ, **environ},
     )
     try:
-        yield process, read_url(process.stderr, is_drawn=not any("--report-token" in one for one in argv))
+        yield process, read_url(process.stderr)
     finally:
         process.kill()
         process.communicate()
 
 
-def read_url(stream: IO[str] | None, *, is_drawn: bool = True) -> str:
-    """Return the address printed on *stream*, past the lines to paste, of which the last is there for a drawn token."""
+def read_url(stream: IO[str] | None) -> str:
+    """Return the address printed on *stream*, past the lines to paste: an author's, an operator's, the report's and the page's."""
     assert stream is not None
     found = re.search(r"http://\S+", stream.readline())
     assert found is not None
-    for line in range(4 if is_drawn else 3):
+    for line in range(4):
         assert (found[0] in stream.readline()) is (line != 2)
     return found[0]
 
@@ -155,7 +155,7 @@ def test_collect_takes_the_report_token_itself(tmp_path: Path) -> None:
 
 
 def test_collect_draws_a_report_token(tmp_path: Path) -> None:
-    """Without one given, the address printed last opens the report in a browser, another token at each start."""
+    """Without one given, the address printed last opens the page in a browser, another token at each start."""
     tokens = set()
     for _ in range(2):
         process = subprocess.Popen(
@@ -166,16 +166,121 @@ def test_collect_draws_a_report_token(tmp_path: Path) -> None:
             address = [process.stderr.readline() for _ in range(5)][-1].split()[0]
             with requests.Session() as browser:
                 browser.trust_env = False
-                report = browser.get(address, timeout=10)
-                assert (report.status_code, "token" in report.url) == (200, False)
+                page = browser.get(address, timeout=10)
+                assert (page.status_code, page.headers["Content-Type"], "token" in page.url) == (200, "text/html; charset=utf-8", False)
+                assert browser.get(page.url + "api/report", timeout=10).json()["totals"]["calls"] == 0
                 browser.cookies.clear()
-                assert browser.get(report.url, timeout=10).status_code == 401
+                assert browser.get(page.url, timeout=10).status_code == 401
             tokens.add(address.partition("token=")[2])
         finally:
             process.kill()
             process.communicate()
     assert len(tokens) == 2
     assert min(map(len, tokens)) >= 32
+
+
+def test_collect_lets_everybody_look(tmp_path: Path) -> None:
+    """With `--public` the page needs no token, the report does, and both addresses are printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COLLECT, "--db", str(tmp_path / "c.db"), "--public"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        page, report = ([process.stderr.readline() for _ in range(6)])[-2:]
+        with requests.Session() as browser:
+            browser.trust_env = False
+            url = page.split()[0]
+            assert ("token" in page, browser.get(url, timeout=10).status_code) == (False, 200)
+            assert browser.get(url, headers={"Host": "evil.example"}, timeout=10).status_code == 403
+            assert browser.get(url + "inbox", timeout=10).status_code == 404
+            assert browser.get(url + "api/report", timeout=10).status_code == 401
+            assert browser.get(report.split()[0], timeout=10).json()["totals"]["calls"] == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_collect_goes_by_the_names_it_is_given(tmp_path: Path) -> None:
+    """With `--allow-host` the page is asked for under that name, an address or localhost, and under no other."""
+    argv = ("--db", str(tmp_path / "c.db"), "--allow-host", "t.acme.dev", "--report-token", "r3ader")
+    with collecting(*argv) as (_, url), requests.Session() as client:
+        client.trust_env = False
+        for host, status in (("t.acme.dev", 200), ("localhost:1", 200), ("evil.example", 403)):
+            headers = {"Authorization": "Bearer r3ader", "Host": host}
+            assert client.get(url + "/api/report", headers=headers, timeout=10).status_code == status
+    with pytest.raises(WrongUse, match="not usable") as caught:
+        run("collect", "--db", str(tmp_path / "c.db"), "--allow-host", "http://t.acme.dev/")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "workers",
+    ["1", pytest.param("2", marks=[pytest.mark.heavy, pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")])],
+)
+def test_collect_shows_an_invented_year(tmp_path: Path, workers: str) -> None:
+    """`--demo` serves a year that ends today from a database that is gone afterwards; it takes nothing in, and says so."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COLLECT, "--demo", "--workers", workers], stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    try:
+        assert process.stderr is not None
+        making, made, listening, page = (process.stderr.readline() for _ in range(4))
+        assert ("making a year" in making, "removes them" in made, "listening" in listening) == (True, True, True)
+        assert [path.name.startswith("mcptelemetry-demo-") for path in tmp_path.iterdir()] == [True]
+        with requests.Session() as browser:
+            browser.trust_env = False
+            shown = browser.get(page.split()[0], timeout=30)
+            assert (shown.status_code, "acme-mcp" in shown.text, "token" in shown.url) == (200, True, False)
+            report = browser.get(shown.url + "api/report?since=2d", timeout=30).json()
+            assert report["totals"]["calls"] > 0
+            assert report["health"]["last_event_at"] <= time.time()
+            whole = browser.get(shown.url + "api/report", timeout=30).json()
+            assert whole["health"]["last_heartbeat_at"] > time.time() - 2 * 86_400
+            assert min(span["start"] for span in whole["calls_over_time"]) < time.time() - 300 * 86_400
+        assert post(shown.url.rstrip("/"), "1") == 403
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_demonstration_can_be_left_at_once(tmp_path: Path) -> None:
+    """Whoever interrupts it while the year is made waits for nothing, and nothing is left behind."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COLLECT, "--demo"], stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    try:
+        assert process.stderr is not None
+        assert "making a year" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--token-env", "S"], "--token-env"), (["--keep-days", "7"], "--keep-days"), (["--report-token", ""], "--report-token")],
+)
+def test_demonstration_with_what_it_has_no_use_for_is_wrong_use(options: list[str], named: str) -> None:
+    """What would be taken in or kept has no place in a demonstration: one line says which option to leave out."""
+    with pytest.raises(WrongUse, match=named) as caught:
+        run("collect", "--demo", *options, environ={"S": "t"})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [["--demo", "--db", "c.db"], ["--demo", "--store", "sqlite:c.db"], []], ids=str)
+def test_collect_has_one_store(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A demonstration has a database of its own: beside another it is wrong use, and so is none at all."""
+    with pytest.raises(SystemExit) as caught:
+        run("collect", *options)
+    assert (caught.value.code, "--demo" in capsys.readouterr().err) == (2, True)
 
 
 def test_collect_takes_several_tokens(tmp_path: Path) -> None:

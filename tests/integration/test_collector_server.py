@@ -107,6 +107,39 @@ def test_report_is_read_in_a_browser(store: SqliteStore, session: requests.Sessi
         assert session.get(server.url + "/api/report", timeout=10).status_code == 401
 
 
+def test_two_hundred_guesses_whoever_makes_them(store: SqliteStore) -> None:
+    """Of wrong tokens that come from several addresses at once, in several ways, exactly two hundred are looked at."""
+    statuses: list[int] = []
+
+    def guess(number: int) -> None:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=20, source_address=(f"127.0.0.{number + 1}", 0))
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": f"192.0.2.{number}"}
+        try:
+            for turn in range(20):
+                method, path, body, more = (
+                    ("POST", "/sign-in", f"token={number}-{turn}", {}),
+                    ("GET", f"/?token={number}-{turn}", None, {}),
+                    ("GET", "/metrics", None, {"Authorization": f"Bearer {number}-{turn}"}),
+                )[turn % 3]
+                connection.request(method, path, body, {**headers, **more})
+                answer = connection.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+        finally:
+            connection.close()
+
+    with serve(store, report_token="r3ader") as server, requests.Session() as reader:
+        reader.trust_env = False
+        assert reader.get(server.url + "/?token=r3ader", timeout=10).status_code == 200
+        guessers = [threading.Thread(target=guess, args=(number,)) for number in range(12)]
+        for guesser in guessers:
+            guesser.start()
+        for guesser in guessers:
+            guesser.join(60)
+        assert (statuses.count(401), statuses.count(429)) == (200, 40)
+        assert reader.get(server.url + "/", timeout=10).status_code == 200
+
+
 def test_connection_is_kept(server: Server) -> None:
     """One connection carries request after request, also after an error."""
     connection = http.client.HTTPConnection(server.host, server.port, timeout=10)

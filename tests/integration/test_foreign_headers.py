@@ -86,7 +86,7 @@ def test_host_with_tracing_adds_no_header_to_ours(library, tmp_path):
     with ScriptedServer() as host, ScriptedServer() as ours:
         done = subprocess.run(
             [sys.executable, "-c", HOSTS[library] + BODY, host.events_url, ours.events_url],
-            env={"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "DD_TRACE_ENABLED": "true", "DD_TRACE_AGENT_URL": "http://127.0.0.1:9",
+            env={"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT), "DD_TRACE_ENABLED": "true", "DD_TRACE_AGENT_URL": "http://127.0.0.1:9",
                  "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false", "DD_REMOTE_CONFIGURATION_ENABLED": "false"},
             capture_output=True,
             text=True,

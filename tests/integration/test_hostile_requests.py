@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -50,9 +51,9 @@ class Running(NamedTuple):
     port: int
     folder: Path
 
-    def say(self, data: bytes, *, timeout: float = 20) -> bytes:
-        """Send raw bytes and return all that comes back until the server closes or has answered."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+    def say(self, data: bytes, *, timeout: float = 20, source: str = "127.0.0.1") -> bytes:
+        """Send raw bytes from the address *source* and return all that comes back until the server closes or has answered."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout, source_address=(source, 0)) as connection:
             try:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
@@ -84,7 +85,8 @@ def serving(name: str, folder: Path) -> Iterator[Running]:
         process = subprocess.Popen(
             [sys.executable, *(word.replace("PORT", str(port)) if "PORT" in word else word for word in SERVERS[name])],
             cwd=folder,
-            env={**os.environ, "TOKEN": TOKEN, "READER": READER, "PYTHONPATH": str(Path(__file__).parents[2])},
+            # A home of its own: the servers of the whole module are started before any test has one.
+            env={**os.environ, "HOME": str(folder), "TOKEN": TOKEN, "READER": READER, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -139,6 +141,9 @@ def a_batch(*ids: str, app: str = "acme-mcp") -> bytes:
 
 
 GZIP = "Content-Encoding: gzip"
+FORM = "Content-Type: application/x-www-form-urlencoded"
+COOKIE = f"Cookie: mcptelemetry_report={'0' * 32}.{'0' * 64}"
+BROWSER = "Accept: text/html,*/*;q=0.8"
 DEEP = b'{"events":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 # What the application itself answers: the status is the same behind every server.
 ANSWERED = {
@@ -187,6 +192,27 @@ ANSWERED = {
     "report, a cookie of another": (request_of("/api/report", None, "Cookie: mcptelemetry_report_0=1", method="GET", token=None), 401),
     "metrics without a token": (request_of("/metrics", None, method="GET", token=None), 401),
     "page without a token": (request_of("/", None, method="GET", token=None), 401),
+    "page with the senders' token": (request_of("/", None, method="GET"), 401),
+    "page with a wrong address": (request_of("/?token=x", None, method="GET", token=None), 401),
+    "page, a cookie of another": (request_of("/", None, COOKIE, method="GET", token=None), 401),
+    "page, another host and a wrong cookie": (request_of("/", None, COOKIE, "Host: evil.example", method="GET", token=None), 401),
+    "page, passed on": (request_of("/", None, "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: localhost", method="GET", token=None), 401),
+    "tool without a token": (request_of("/tool?tool=a", None, method="GET", token=None), 401),
+    "inbox without a token": (request_of("/inbox", None, method="GET", token=None), 401),
+    "table without a token": (request_of("/tables/calls.csv", None, method="GET", token=None), 401),
+    "first document without a token": (request_of("/first-document", None, method="GET", token=None), 401),
+    "no such table": (request_of("/tables/x.csv", None, method="GET", token=READER), 404),
+    "no such file": (request_of("/static/..%2f_app.py", None, method="GET", token=None), 404),
+    "page posted": (request_of("/", b"", token=READER), 405),
+    "sign-in with a wrong token": (request_of("/sign-in", b"token=x", FORM, token=None), 401),
+    "sign-in of nothing": (request_of("/sign-in", b"", FORM, token=None), 401),
+    "sign-in from another site": (request_of("/sign-in", b"token=" + READER.encode(), FORM, "Origin: https://evil.example", token=None), 403),
+    "sign-in from a neighbour": (request_of("/sign-in", b"token=" + READER.encode(), FORM, "Sec-Fetch-Site: same-site", token=None), 403),
+    "sign-in that is no form": (request_of("/sign-in", b"{}", "Content-Type: application/json", token=None), 415),
+    "sign-in too large": (request_of("/sign-in", b"token=" + b"x" * 17_000, FORM, token=None), 413),
+    "marked as read without a token": (request_of("/inbox/read", b"number=1", FORM, token=None), 401),
+    "marked as read from another site": (request_of("/inbox/read", b"number=1", FORM, "Origin: null", token=READER), 403),
+    "signed out from another site": (request_of("/sign-out", b"", FORM, "Origin: https://evil.example", token=None), 403),
     "many fields": (request_of("/api/report?" + "&".join(f"a{n}=1" for n in range(200)), None, method="GET", token=READER), 400),
 }
 # What a server may refuse by itself, each in its own way: never is anything stored.
@@ -249,6 +275,71 @@ def test_honest_requests_are_served(server: Running) -> None:
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["totals"]["calls"] == 2
     finally:
         SqliteStore(server.folder / "c.db").prune(3600)
+
+
+def body_of(answer: bytes) -> bytes:
+    """Return the body of an answer, put together again where it came in chunks."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" not in head.lower():
+        return body
+    whole = b""
+    while True:
+        size, _, rest = body.partition(b"\r\n")
+        if int(size, 16) == 0:
+            return whole
+        whole, body = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+
+
+@pytest.mark.parametrize("line", ["X-A: b", COOKIE, "Host: evil.example", "Host: localhost", "X-Forwarded-For: 127.0.0.1"])
+def test_strangers_see_the_form_and_nothing_else(server: Running, line: str) -> None:
+    """A person who is not let in gets the form behind every server, from another address, under another name or with a wrong cookie."""
+    for target in ("/", "/?token=wrong", "/tool?tool=get_issues", "/inbox", "/api/report", "/metrics", "/tables/calls.csv"):
+        answer = server.say(request_of(target, None, BROWSER, line, method="GET", token=None), source="127.0.0.2")
+        assert (status_of(answer), b'action="/sign-in"' in body_of(answer)) == (401, True)
+        assert b"set-cookie" not in answer.lower()
+    answer = server.say(request_of("/sign-in", b"token=wrong", FORM, BROWSER, line, token=None), source="127.0.0.2")
+    assert (status_of(answer), b"not the report token" in body_of(answer)) == (401, True)
+    answer = server.say(request_of("/sign-in", b"token=r3ader", FORM, BROWSER, line, "Origin: https://other.example", token=None))
+    assert (status_of(answer), b"set-cookie" in answer.lower()) == (403, False)
+
+
+def test_page_is_streamed_to_who_is_let_in(server: Running) -> None:
+    """Behind each server the form's cookie opens the page, which comes piece by piece and whole; HEAD brings nothing of it."""
+    asked = b"token=r3ader&target=%2F%3Fperiod%3D7d"
+    answer = server.say(request_of("/sign-in", asked, FORM, BROWSER, "Origin: http://t.example", token=None))
+    assert (status_of(answer), b"\r\nlocation: /?period=7d\r\n" in answer.lower()) == (303, True)
+    found = re.search(rb"(?i)\r\nset-cookie: ([^;]+)(;[^\r]*)", answer)
+    assert found is not None
+    assert found[2] == b"; Path=/; HttpOnly; SameSite=Strict"
+    cookie = "Cookie: " + found[1].decode()
+    answer = server.say(request_of("/?period=7d", None, BROWSER, cookie, method="GET", token=None))
+    head = answer.partition(b"\r\n\r\n")[0].lower()
+    assert (status_of(answer), b"content-length" in head, b"content-security-policy" in head) == (200, False, True)
+    assert body_of(answer).rstrip().endswith(b"</html>")
+    for line in ("", "Connection: keep-alive"):  # and what follows on the connection is not taken for a body
+        answer = server.say(b"HEAD / HTTP/1.1\r\nHost: t.example\r\n" + f"{cookie}\r\n{line or 'A: b'}\r\n\r\n".encode())
+        assert (status_of(answer), answer.partition(b"\r\n\r\n")[2]) == (200, b"")
+    answer = server.say(b"GET / HTTP/1.0\r\nHost: t.example\r\n" + f"{cookie}\r\n\r\n".encode())
+    assert answer.rstrip().endswith(b"</html>")
+    for name in ("page.css", "page.js", "icon.svg"):
+        answer = server.say(request_of(f"/static/{name}", None, method="GET", token=None))
+        etag = re.search(rb'(?i)\r\netag: ("[^"]+")', answer)
+        assert (status_of(answer), etag is not None) == (200, True)
+        answer = server.say(request_of(f"/static/{name}", None, f"If-None-Match: {etag[1].decode()}", method="GET", token=None))
+        assert (status_of(answer), answer.partition(b"\r\n\r\n")[2]) == (304, b"")
+
+
+def test_readers_who_leave_hold_no_server(server: Running) -> None:
+    """However many readers go away in the middle of the page, the next one and the senders are served."""
+    for _ in range(24):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            # Whoever leaves so is not waited for: what is still to come finds nobody.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(request_of("/", None, method="GET", token=READER))
+            connection.recv(100)
+    answer = server.say(request_of("/", None, method="GET", token=READER))
+    assert body_of(answer).rstrip().endswith(b"</html>")
+    assert status_of(server.say(request_of("/events", b'{"events": []}'))) == 202
 
 
 @pytest.mark.heavy

@@ -179,7 +179,7 @@ def test_a_newer_schema_and_another_encoding_are_refused(postgres, url):
     """What a later version wrote is left alone, and a database that cannot hold all names is none for a collector."""
     open_store(url).close()
     postgres.ask(url, "UPDATE mcptelemetry.schema_version SET version = 99")
-    with pytest.raises(StoreError, match="schema version 99, this mcptelemetry knows 1; upgrade"):
+    with pytest.raises(StoreError, match="schema version 99, this mcptelemetry knows 2; upgrade"):
         open_store(url)
     other = postgres.make_database(None, "--encoding=LATIN1", "--locale=C", "--template=template0")
     with pytest.raises(StoreError, match="keeps text as LATIN1; make a database for the collector with: createdb"):

@@ -52,9 +52,9 @@ def test_routed_calls_are_reported_by_their_decision(engine, tmp_path):
     }
 
 
-def test_routed_event_names_upstream_detail_and_fallback(engine):
+def test_routed_event_names_upstream_detail_and_fallback(engine, tmp_path):
     """A decision fills the event's fields; a fallback turns to the other side's upstream."""
-    telemetry = Telemetry("proxy", "1.0.0", environ={"HOME": "/nonexistent", "PROXY_EVENTS_ENDPOINT": "http://127.0.0.1:9/"})
+    telemetry = Telemetry("proxy", "1.0.0", environ={"HOME": str(tmp_path), "PROXY_EVENTS_ENDPOINT": "http://127.0.0.1:9/"})
     with telemetry.invocation(decision=engine.decide("search")):
         pass
     with telemetry.invocation(decision=engine.decide("get_issues")) as call:

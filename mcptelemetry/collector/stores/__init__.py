@@ -9,6 +9,7 @@ from ._answers import (
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Funnel,
@@ -24,17 +25,32 @@ from ._answers import (
     Share,
     Stored,
     ToolCalls,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
 from ._definitions import DEFINITIONS
 from ._errors import StoreError
 from ._event_columns import ColumnBatch, EventColumns
 from ._event_ids import OWN_ID
-from ._filter import AUTOMATION, DAY_SECS, HOUR_SECS, PEOPLE, ROWS_MAX, SPANS_MAX, UNNAMED, WEEK_SECS, Filter
+from ._filter import (
+    AUTOMATION,
+    DAY_SECS,
+    HOUR_SECS,
+    PEOPLE,
+    ROWS_MAX,
+    SPANS_MAX,
+    TREND_TOOLS,
+    UNNAMED,
+    WEEK_SECS,
+    Filter,
+)
 from ._open import open_questions, open_store
 from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Questions, Store
+from ._spans import span_offset_secs
 from ._sqlite import SqliteStore
 
 __all__ = [
@@ -48,6 +64,7 @@ __all__ = [
     "PEOPLE",
     "ROWS_MAX",
     "SPANS_MAX",
+    "TREND_TOOLS",
     "UNNAMED",
     "WEEK_SECS",
     "CallFigures",
@@ -59,6 +76,7 @@ __all__ = [
     "Cohort",
     "ColumnBatch",
     "Counted",
+    "ErrorSpan",
     "EventColumns",
     "Facet",
     "FeedbackCount",
@@ -82,9 +100,13 @@ __all__ = [
     "StoreError",
     "Stored",
     "ToolCalls",
+    "ToolFigures",
+    "ToolSpan",
     "VersionCalls",
     "VersionChange",
+    "VersionSpan",
     "VersionUse",
     "open_questions",
     "open_store",
+    "span_offset_secs",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "Calls",
     "ClientCalls",
     "Cohort",
+    "ErrorSpan",
     "FeedbackCount",
     "FeedbackEntry",
     "Funnel",
@@ -33,8 +34,11 @@ __all__ = [
     "Share",
     "Stored",
     "ToolCalls",
+    "ToolFigures",
+    "ToolSpan",
     "VersionCalls",
     "VersionChange",
+    "VersionSpan",
     "VersionUse",
 ]
 
@@ -105,6 +109,30 @@ class Calls(NamedTuple):
     rows: list[ToolCalls]
     totals: CallFigures
     left_out: int
+
+
+class ToolFigures(NamedTuple):
+    """The figures of one tool over all its routes."""
+
+    tool: str
+    figures: CallFigures
+
+
+class ToolSpan(NamedTuple):
+    """Calls of one tool in the hours, day or week that begins at *start*."""
+
+    tool: str
+    start: int
+    calls: int
+    errors: int
+
+
+class ErrorSpan(NamedTuple):
+    """Failed calls of one error type in the hours, day or week that begins at *start*."""
+
+    start: int
+    error_type: str
+    errors: int
 
 
 class CallSpan(NamedTuple):
@@ -188,6 +216,14 @@ class VersionUse(NamedTuple):
     version: str
     installations: int
     first_at: int
+
+
+class VersionSpan(NamedTuple):
+    """Installations whose latest heartbeat in the day or week that begins at *start* was of *version*."""
+
+    start: int
+    version: str
+    installations: int
 
 
 class VersionChange(NamedTuple):

@@ -18,6 +18,12 @@ DEFINITIONS: Mapping[str, str] = {
         "Tool invocations whose timestamp lies in the period, by tool and routing decision; an error is one whose "
         "status is error, and a percentile is the smallest latency that so many percent of the calls did not exceed."
     ),
+    "tools": (
+        "Tool invocations whose timestamp lies in the period, by tool, over all its routes; errors and percentiles are "
+        "those of all its calls."
+    ),
+    "tool_trends": "Calls and errors of the tools that were called most in the period, by when the call was made, in UTC.",
+    "errors_over_time": "Failed calls by error type and by the day, in UTC, on which the call was made; one without a type counts as unknown.",
     "calls_over_time": "Calls and errors by the day, in UTC, on which the call was made.",
     UNKNOWN_TOOL: "Calls of tools that no list had announced and no server answered, by client.",
     "clients": "Calls by the MCP client that made them; a call without a client's name counts as unknown.",
@@ -43,6 +49,9 @@ DEFINITIONS: Mapping[str, str] = {
         "them; failures and durations, in five steps, are counted beside the calls."
     ),
     "versions": "Active installations by the version of their latest heartbeat in the period; first heard of at any time.",
+    "versions_over_time": (
+        "Installations that sent a heartbeat in the week, from Monday in UTC, by the version of the latest of each in it."
+    ),
     "upgrades": "Installations with a heartbeat in the period whose previous version was a lower one.",
     "funnel": (
         "Active installations that had reached the step by any heartbeat of the period; still active after four weeks "

@@ -32,6 +32,8 @@ class ColumnBatch(TelemetryBatch):
 
     __slots__ = ("columns",)
 
+    columns: EventColumns
+
     def __init__(self, columns: EventColumns, app: str | None, version: str | None) -> None:
         self.columns = columns
         self.app = app

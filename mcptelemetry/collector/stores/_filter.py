@@ -18,6 +18,8 @@ __all__ = [
     "PEOPLE",
     "ROWS_MAX",
     "SPANS_MAX",
+    "TRENDS_MAX",
+    "TREND_TOOLS",
     "UNNAMED",
     "WEEK_SECS",
     "Filter",
@@ -32,6 +34,12 @@ ROWS_MAX = 1000
 
 SPANS_MAX = 10_000
 """Of times, the latest so many are told: a year of hours, and no more for whoever's clock is wild."""
+
+TREND_TOOLS = 50
+"""Of the most called tools, so many are followed through time."""
+
+TRENDS_MAX = 20_000
+"""Of times by name, the latest so many are told: fifty tools and every day of a year."""
 
 UNNAMED = "unknown"
 """What goes without an application, version, client, error type or env kind counts under this."""

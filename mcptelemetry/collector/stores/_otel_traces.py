@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,9 +20,19 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ._answers import CallFigures, Calls, CallSpan, ClientCalls, ToolCalls, VersionCalls
+from ._answers import (
+    CallFigures,
+    Calls,
+    CallSpan,
+    ClientCalls,
+    ErrorSpan,
+    ToolCalls,
+    ToolFigures,
+    ToolSpan,
+    VersionCalls,
+)
 from ._errors import StoreError
-from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, UNNAMED, Filter
+from ._filter import DAY_SECS, ROWS_MAX, SPANS_MAX, TREND_TOOLS, TRENDS_MAX, UNNAMED, Filter
 from ._spans import span_offset_secs
 from ._text import storable
 
@@ -95,11 +105,35 @@ class OtelTraces:
         shown = [ToolCalls(tool, decision, _figures(figures)) for tool, decision, *figures in rows]
         return Calls(shown, _figures(totals), routes - len(shown))
 
+    def tools(self, asked: Filter) -> list[ToolFigures]:
+        """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        rows = self._ask(f"tool, {_FIGURES}", asked, f"GROUP BY tool ORDER BY calls DESC, tool LIMIT {ROWS_MAX}")
+        return [ToolFigures(tool, _figures(figures)) for tool, *figures in rows]
+
+    def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
+        """Calls of the *most* most called tools, in order of their names, by the hour, day or week, in order of time."""
+        names = self._ask("tool, count() AS calls", asked, f"GROUP BY tool ORDER BY calls DESC, tool LIMIT {min(most, ROWS_MAX)}")
+        rows = self._ask(
+            f"tool, {_span_start(step_secs)} AS start, count(), countIf(is_error)",
+            asked,
+            f"AND tool IN {{tools:Array(String)}} GROUP BY tool, start ORDER BY start DESC, tool LIMIT {TRENDS_MAX}",
+            {"tools": [name for name, _ in names]},
+        )
+        return sorted(ToolSpan(*row) for row in rows)
+
+    def errors_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[ErrorSpan]:
+        """Errors by type of each hour, day or week that has any, in order of time, then of name."""
+        rows = self._ask(
+            f"{_span_start(step_secs)} AS start, error_type, count()",
+            asked,
+            f"AND is_error GROUP BY start, error_type ORDER BY start DESC, error_type LIMIT {TRENDS_MAX}",
+        )
+        return sorted(ErrorSpan(*row) for row in rows)
+
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time."""
-        offset = span_offset_secs(step_secs)
         rows = self._ask(
-            f"moment - (moment + {offset}) % {int(step_secs)} AS start, count(), countIf(is_error)",
+            f"{_span_start(step_secs)} AS start, count(), countIf(is_error)",
             asked,
             f"GROUP BY start ORDER BY start DESC LIMIT {SPANS_MAX}",
         )
@@ -125,9 +159,11 @@ class OtelTraces:
         """Close the client's connections."""
         self._client.close()
 
-    def _ask(self, columns: str, asked: Filter, rest: str) -> Sequence[Sequence[Any]]:
-        """Return *columns* of the spans that are asked for, each once."""
-        values: dict[str, object] = {}
+    def _ask(
+        self, columns: str, asked: Filter, rest: str, more: Mapping[str, object] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return *columns* of the spans that are asked for, each once; *more* are the values of what *rest* names."""
+        values: dict[str, object] = dict(more or {})
         inside, outside = [_OURS], ["true"]
         # These two let the engine leave parts of the table unread.
         if asked.app is not None:
@@ -184,6 +220,10 @@ def open_otel_traces(url: str) -> OtelTraces:
     except ClickHouseError as error:
         raise _error(f"ClickHouse on {host}", error) from error
     return OtelTraces(client, options.get("table", "otel_traces"))
+
+
+def _span_start(step_secs: int) -> str:
+    return f"moment - (moment + {span_offset_secs(step_secs)}) % {int(step_secs)}"
 
 
 def _error(place: str, error: Exception) -> StoreError:

@@ -17,6 +17,7 @@ from ._answers import (
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Funnel,
@@ -30,16 +31,19 @@ from ._answers import (
     Sessions,
     Share,
     Stored,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import DAY_SECS, ROWS_MAX, WEEK_SECS, Filter
+from ._filter import DAY_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 
 __all__ = ["COUNTED", "FACETS", "CallQuestions", "Counted", "Facet", "Intake", "Questions", "Store"]
 
-Facet = Literal["arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode"]
-FACETS: tuple[Facet, ...] = ("arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode")
+Facet = Literal["app", "arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode"]
+FACETS: tuple[Facet, ...] = ("app", "arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode")
 """What installations are told apart by; python without the patch level."""
 
 Counted = Literal["client", "error_category", "surface"]
@@ -113,6 +117,18 @@ class CallQuestions(Protocol):
         """Calls, errors and percentiles for each tool and route, and over all."""
         ...
 
+    def tools(self, asked: Filter) -> list[ToolFigures]:
+        """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        ...
+
+    def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
+        """Calls of the *most* most called tools, in order of their names, by the hour, day or week, in order of time."""
+        ...
+
+    def errors_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[ErrorSpan]:
+        """Errors by type of each hour, day or week that has any, in order of time, then of name."""
+        ...
+
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time; *step_secs* is the length of one."""
         ...
@@ -160,6 +176,10 @@ class Questions(CallQuestions, Protocol):
 
     def versions(self, asked: Filter) -> list[VersionUse]:
         """Installations by version, most first."""
+        ...
+
+    def versions_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[VersionSpan]:
+        """Installations by version of each day or week that has any, in order of time, then of name."""
         ...
 
     def version_changes(self, asked: Filter) -> list[VersionChange]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...wire import TelemetryBatch
 from . import _postgres_calls as of_calls
 from . import _postgres_feedback as of_feedback
 from . import _postgres_installations as of_installations
+from . import _postgres_sums as of_sums
 from ._answers import (
     Calls,
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Funnel,
@@ -33,12 +36,18 @@ from ._answers import (
     Sessions,
     Share,
     Stored,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, WEEK_SECS, Filter
+from ._blocks import latency_kind, session_kind
+from ._errors import StoreError
+from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 from ._port import Counted, Facet
+from ._postgres_blocks import sum_up
 from ._postgres_days import Days
 from ._postgres_events import add_batches
 from ._postgres_heartbeats import add_heartbeats
@@ -124,26 +133,41 @@ class PostgresStore:
 
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""
-        return self._server.read(of_calls.apps, asked)
+        return self._server.read(of_sums.apps, asked)
 
     def calls(self, asked: Filter) -> Calls:
         """Calls, errors and percentiles for each tool and route, and over all."""
+        self._sum_up(asked, latency_kind(asked))
         return self._server.read(of_calls.calls, asked)
+
+    def tools(self, asked: Filter) -> list[ToolFigures]:
+        """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        self._sum_up(asked, latency_kind(asked))
+        return self._server.read(of_calls.tools, asked)
+
+    def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
+        """Calls of the *most* most called tools, in order of their names, by the hour, day or week, in order of time."""
+        return self._server.read(of_sums.tool_trends, asked, step_secs, most)
+
+    def errors_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[ErrorSpan]:
+        """Errors by type of each hour, day or week that has any, in order of time, then of name."""
+        return self._server.read(of_sums.errors_over_time, asked, step_secs)
 
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time."""
-        return self._server.read(of_calls.calls_over_time, asked, step_secs)
+        return self._server.read(of_sums.calls_over_time, asked, step_secs)
 
     def clients(self, asked: Filter) -> list[ClientCalls]:
         """Calls from each client, most first."""
-        return self._server.read(of_calls.clients, asked)
+        return self._server.read(of_sums.clients, asked)
 
     def calls_by_version(self, asked: Filter) -> list[VersionCalls]:
         """Calls of each version, most first."""
-        return self._server.read(of_calls.calls_by_version, asked)
+        return self._server.read(of_sums.calls_by_version, asked)
 
     def sessions(self, asked: Filter) -> Sessions:
         """How many processes made calls, and how many each."""
+        self._sum_up(asked, session_kind(asked))
         return self._server.read(of_calls.sessions, asked)
 
     def installations(self, asked: Filter) -> Installations:
@@ -169,6 +193,10 @@ class PostgresStore:
     def versions(self, asked: Filter) -> list[VersionUse]:
         """Installations by version, most first."""
         return self._server.read(of_installations.versions, asked)
+
+    def versions_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[VersionSpan]:
+        """Installations by version of each day or week that has any, in order of time, then of name."""
+        return self._server.read(of_installations.versions_over_time, asked, step_secs)
 
     def version_changes(self, asked: Filter) -> list[VersionChange]:
         """Changes of version in both directions, most installations first."""
@@ -200,6 +228,12 @@ class PostgresStore:
         while rows := self._server.read(_heartbeats_after, after):
             for after, text in rows:  # noqa: B007  where the next slice begins
                 yield json.loads(text)
+
+    def _sum_up(self, asked: Filter, kind: int | None) -> None:
+        """Make the sums that the next question can use; where nothing can be written, it goes without."""
+        if not self._server.is_read_only:
+            with suppress(StoreError):
+                sum_up(self._server, asked, kind)
 
 
 def _heartbeats_after(session: Session, number: int) -> list[tuple[Any, ...]]:

@@ -16,9 +16,10 @@ from ._answers import (
     OwnTool,
     Share,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
+from ._filter import ROWS_MAX, SPANS_MAX, TRENDS_MAX, WEEK_SECS, Filter
 from ._heartbeat_facts import DURATION, FOUR_WEEKS_SECS, MILESTONE, STEP, TOOL, TOOL_ERROR, build_funnel
 from ._port import Counted, Facet
 from ._postgres_filters import Condition, moment_condition, profile_condition, span_start
@@ -35,10 +36,11 @@ __all__ = [
     "retention",
     "version_changes",
     "versions",
+    "versions_over_time",
 ]
 
 _HEARD = "heartbeats AS h JOIN profiles AS p ON p.number = h.profile"
-_COUNTED = f"{_HEARD} JOIN heartbeat_counts AS c ON c.heartbeat = h.number JOIN labels AS l ON l.number = c.label"
+_OF_KIND = "c.label = ANY (ARRAY(SELECT l.number FROM labels AS l WHERE {kinds}))"
 
 
 def installations(session: Session, asked: Filter) -> Installations:
@@ -78,12 +80,9 @@ def installations_by(session: Session, facet: Facet, asked: Filter) -> list[Shar
 
 def counts(session: Session, counted: Counted, asked: Filter) -> list[NamedCount]:
     """Answer `Questions.counts`."""
-    condition = _heard(asked).and_if("l.kind = %s", counted)
+    condition = _heard(asked).and_if(_OF_KIND.format(kinds="l.kind = %s"), counted)
     rows = session.rows(
-        f"""
-        SELECT l.name, count(DISTINCT h.installation), sum(c.count) FROM {_COUNTED}
-        WHERE {condition.sql} GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT {ROWS_MAX}
-        """,
+        f"SELECT l.name, count(*), sum(u.count) FROM {_used(condition)} GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT {ROWS_MAX}",
         condition.values,
     )
     return [NamedCount(*row) for row in rows]
@@ -91,12 +90,12 @@ def counts(session: Session, counted: Counted, asked: Filter) -> list[NamedCount
 
 def own_tools(session: Session, asked: Filter) -> list[OwnTool]:
     """Answer `Questions.own_tools`."""
-    condition = _heard(asked)
+    kinds = f"l.kind IN ('{TOOL}', '{TOOL_ERROR}') OR starts_with(l.kind, '{DURATION}')"
+    condition = _heard(asked) & Condition(_OF_KIND.format(kinds=kinds))
     rows = session.rows(
         f"""
         WITH used AS (
-            SELECT l.name, l.kind, h.installation, c.count FROM {_COUNTED}
-            WHERE {condition.sql} AND (l.kind IN ('{TOOL}', '{TOOL_ERROR}') OR starts_with(l.kind, '{DURATION}'))
+            SELECT l.name, l.kind, u.installation, u.count FROM {_used(condition)}
         ), steps AS (
             SELECT name, substr(kind, {len(DURATION) + 1}) AS step, sum(count) AS calls FROM used
             WHERE starts_with(kind, '{DURATION}') GROUP BY 1, 2
@@ -127,6 +126,22 @@ def versions(session: Session, asked: Filter) -> list[VersionUse]:
     return [VersionUse(*row) for row in rows]
 
 
+def versions_over_time(session: Session, asked: Filter, step_secs: int) -> list[VersionSpan]:
+    """Answer `Questions.versions_over_time`."""
+    condition, start = _heard(asked), span_start("h.received_at", step_secs)
+    rows = session.rows(
+        f"""
+        SELECT start, version, count(*) FROM (
+            SELECT DISTINCT ON ({start}, h.installation) {start} AS start, p.version FROM {_HEARD} WHERE {condition.sql}
+            ORDER BY {start}, h.installation, h.received_at DESC, h.heartbeat_id DESC
+        ) AS latest
+        GROUP BY 1, 2 ORDER BY 1 DESC, 2 LIMIT {TRENDS_MAX}
+        """,
+        condition.values,
+    )
+    return sorted(VersionSpan(*row) for row in rows)
+
+
 def version_changes(session: Session, asked: Filter) -> list[VersionChange]:
     """Answer `Questions.version_changes`."""
     condition = _heard(asked)
@@ -151,12 +166,10 @@ def funnel(session: Session, asked: Filter) -> Funnel:
         """,
         condition.values,
     )
+    of_steps = condition & Condition(_OF_KIND.format(kinds=f"l.kind IN ('{STEP}', '{MILESTONE}')"))
     reached = session.rows(
-        f"""
-        SELECT l.kind, l.name, count(DISTINCT h.installation) FROM {_COUNTED}
-        WHERE {condition.sql} AND l.kind IN ('{STEP}', '{MILESTONE}') GROUP BY 1, 2 ORDER BY 3 DESC, 2 LIMIT {ROWS_MAX}
-        """,
-        condition.values,
+        f"SELECT l.kind, l.name, count(*) FROM {_used(of_steps)} GROUP BY 1, 2 ORDER BY 3 DESC, 2 LIMIT {ROWS_MAX}",
+        of_steps.values,
     )
     return build_funnel(installed, stayed, reached)
 
@@ -190,6 +203,16 @@ def _heard(asked: Filter, *, any_env_kind: bool = False) -> Condition:
 
 def _is_active(condition: Condition) -> str:
     return f"i.number IN (SELECT h.installation FROM {_HEARD} WHERE {condition.sql})"
+
+
+def _used(condition: Condition) -> str:
+    """Return what was counted of each label by each installation, and the labels: numbers are grouped, before names are."""
+    return f"""
+    (
+        SELECT c.label, h.installation, sum(c.count) AS count FROM {_HEARD} JOIN heartbeat_counts AS c ON c.heartbeat = h.number
+        WHERE {condition.sql} GROUP BY 1, 2
+    ) AS u JOIN labels AS l ON l.number = u.label
+    """
 
 
 def _latest(column: str, condition: Condition) -> str:

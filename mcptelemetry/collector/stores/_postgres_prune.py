@@ -8,6 +8,7 @@ that has just looked its number up would else add to what goes.
 from __future__ import annotations
 
 from ._answers import Pruned
+from ._blocks import BLOCK_DAYS
 from ._errors import StoreError
 from ._filter import DAY_SECS, HOUR_SECS
 from ._postgres_days import drop_days
@@ -68,6 +69,9 @@ def _delete_events(session: Session, before: int) -> int:
     count += session.run("DELETE FROM events WHERE timestamp_secs < %s", (before,))
     session.run("DELETE FROM calls_by_day WHERE day = %s", (day,))
     session.run(_RESUM_DAY, (day, day * DAY_SECS, (day + 1) * DAY_SECS))
+    for table in ("call_blocks", "latency_sums", "session_sums"):
+        session.run(f"DELETE FROM {table} WHERE block <= %s", (day // BLOCK_DAYS,))
+    session.run("UPDATE prunes SET number = number + 1")  # who sums up meanwhile sees that
     for table in ("processes", "foreign_ids"):
         session.run(f"DELETE FROM {table} WHERE newest_day < %s", (day,))
     return int(count)

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Union
 
 from ...wire import TelemetryBatch
 from . import _sqlite_calls as of_calls
 from . import _sqlite_feedback as of_feedback
 from . import _sqlite_installations as of_installations
+from . import _sqlite_sums as of_sums
 from ._answers import (
     CallOutcome,
     Calls,
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Funnel,
@@ -35,16 +38,23 @@ from ._answers import (
     Sessions,
     Share,
     Stored,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, WEEK_SECS, Filter
+from ._blocks import latency_kind, session_kind
+from ._errors import StoreError
+from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 from ._port import Counted, Facet
+from ._sqlite_blocks import sum_up
 from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
 from ._sqlite_events import NO_SHAPES, EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
 from ._sqlite_heartbeats import HeartbeatWriter
+from ._sqlite_labels import sum_up_labels
 from ._sqlite_prune import prune
 from ._sqlite_tallies import Tallies
 
@@ -143,30 +153,48 @@ class SqliteStore:
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.apps(connection, asked)
+            return of_sums.apps(connection, asked)
 
     def calls(self, asked: Filter) -> Calls:
         """Calls, errors and percentiles for each tool and route, and over all."""
+        self._sum_up(sum_up, asked, latency_kind(asked))
         with self._file.reading() as connection:
             return of_calls.calls(connection, asked)
+
+    def tools(self, asked: Filter) -> list[ToolFigures]:
+        """Calls, errors and percentiles of each tool over all its routes, most called first."""
+        self._sum_up(sum_up, asked, latency_kind(asked))
+        with self._file.reading() as connection:
+            return of_calls.tools(connection, asked)
+
+    def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
+        """Calls of the *most* most called tools, in order of their names, by the hour, day or week, in order of time."""
+        with self._file.reading(is_at_once=True) as connection:
+            return of_sums.tool_trends(connection, asked, step_secs, most)
+
+    def errors_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[ErrorSpan]:
+        """Errors by type of each hour, day or week that has any, in order of time, then of name."""
+        with self._file.reading(is_at_once=True) as connection:
+            return of_sums.errors_over_time(connection, asked, step_secs)
 
     def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
         """Calls of each hour, day or week that has any, in order of time."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.calls_over_time(connection, asked, step_secs)
+            return of_sums.calls_over_time(connection, asked, step_secs)
 
     def clients(self, asked: Filter) -> list[ClientCalls]:
         """Calls from each client, most first."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.clients(connection, asked)
+            return of_sums.clients(connection, asked)
 
     def calls_by_version(self, asked: Filter) -> list[VersionCalls]:
         """Calls of each version, most first."""
         with self._file.reading(is_at_once=True) as connection:
-            return of_calls.calls_by_version(connection, asked)
+            return of_sums.calls_by_version(connection, asked)
 
     def sessions(self, asked: Filter) -> Sessions:
         """How many processes made calls, and how many each."""
+        self._sum_up(sum_up, asked, session_kind(asked))
         with self._file.reading() as connection:
             return of_calls.sessions(connection, asked)
 
@@ -187,11 +215,13 @@ class SqliteStore:
 
     def counts(self, counted: Counted, asked: Filter) -> list[NamedCount]:
         """What heartbeats counted, by name: largest count first."""
+        self._sum_up(sum_up_labels, asked)
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.counts(connection, counted, asked)
 
     def own_tools(self, asked: Filter) -> list[OwnTool]:
         """The application's own tools, used by most installations first."""
+        self._sum_up(sum_up_labels, asked)
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.own_tools(connection, asked)
 
@@ -200,6 +230,11 @@ class SqliteStore:
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.versions(connection, asked)
 
+    def versions_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[VersionSpan]:
+        """Installations by version of each day or week that has any, in order of time, then of name."""
+        with self._file.reading(is_at_once=True) as connection:
+            return of_installations.versions_over_time(connection, asked, step_secs)
+
     def version_changes(self, asked: Filter) -> list[VersionChange]:
         """Changes of version in both directions, most installations first."""
         with self._file.reading(is_at_once=True) as connection:
@@ -207,6 +242,7 @@ class SqliteStore:
 
     def funnel(self, asked: Filter) -> Funnel:
         """How far the installations of the period have come."""
+        self._sum_up(sum_up_labels, asked)
         with self._file.reading(is_at_once=True) as connection:
             return of_installations.funnel(connection, asked)
 
@@ -245,3 +281,9 @@ class SqliteStore:
         """Return how many events had each outcome; for small stores: it is as long as there are outcomes."""
         with self._file.reading() as connection:
             return count_outcomes(connection)
+
+    def _sum_up(self, make: Callable[..., None], *given: object) -> None:
+        """Make the sums that the next question can use; where the file cannot be written, it goes without."""
+        if not self._file.is_read_only:
+            with suppress(StoreError):
+                make(self._file.reading, self._file.writing, *given)

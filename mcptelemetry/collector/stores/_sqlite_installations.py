@@ -8,6 +8,7 @@ in one second, the one with the greater id, so that every store takes the same.
 from __future__ import annotations
 
 import sqlite3
+from heapq import nsmallest
 
 from ._answers import (
     Cohort,
@@ -18,13 +19,15 @@ from ._answers import (
     OwnTool,
     Share,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
-from ._filter import ROWS_MAX, SPANS_MAX, WEEK_SECS, Filter
+from ._filter import ROWS_MAX, SPANS_MAX, TRENDS_MAX, WEEK_SECS, Filter
 from ._heartbeat_facts import DURATION, FOUR_WEEKS_SECS, MILESTONE, STEP, TOOL, TOOL_ERROR, build_funnel
 from ._port import Counted, Facet
 from ._spans import MONDAY_OFFSET_SECS
 from ._sqlite_filters import Condition, moment_condition, profile_condition, span_start
+from ._sqlite_labels import read_names
 
 __all__ = [
     "counts",
@@ -36,22 +39,18 @@ __all__ = [
     "retention",
     "version_changes",
     "versions",
+    "versions_over_time",
 ]
 
 _HEARD = "heartbeats AS h JOIN profiles AS p ON p.number = h.profile"
-_COUNTED = f"{_HEARD} CROSS JOIN heartbeat_counts AS c ON c.heartbeat = h.number JOIN labels AS l ON l.number = c.label"
 
 
 def installations(connection: sqlite3.Connection, asked: Filter) -> Installations:
     """Answer `Questions.installations`."""
-    condition = _heard(asked)
-    is_new = moment_condition("i.first_at", asked)
+    heard, is_new = _heard_of(asked), moment_condition("i.first_at", asked)
     active, new = connection.execute(
-        f"""
-        SELECT count(*), coalesce(sum({is_new.sql}), 0) FROM installations AS i
-        WHERE i.number IN (SELECT h.installation FROM {_HEARD} WHERE {condition.sql})
-        """,
-        [*is_new.values, *condition.values],
+        f"SELECT count(*), coalesce(sum({is_new.sql}), 0) FROM installations AS i WHERE EXISTS ({heard.sql})",
+        [*is_new.values, *heard.values],
     ).fetchone()
     return Installations(active, new, active - new)
 
@@ -74,69 +73,75 @@ def installations_over_time(connection: sqlite3.Connection, asked: Filter, step_
 
 def installations_by(connection: sqlite3.Connection, facet: Facet, asked: Filter) -> list[Share]:
     """Answer `Questions.installations_by`."""
-    condition = _heard(asked, any_env_kind=facet == "env_kind")
+    latest = _latest(asked, any_env_kind=facet == "env_kind")
     rows = connection.execute(
-        f"SELECT {facet} AS name, count(*) AS installations FROM ({_latest(facet, condition)}) "
-        f"GROUP BY name ORDER BY installations DESC, name LIMIT {ROWS_MAX}",
-        condition.values,
+        f"""
+        SELECT p.{facet} AS name, count(*) AS installations FROM ({latest.sql}) AS l JOIN profiles AS p ON p.number = l.profile
+        GROUP BY name ORDER BY installations DESC, name LIMIT {ROWS_MAX}
+        """,
+        latest.values,
     )
     return [Share(*row) for row in rows]
 
 
 def counts(connection: sqlite3.Connection, counted: Counted, asked: Filter) -> list[NamedCount]:
     """Answer `Questions.counts`."""
-    condition = _heard(asked)
-    rows = connection.execute(
-        f"""
-        SELECT l.name AS name, count(DISTINCT h.installation), sum(c.count) AS total FROM {_COUNTED}
-        WHERE {condition.sql} AND l.kind = ? GROUP BY name ORDER BY total DESC, name LIMIT {ROWS_MAX}
-        """,
-        [*condition.values, counted],
+    rows = (
+        NamedCount(named.name, named.installations, named.totals[counted])
+        for named in read_names(connection, asked, Condition("l.kind = ?", [counted]))
     )
-    return [NamedCount(*row) for row in rows]
+    return nsmallest(ROWS_MAX, rows, key=lambda row: (-row.total, row.name))
 
 
 def own_tools(connection: sqlite3.Connection, asked: Filter) -> list[OwnTool]:
     """Answer `Questions.own_tools`."""
-    condition = _heard(asked)
-    rows = connection.execute(
-        f"""
-        SELECT l.name AS name, count(DISTINCT h.installation) AS users,
-            sum(CASE l.kind WHEN '{TOOL}' THEN c.count ELSE 0 END) AS calls,
-            sum(CASE l.kind WHEN '{TOOL_ERROR}' THEN c.count ELSE 0 END), NULL
-        FROM {_COUNTED} WHERE {condition.sql} AND (l.kind IN ('{TOOL}', '{TOOL_ERROR}') OR l.kind GLOB '{DURATION}*')
-        GROUP BY name ORDER BY users DESC, calls DESC, name LIMIT {ROWS_MAX}
-        """,
-        condition.values,
-    ).fetchall()
-    tools = {row[0]: OwnTool(*row)._replace(durations={}) for row in rows}
-    steps = connection.execute(
-        f"""
-        SELECT l.name, substr(l.kind, {len(DURATION) + 1}) AS step, sum(c.count) FROM {_COUNTED}
-        WHERE {condition.sql} AND l.kind GLOB '{DURATION}*' GROUP BY l.name, step ORDER BY step
-        """,
-        condition.values,
+    kinds = Condition(f"(l.kind IN ('{TOOL}', '{TOOL_ERROR}') OR l.kind GLOB '{DURATION}*')", [])
+    rows = (
+        OwnTool(
+            named.name,
+            named.installations,
+            named.totals.get(TOOL, 0),
+            named.totals.get(TOOL_ERROR, 0),
+            {kind[len(DURATION) :]: count for kind, count in named.totals.items() if kind.startswith(DURATION)},
+        )
+        for named in read_names(connection, asked, kinds)
     )
-    for name, step, count in steps:
-        if name in tools:
-            tools[name].durations[step] = count
-    return list(tools.values())
+    return nsmallest(ROWS_MAX, rows, key=lambda row: (-row.installations, -row.calls, row.tool))
 
 
 def versions(connection: sqlite3.Connection, asked: Filter) -> list[VersionUse]:
     """Answer `Questions.versions`."""
-    condition = _heard(asked)
-    of_app = profile_condition(Filter(app=asked.app))
+    latest, of_app = _latest(asked), profile_condition(Filter(app=asked.app))
     rows = connection.execute(
         f"""
-        SELECT version, count(*) AS installations,
-            (SELECT min(p.first_at) FROM profiles AS p WHERE p.version = latest.version AND {of_app.sql})
-        FROM ({_latest("version", condition)}) AS latest
-        GROUP BY version ORDER BY installations DESC, version LIMIT {ROWS_MAX}
+        SELECT version, installations, (SELECT min(p.first_at) FROM profiles AS p WHERE p.version = used.version AND {of_app.sql})
+        FROM (
+            SELECT p.version AS version, count(*) AS installations FROM ({latest.sql}) AS l JOIN profiles AS p ON p.number = l.profile
+            GROUP BY p.version ORDER BY installations DESC, version LIMIT {ROWS_MAX}
+        ) AS used
+        ORDER BY installations DESC, version
         """,
-        [*of_app.values, *condition.values],
+        [*of_app.values, *latest.values],
     )
     return [VersionUse(*row) for row in rows]
+
+
+def versions_over_time(connection: sqlite3.Connection, asked: Filter, step_secs: int) -> list[VersionSpan]:
+    """Answer `Questions.versions_over_time`."""
+    condition, start = _heard(asked), span_start("h.received_at", step_secs)
+    rows = connection.execute(
+        f"""
+        SELECT start, version, count(*) FROM (
+            SELECT {start} AS start, p.version AS version, row_number() OVER (
+                PARTITION BY {start}, h.installation ORDER BY h.received_at DESC, h.heartbeat_id DESC
+            ) AS place
+            FROM {_HEARD} WHERE {condition.sql}
+        )
+        WHERE place = 1 GROUP BY start, version ORDER BY start DESC, version LIMIT {TRENDS_MAX}
+        """,
+        condition.values,
+    )
+    return sorted(VersionSpan(*row) for row in rows)
 
 
 def version_changes(connection: sqlite3.Connection, asked: Filter) -> list[VersionChange]:
@@ -155,23 +160,19 @@ def version_changes(connection: sqlite3.Connection, asked: Filter) -> list[Versi
 
 def funnel(connection: sqlite3.Connection, asked: Filter) -> Funnel:
     """Answer `Questions.funnel`."""
-    condition = _heard(asked)
+    heard = _heard_of(asked)
     installed, stayed = connection.execute(
         f"""
         SELECT count(*), coalesce(sum(i.last_at - i.first_at >= {FOUR_WEEKS_SECS}), 0) FROM installations AS i
-        WHERE i.number IN (SELECT h.installation FROM {_HEARD} WHERE {condition.sql})
+        WHERE EXISTS ({heard.sql})
         """,
-        condition.values,
+        heard.values,
     ).fetchone()
-    reached = connection.execute(
-        f"""
-        SELECT l.kind, l.name, count(DISTINCT h.installation) AS installations FROM {_COUNTED}
-        WHERE {condition.sql} AND l.kind IN ('{STEP}', '{MILESTONE}') GROUP BY l.kind, l.name
-        ORDER BY installations DESC, l.name LIMIT {ROWS_MAX}
-        """,
-        condition.values,
-    ).fetchall()
-    return build_funnel(installed, stayed, reached)
+    kinds = Condition(f"l.kind IN ('{STEP}', '{MILESTONE}')", [])
+    names = read_names(connection, asked, kinds, is_by_kind=True)
+    reached = ((kind, named.name, named.installations) for named in names for kind in named.totals)
+    most = nsmallest(ROWS_MAX, reached, key=lambda row: (-row[2], row[1]))
+    return build_funnel(installed, stayed, most)
 
 
 def retention(connection: sqlite3.Connection, asked: Filter, weeks: int) -> list[Cohort]:
@@ -201,13 +202,18 @@ def _heard(asked: Filter, *, any_env_kind: bool = False) -> Condition:
     return profile_condition(asked, any_env_kind=any_env_kind) & moment_condition("h.received_at", asked)
 
 
-def _latest(column: str, condition: Condition) -> str:
-    """Return the query for *column* of each installation's latest heartbeat."""
-    return f"""
-    SELECT {column} FROM (
-        SELECT p.{column} AS {column}, row_number() OVER (
-            PARTITION BY h.installation ORDER BY h.received_at DESC, h.heartbeat_id DESC
-        ) AS place
-        FROM {_HEARD} WHERE {condition.sql}
-    ) WHERE place = 1
-    """
+def _heard_of(asked: Filter, *, any_env_kind: bool = False) -> Condition:
+    """Return the query for heartbeats of `installations AS i`, which looks at each installation's by itself."""
+    condition = _heard(asked, any_env_kind=any_env_kind)
+    return Condition(
+        "SELECT h.profile FROM heartbeats AS h INDEXED BY heartbeats_of_installation CROSS JOIN profiles AS p ON p.number = h.profile "
+        f"WHERE h.installation = i.number AND {condition.sql}",
+        condition.values,
+    )
+
+
+def _latest(asked: Filter, *, any_env_kind: bool = False) -> Condition:
+    """Return the query for the profile of each installation's latest heartbeat."""
+    heard = _heard_of(asked, any_env_kind=any_env_kind)
+    latest = f"({heard.sql} ORDER BY h.received_at DESC, h.heartbeat_id DESC LIMIT 1)"
+    return Condition(f"SELECT profile FROM (SELECT {latest} AS profile FROM installations AS i) WHERE profile IS NOT NULL", heard.values)

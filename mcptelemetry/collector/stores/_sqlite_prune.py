@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from ._answers import Pruned
+from ._blocks import BLOCK_DAYS
 from ._filter import DAY_SECS, HOUR_SECS
 from ._spans import WEEKS_KEPT, week_of
 
@@ -41,6 +42,12 @@ _RESUM_DAY = (
     WHERE timestamp_secs >= :day * {DAY_SECS} AND timestamp_secs < (:day + 1) * {DAY_SECS} GROUP BY shape
     """,
 )
+_SUMS = ("call_blocks", "latency_sums", "session_sums", "beat_blocks", "label_sums")
+# Who sums a block up meanwhile sees that the number is another one.
+_DELETE_BLOCKS = (
+    *(f"DELETE FROM {table} WHERE block <= :day / {BLOCK_DAYS}" for table in _SUMS),
+    "UPDATE numbers SET last = last + 1 WHERE name = 'prune'",
+)
 # Those of a row in one transaction.
 _DELETE_LEFTOVERS = (
     ("DELETE FROM installations WHERE number NOT IN (SELECT installation FROM installation_weeks)",),
@@ -67,7 +74,7 @@ def prune(writing: Writing, before: int) -> Pruned:
     week = week_of(before) - WEEKS_KEPT
     with writing() as connection:
         feedback = connection.execute("DELETE FROM feedback WHERE received_at < ?", (before,)).rowcount
-        for statement in _RESUM_DAY:
+        for statement in (*_RESUM_DAY, *_DELETE_BLOCKS):
             connection.execute(statement, {"day": before // DAY_SECS})
         connection.execute("DELETE FROM tallies WHERE hour < ?", (before // HOUR_SECS,))
         connection.execute("DELETE FROM installation_weeks WHERE week < ?", (week,))

@@ -81,6 +81,36 @@ _MIGRATIONS: tuple[_Step, ...] = (
     _statements("ALTER TABLE events ADD COLUMN client TEXT"),
     # What recurs is kept once, and what questions ask of a heartbeat stands in tables.
     keep_shapes_once,
+    # Sums of blocks of days, made when somebody looks (`_blocks.py`); `calls` is of how many events. What a kind of sums does
+    # not tell apart stands under the least shape of all that are alike.
+    _statements(
+        "CREATE TABLE call_blocks (kind INTEGER NOT NULL, block INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (kind, block)) WITHOUT ROWID",
+        "CREATE TABLE latency_sums (kind INTEGER NOT NULL, block INTEGER NOT NULL, shape INTEGER NOT NULL, packed BLOB NOT NULL)",
+        "CREATE INDEX latency_sums_of_block ON latency_sums (block, kind)",
+        """
+        CREATE TABLE session_sums (
+            block INTEGER NOT NULL,
+            process INTEGER NOT NULL,
+            shape INTEGER NOT NULL,
+            calls INTEGER NOT NULL,
+            PRIMARY KEY (block, process, shape)
+        ) WITHOUT ROWID
+        """,
+        # The same of heartbeats: what they counted under a label, and which installations, four bytes each.
+        "CREATE TABLE beat_blocks (block INTEGER PRIMARY KEY, heartbeats INTEGER NOT NULL)",
+        """
+        CREATE TABLE label_sums (
+            label INTEGER NOT NULL,
+            block INTEGER NOT NULL,
+            profile INTEGER NOT NULL,           -- the least of those of one app, version and env kind
+            total INTEGER NOT NULL,
+            installations BLOB NOT NULL,
+            PRIMARY KEY (label, block, profile)
+        )
+        """,
+        "CREATE INDEX heartbeats_of_installation ON heartbeats (installation, received_at)",
+        "INSERT INTO numbers (name, last) VALUES ('prune', 0)",
+    ),
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)

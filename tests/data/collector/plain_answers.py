@@ -19,6 +19,7 @@ from mcptelemetry.collector import (
     CallSpan,
     ClientCalls,
     Cohort,
+    ErrorSpan,
     FeedbackCount,
     FeedbackEntry,
     Filter,
@@ -31,8 +32,11 @@ from mcptelemetry.collector import (
     Sessions,
     Share,
     ToolCalls,
+    ToolFigures,
+    ToolSpan,
     VersionCalls,
     VersionChange,
+    VersionSpan,
     VersionUse,
 )
 
@@ -40,6 +44,7 @@ HOUR, DAY, WEEK = 3600, 86_400, 604_800
 MONDAY = 1_750_032_000  # 16 June 2025
 OWN_ID = re.compile(r"([0-9a-f]{20})-(0|[1-9][0-9]{0,17})")  # as our senders write it
 FACETS = {
+    "app": lambda beat: beat["app"],
     "arch": lambda beat: beat["arch"],
     "edition": lambda beat: beat["edition"],
     "env_kind": lambda beat: beat.get("env_kind", "unknown"),
@@ -102,6 +107,28 @@ class PlainAnswers:
         rows = [ToolCalls(tool, route, figures(group)) for (tool, route), group in routes.items()]
         rows.sort(key=lambda row: (-row.figures.calls, row.tool, row.routing_decision))
         return Calls(rows[:ROWS_MAX], figures(events), max(0, len(rows) - ROWS_MAX))
+
+    def tools(self, asked):
+        tools = group_by(self._asked_events(asked), lambda event: event["tool"])
+        rows = [ToolFigures(tool, figures(group)) for tool, group in tools.items()]
+        return sorted(rows, key=lambda row: (-row.figures.calls, row.tool))[:ROWS_MAX]
+
+    def tool_trends(self, asked, step_secs=DAY, most=50):
+        events = self._asked_events(asked)
+        names = {name for name, _ in rank(Counter(event["tool"] for event in events))[:most]}
+        spans = group_by(
+            [event for event in events if event["tool"] in names],
+            lambda event: (event["tool"], span_of(event["timestamp_secs"], step_secs)),
+        )
+        return latest(ToolSpan(tool, start, len(group), errors_in(group)) for (tool, start), group in spans.items())
+
+    def errors_over_time(self, asked, step_secs=DAY):
+        failed = Counter(
+            (span_of(event["timestamp_secs"], step_secs), event.get("error_type") or "unknown")
+            for event in self._asked_events(asked)
+            if event["status"] == "error"
+        )
+        return latest(ErrorSpan(*key, count) for key, count in failed.items())
 
     def calls_over_time(self, asked, step_secs=DAY):
         spans = group_by(self._asked_events(asked), lambda event: span_of(event["timestamp_secs"], step_secs))
@@ -186,6 +213,13 @@ class PlainAnswers:
                 first_at[beat["version"]] = min(received_at, first_at.get(beat["version"], received_at))
         latest = Counter(beat["version"] for beat in self._latest(asked).values())
         return [VersionUse(name, count, first_at[name]) for name, count in rank(latest)]
+
+    def versions_over_time(self, asked, step_secs=WEEK):
+        latest_in = {}
+        for received_at, beat in sorted(self._asked_beats(asked), key=lambda pair: (pair[0], pair[1]["heartbeat_id"])):
+            latest_in[span_of(received_at, step_secs), owner_of(beat)] = beat["version"]
+        counts = Counter((start, version) for (start, _), version in latest_in.items())
+        return latest(VersionSpan(*key, count) for key, count in counts.items())
 
     def version_changes(self, asked):
         owners = defaultdict(set)
@@ -329,6 +363,11 @@ def span_of(moment, step_secs):
         return MONDAY + (moment - MONDAY) // WEEK * WEEK
     date = datetime.date(1970, 1, 1) + datetime.timedelta(days=moment // DAY)
     return (moment // DAY - date.weekday()) * DAY
+
+
+def latest(rows):
+    """Return the 20,000 latest of *rows*, which have a start, in their own order."""
+    return sorted(sorted(sorted(rows), key=lambda row: -row.start)[:20_000])
 
 
 def group_by(things, key):

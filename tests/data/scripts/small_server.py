@@ -1,4 +1,4 @@
-"""A small server with a command line of its own, to be packaged: `serve` records and delivers, `telemetry` asks, `wrap` wraps."""
+"""A small server with a command line of its own, to be packaged: `serve` records and delivers, `telemetry` asks, `wrap` wraps, `collect` receives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def serve(telemetry: Telemetry) -> int:
 
 def main() -> int:
     """Run the command line."""
-    if sys.argv[1:2] == ["wrap"]:
+    if sys.argv[1:2] in (["wrap"], ["collect"]):
         from mcptelemetry.cli import main as run_telemetry
 
         return run_telemetry()

@@ -19,6 +19,7 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     document: Any
+    text: str = ""
 
 
 def call_app(
@@ -63,7 +64,8 @@ def call_app(
     text = b"".join(answer)
     getattr(answer, "close", lambda: None)()
     assert errors.getvalue() == ""
-    return Answer(seen[0], seen[1], json.loads(text) if text else None)
+    is_document = seen[1].get("Content-Type") == "application/json"
+    return Answer(seen[0], seen[1], json.loads(text) if text and is_document else None, text.decode())
 
 
 @pytest.fixture

@@ -18,9 +18,11 @@ from mcptelemetry.collector import (
     Filter,
     SqliteStore,
     compile_report,
+    compile_section,
     demo_documents,
     render_csv,
     render_report,
+    render_section,
     store_documents,
 )
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
@@ -31,9 +33,9 @@ def keep(store: SqliteStore, *events: TelemetryEvent, app: str | None = "acme-mc
     store.add_events(TelemetryBatch(events, app=app, version="v1"), received_at=60)
 
 
-def failed(tool: str, error_type: str | None, latency_ms: int = 0) -> TelemetryEvent:
+def failed(tool: str, error_type: str | None, latency_ms: int = 0, timestamp_secs: int | None = None) -> TelemetryEvent:
     """Return a failed call."""
-    return TelemetryEvent(tool, "local_only", status="error", error_type=error_type, latency_ms=latency_ms)
+    return TelemetryEvent(tool, "local_only", status="error", error_type=error_type, latency_ms=latency_ms, timestamp_secs=timestamp_secs)
 
 
 def test_report_of_an_empty_store_says_so(store: SqliteStore) -> None:
@@ -227,6 +229,47 @@ def test_every_table_can_be_had_as_csv(store: SqliteStore) -> None:
         for name in REPORT_TABLES:
             heading, *rows = csv.reader(io.StringIO(render_csv(document, name)))
             assert {len(row) for row in rows} <= {len(heading)}, name
+
+
+def test_a_section_alone_is_that_of_the_report(store: SqliteStore) -> None:
+    """Each section can be compiled by itself, for the period and the one before, and its CSV is that of the whole report."""
+    store_documents(store, demo_documents(30, 40))
+    for asked in (Filter(), Filter(since=DEMO_UNTIL - 10 * DAY, until=DEMO_UNTIL)):
+        document = compile_report(store, asked)
+        for name in REPORT_TABLES:
+            value, before = compile_section(store, asked, name)
+            assert render_section(name, value, before) == render_csv(document, name), name
+            if name != "calls":
+                assert (value, before) == (document[name], document["before"] and document["before"][name]), name
+    calls, _ = compile_section(store, Filter(), "calls")
+    assert calls == {name: compile_report(store)[name] for name in ("apps", "rows", "totals", "left_out")}
+    with pytest.raises(ValueError, match="no table of this report; give one of calls"):
+        compile_section(store, Filter(), "nonsense")
+
+
+def test_times_by_name_show_the_most_frequent_beside_each_other(store: SqliteStore) -> None:
+    """What goes over time by name is a line for each time and a column for each name; beyond eight the rest is one column."""
+    keep(store, *(failed("a", name, timestamp_secs=0) for name in (None, "timeout", "timeout")))
+    document = compile_report(store)
+    assert document["errors_over_time"][0] == {"start": 0, "error_type": "timeout", "errors": 2}
+    assert render_csv(document, "errors_over_time") == "from,timeout,unknown\r\n1970-01-01,2,1\r\n"
+    spans = [{"start": week * 7 * DAY, "version": f"v{number}", "installations": 1 + (number == 8)} for week in range(2) for number in range(10 - week)]
+    heading, first, second = csv.reader(io.StringIO(render_section("versions_over_time", spans, None)))
+    assert heading == ["from", "v8", *(f"v{number}" for number in range(7)), "others"]
+    assert first == ["1970-01-01", "2", *"1111111", "2"]
+    assert second == ["1970-01-08", "2", *"1111111", "1"]
+
+
+def test_a_tool_is_told_over_all_its_routes(store: SqliteStore) -> None:
+    """The figures of a tool are those of its calls by whatever route, exact over all of them."""
+    keep(
+        store,
+        TelemetryEvent("a", "local_only", latency_ms=1),
+        TelemetryEvent("a", "remote_only", latency_ms=3),
+        TelemetryEvent("a", "remote_only", latency_ms=2, status="error"),
+    )
+    (row,) = compile_report(store)["tools"]
+    assert (row["tool"], row["calls"], row["errors"], row["error_types"], row["p50_ms"], row["p99_ms"]) == ("a", 3, 1, {"unknown": 1}, 2, 3)
 
 
 def test_report_without_anything_that_fits_says_when_something_came(store: SqliteStore) -> None:
