@@ -5,7 +5,9 @@ What the collector takes in through HTTP, beside what its database takes in bare
     tools/bench_intake.py [SECONDS]
 
 One run for both, on one disk: the yardstick is `executemany` of ready-made rows into all that an
-event touches there (its row, the sums of days, the tallies), one commit a batch. The senders are a process of their own and keep their connections.
+event touches there (its row, the sums of days, the tallies), one commit a batch. The senders are a
+process of their own, which has the same machine: they keep their connections, and write their
+bodies once, for each post with other numbers in the ids.
 """
 
 from __future__ import annotations
@@ -118,16 +120,18 @@ def cpu_secs(process: int) -> float:
 def send(port: int, senders: int, batch: int, secs: float) -> None:
     """Post from *senders* connections, each its next batch when the last was answered; print events/s, p50 and p99 in ms."""
     owner = secrets.token_hex(10)
-    numbers = itertools.count()
+    numbers = itertools.count(1_000_000)
+    events = ",".join(
+        '{"tool":"get_issues","routing_decision":"local_only","status":"success","latency_ms":'
+        f'{number % 300},"timestamp_secs":1795238616,"id":"{owner}-#######{number:03d}"}}'
+        for number in range(batch)
+    )
+    text = f'{{"events":[{events}],"app":"acme-mcp","version":"1.4.0"}}'
+    head = f"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+    template = (head + text).encode()
 
     def body() -> bytes:
-        events = ",".join(
-            '{"tool":"get_issues","routing_decision":"local_only","status":"success","latency_ms":'
-            f'{number % 300},"timestamp_secs":1795238616,"id":"{owner}-{next(numbers)}"}}'
-            for number in range(batch)
-        )
-        text = f'{{"events":[{events}],"app":"acme-mcp","version":"1.4.0"}}'.encode()
-        return b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+        return template.replace(b"#######", b"%d" % next(numbers))
 
     chooser = selectors.DefaultSelector()
     began_at: dict[socket.socket, float] = {}

@@ -17,10 +17,10 @@ import os
 import pathlib
 import runpy
 import shutil
-import struct
 import sys
 import tempfile
-import zlib
+
+from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
@@ -89,92 +89,13 @@ def take_all(window, url: str, folder: pathlib.Path) -> None:
 
 
 def take(window, path: pathlib.Path, *, until: str = "body", is_packed: bool = False) -> None:
-    """Take one picture, and say how large it is; packing takes a second for each hundred lines of it."""
+    """Take one picture, with no more than 256 colours where it is to be *is_packed*, and say how large it is."""
     window.take_picture(path, until=until)
     if is_packed:
-        path.write_bytes(pack(path.read_bytes()))
+        with Image.open(path) as picture:
+            packed = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        packed.save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
-
-
-def pack(picture: bytes) -> bytes:
-    """
-    Return the PNG *picture* with nothing in it but its pixels, packed as tightly as can be.
-
-    With at most 256 colours a pixel is one byte; a page has more only where letters are smoothed,
-    and there the rarer colours become the nearest of the frequent ones.
-    """
-    parts, place = {}, 8
-    while place < len(picture):
-        (length,) = struct.unpack(">I", picture[place : place + 4])
-        kind = picture[place + 4 : place + 8]
-        parts[kind] = parts.get(kind, b"") + picture[place + 8 : place + 8 + length]
-        place += 12 + length
-    width, height, depth, colour = struct.unpack(">IIBB", parts[b"IHDR"][:10])
-    channels = {2: 3, 6: 4}.get(colour)
-    if depth != 8 or channels is None:
-        return picture
-    pixels = unfilter(zlib.decompress(parts[b"IDAT"]), width, height, channels)
-    palette, indices = quantize(pixels)
-    rows = b"".join(b"\0" + indices[row * width : (row + 1) * width] for row in range(height))
-    return b"".join(
-        (
-            picture[:8],
-            chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-            chunk(b"PLTE", b"".join(palette)),
-            chunk(b"IDAT", zlib.compress(rows, 9)),
-            chunk(b"IEND", b""),
-        )
-    )
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    """Return a part of a PNG."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def unfilter(data: bytes, width: int, height: int, channels: int) -> list[bytes]:
-    """Return the pixels, three bytes each, of a PNG's inflated *data*."""
-    stride = width * channels
-    pixels: list[bytes] = []
-    above = bytearray(stride)
-    for row in range(height):
-        start = row * (stride + 1)
-        how, line = data[start], bytearray(data[start + 1 : start + 1 + stride])
-        if how == 1:
-            for place in range(channels, stride):
-                line[place] = (line[place] + line[place - channels]) & 255
-        elif how == 2:
-            line = bytearray((one + other) & 255 for one, other in zip(line, above))
-        elif how == 3:
-            for place in range(stride):
-                left = line[place - channels] if place >= channels else 0
-                line[place] = (line[place] + (left + above[place]) // 2) & 255
-        elif how == 4:
-            for place in range(stride):
-                left, corner = (line[place - channels], above[place - channels]) if place >= channels else (0, 0)
-                line[place] = (line[place] + nearest(left, above[place], corner)) & 255
-        pixels += [bytes(line[place : place + 3]) for place in range(0, stride, channels)]
-        above = line
-    return pixels
-
-
-def nearest(left: int, up: int, corner: int) -> int:
-    """Return the neighbour that a PNG's fourth filter takes."""
-    guess = left + up - corner
-    return min((left, up, corner), key=lambda value: abs(guess - value))
-
-
-def quantize(pixels: list[bytes]) -> tuple[list[bytes], bytes]:
-    """Return at most 256 colours, and the place among them of each pixel's nearest."""
-    counts: dict[bytes, int] = {}
-    for pixel in pixels:
-        counts[pixel] = counts.get(pixel, 0) + 1
-    by_count = sorted(counts, key=lambda colour: (-counts[colour], colour))
-    palette = by_count[:256]
-    place_of = {colour: place for place, colour in enumerate(palette)}
-    for colour in by_count[256:]:
-        place_of[colour] = min(range(256), key=lambda place: sum((one - other) ** 2 for one, other in zip(palette[place], colour)))
-    return palette, bytes(place_of[pixel] for pixel in pixels)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.is_full = False
+        self._is_pulled = False
         self._received_bytes = 0
         self._look_at = 0.0
         self._accept_from = 0.0
@@ -103,6 +104,8 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
         self._received_bytes += count
 
     def readable(self) -> bool:
+        # Asked before the loop waits, first of all: who has something for it since then wakes it.
+        self._is_pulled = False
         return bool(self.accepting) and monotonic() >= self._accept_from
 
     def look_after_connections(self) -> None:
@@ -116,6 +119,12 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
         if now >= self._look_at or self._received_bytes >= _LOOK_EVERY_BYTES:
             self._look_at, self._received_bytes = now + _LOOK_EVERY_SECS, 0
             self._look_after_connections(now)
+
+    def pull_trigger(self) -> None:
+        # Sixteen that are answered after one commit wake the loop once.
+        if not self._is_pulled:
+            self._is_pulled = True
+            super().pull_trigger()
 
     def handle_accept(self) -> None:
         try:
@@ -192,6 +201,9 @@ class EmbeddedServer:
             log_socket_errors=False,
             ident="mcptelemetry",
         )
+        # The thread that has the answer sends it; only what the network does not take waits for the loop.
+        # (As an argument it is deprecated.)
+        settings.send_bytes = 1
         about = (listener.family, listener.type, listener.proto, listener.getsockname())
         self._server: Any = _Listener(
             app, self._sockets, _sock=listener, dispatcher=self._workers, adj=settings, bind_socket=False, sockinfo=about

@@ -58,11 +58,21 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # no types
 
 class _AppTask(WSGITask):  # type: ignore[misc]  # no types
     logger = SILENCE
+    wrote_header: bool
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["wsgi.errors"] = io.StringIO()  # a host's stderr is not ours to fill
         return environ
+
+    def write(self, data: bytes) -> None:
+        # Head and body leave together, in one packet.
+        if self.complete and not self.wrote_header and data and self.has_body and self.content_length == len(data):
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+            self.channel.write_soon(self.build_response_header() + data)
+        else:
+            super().write(data)
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]  # no types
@@ -113,8 +123,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # no types
         super().__init__(*args, **kwargs)
 
     def readable(self) -> bool:
-        # With as much in memory as may be, the network has to keep the rest.
-        return bool(super().readable()) and not self.server.is_full
+        # Asked of each connection in each turn of the loop. As the class above has it (nothing is
+        # read ahead); and with as much in memory as may be, the network has to keep the rest.
+        return not (
+            self.requests or self.total_outbufs_len or self.will_close or self.close_when_flushed or self.server.is_full
+        )
 
     def received(self, data: bytes) -> bool:
         self.server.note_received(len(data))

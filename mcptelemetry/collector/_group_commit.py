@@ -21,8 +21,9 @@ from .stores import Intake, Stored, StoreError
 
 __all__ = ["GroupCommit"]
 
-# A transaction of more would keep others waiting; a larger batch has one for itself.
-_EVENTS_MAX = 5_000
+# A transaction of more would keep others waiting; a larger batch has one for itself, and those
+# that are smaller go in between two such.
+_EVENTS_MAX = 2_500
 # How long a group may take to become as large as the last ones, and how soon those are forgotten.
 _GATHER_SECS_MAX = 0.002
 _USUAL_KEPT = 0.8
@@ -58,6 +59,7 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []  # guarded by _lock
         self._is_storing = False  # guarded by _lock
+        self._was_large = False  # whether the last group was a batch of more than fit; guarded by _lock
         self._usual = 1.0  # batches in a group lately; guarded by _lock
         self._wanted = 0  # how many have to wait until `_enough` is released, 0: no matter; guarded by _lock
         self._enough = threading.Lock()
@@ -77,26 +79,26 @@ class GroupCommit:
         if has_to_wait:
             mine.done.acquire()
         if mine.stored is None and mine.error is None:
-            self._store_group()
+            self._store_group(mine)
         if mine.error is not None:
             raise mine.error
         assert mine.stored is not None
         return mine.stored
 
-    def _store_group(self) -> None:
-        """Store all that wait, and have the first of those that came meanwhile store the next."""
+    def _store_group(self, first: _Waiting) -> None:
+        """Store *first* and who waits beside it, and have one of those that are left store the next."""
         group: list[_Waiting] = []
         try:
             self._gather()
             with self._lock:
-                group = self._take_group()
+                group = self._take_group(first)
             self._store_all(group)
         finally:
             # Also when a signal handler's exception came through: whoever waits must not wait for ever.
             interrupted = StoreError("was interrupted")
             with self._lock:
-                group = group or self._take_group()
-                following = self._waiting[0] if self._waiting else None
+                group = group or self._take_group(first)
+                following = self._choose_first()
                 self._is_storing = following is not None
             for one in group:
                 if one.stored is None and one.error is None:
@@ -119,12 +121,21 @@ class GroupCommit:
                     self._enough.acquire()
                 self._wanted = 0
 
-    def _take_group(self) -> list[_Waiting]:
-        """Take out the first that waits and whoever fits beside it: small batches do not wait behind large ones."""
-        group, left = [self._waiting[0]], []
-        count = len(group[0].batch)
-        for one in self._waiting[1:]:
-            if count + len(one.batch) <= _EVENTS_MAX:
+    def _choose_first(self) -> Optional[_Waiting]:
+        """Return who stores the next group: the first that waits, but nobody small waits behind two large ones."""
+        small = (one for one in self._waiting if self._was_large and len(one.batch) <= _EVENTS_MAX)
+        return next(small, self._waiting[0] if self._waiting else None)
+
+    def _take_group(self, first: _Waiting) -> list[_Waiting]:
+        """Take out *first* and whoever fits beside it."""
+        group: list[_Waiting] = []
+        left: list[_Waiting] = []
+        count = len(first.batch)
+        self._was_large = count > _EVENTS_MAX
+        for one in self._waiting:
+            if one is first:
+                group.append(one)
+            elif count + len(one.batch) <= _EVENTS_MAX:
                 group.append(one)
                 count += len(one.batch)
             else:

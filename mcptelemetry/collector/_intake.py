@@ -54,9 +54,9 @@ class Intake:
         _check_app(request, reading)
         if reading.rejected:
             self.note_refusal("event", request.path, len(reading.rejected))
-            if not reading.batch.events:
+            if not len(reading.batch):
                 raise Refusal(400, str(reading.rejected[0]), reason="document")
-        if reading.batch.events:
+        if len(reading.batch):
             stored, duplicates = outcome = self._commits.add_events(reading.batch)
             self._taken_in.note_events(reading.batch, outcome)
         else:  # somebody asks whether events are taken here
@@ -139,7 +139,7 @@ def _name_rejected(rejected: Sequence[Rejected]) -> dict[str, object]:
 def _check_app(request: IncomingRequest, reading: Reading) -> None:
     if request.allowed_apps is None or reading.batch.app in request.allowed_apps:
         return
-    if not (reading.batch.events or reading.rejected):
+    if not (len(reading.batch) or reading.rejected):
         return  # an empty batch writes for nobody
     named = "an application that this token may not write for" if reading.batch.app else "no application, and this token is for named ones"
     raise Refusal(403, f"the batch names {named}", reason="token")

@@ -9,6 +9,7 @@ in a closed field is stored as `other`. What recurs in events is checked once an
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ..vocabulary import (
@@ -30,6 +31,7 @@ from ..wire import (
     cut_names,
     is_event_id,
 )
+from ._column_reading import ColumnReader
 from ._documents import DocumentError, kind_of, read_object
 from ._limits import CONTAINERS_MAX
 
@@ -78,9 +80,26 @@ class BatchReader:
         # The eight values of a shape as they came, to the shape as it is stored and the count of
         # those that were there.
         self._shapes: dict[tuple[object, ...], tuple[EventShape, int]] = {}
+        self._columns = ColumnReader(self._judge_whole)
 
     def read(self, body: bytes) -> Reading:
         """Return what *body* holds; raise `DocumentError` when it is no batch, naming the field."""
+        with suppress(UnicodeDecodeError):
+            batch = self._columns.read(body.decode("utf-8"))
+            if batch is not None:
+                return Reading(batch, [], [])
+        return self.judge(body)
+
+    def _judge_whole(self, body: bytes) -> TelemetryBatch | None:
+        """Return the batch in *body* when all of it can be stored as it is."""
+        with suppress(DocumentError):
+            batch, rejected, ignored_fields = self.judge(body)
+            if not rejected and not ignored_fields:
+                return batch
+        return None
+
+    def judge(self, body: bytes) -> Reading:
+        """Do `read()` member by member, whoever wrote *body*."""
         document = read_object(body, "an object with 'events'")
         ignored = set(document.keys() - _BATCH_FIELDS)
         if "events" not in document:

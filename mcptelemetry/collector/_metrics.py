@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 import threading
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from ..errors import TelemetryError
 from ..system import install_hint
 from ..vocabulary import OTHER, TelemetryStatus
 from ..wire import EventShape, TelemetryBatch
-from .stores import Stored
+from .stores import ColumnBatch, Stored
 
 __all__ = ["MetricsMissing", "TakenIn"]
 
@@ -57,11 +57,8 @@ class TakenIn:
         if not stored.stored:
             return
         app = batch.app or ""
-        latencies_of: dict[EventShape, list[int]] = {}  # few shapes, so that each is looked up once
-        for event in batch.events:
-            latencies_of.setdefault(event.shape, []).append(event.latency_ms)
         with self._lock:
-            for shape, latencies in latencies_of.items():
+            for shape, latencies in _latencies_by_shape(batch):  # few shapes, so that each is looked up once
                 tool, status, error_type = shape[0], shape[4], shape[5] or ""
                 key = (app, tool, status, error_type)
                 if key not in self._calls and len(self._calls) >= _SERIES_MAX:
@@ -71,8 +68,13 @@ class TakenIn:
                 buckets, sums = self._durations.setdefault(
                     key[:2], ([0] * (len(_BOUNDARIES_MS) + 1), [0])
                 )
-                for latency_ms in latencies:
-                    buckets[bisect_left(_BOUNDARIES_MS, latency_ms)] += 1
+                latencies.sort()
+                below = 0
+                for place, edge in enumerate(_BOUNDARIES_MS):
+                    up_to = bisect_right(latencies, edge, below)
+                    buckets[place] += up_to - below
+                    below = up_to
+                buckets[-1] += len(latencies) - below
                 sums[0] += sum(latencies)
 
     def note_document(self, kind: str, app: Optional[str]) -> None:
@@ -97,6 +99,20 @@ class TakenIn:
         registry = CollectorRegistry()
         registry.register(_Families(calls, durations, documents, refusals))
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _latencies_by_shape(batch: TelemetryBatch) -> Iterable[tuple[EventShape, list[int]]]:
+    """Return each shape in *batch* with the latencies of its events."""
+    if isinstance(batch, ColumnBatch):
+        columns = batch.columns
+        latencies: list[list[int]] = [[] for _ in columns.shapes]
+        for place, latency_ms in zip(columns.places, columns.latencies_ms):
+            latencies[place].append(latency_ms)
+        return zip(columns.shapes, latencies)
+    latencies_of: dict[EventShape, list[int]] = {}
+    for event in batch.events:
+        latencies_of.setdefault(event.shape, []).append(event.latency_ms)
+    return latencies_of.items()
 
 
 class _Families:

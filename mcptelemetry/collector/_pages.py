@@ -117,4 +117,6 @@ def _target(request: IncomingRequest) -> str:
 
 def _as_sentence(response: Response) -> str:
     message = str((response.document or {}).get("error", ""))
-    return message[:1].upper() + message[1:] + "."
+    first = message.partition(" ")[0]
+    # The name of a field, such as period='x', stays as it is typed.
+    return (message if "=" in first else message[:1].upper() + message[1:]) + "."

@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..system import printable
-from ._report_sections import CALL_SECTIONS, SECTIONS, Section, as_date, share
+from ._report_sections import CALL_SECTIONS, SECTIONS, Section
+from ._report_tables import as_date, share
 from ._table import render_table
 from .stores import DEFINITIONS, CallQuestions, Filter, Questions
 

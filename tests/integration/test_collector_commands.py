@@ -373,6 +373,7 @@ def test_backup_is_a_whole_database(tmp_path: Path) -> None:
     finally:
         is_over.set()
         sender.join(30)
+        store.close()
     assert before <= stored_in(copy) <= after
     assert stored_in(copy) % 5 == 0
     assert copy.stat().st_mode & 0o777 == 0o600

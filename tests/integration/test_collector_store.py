@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 
 from mcptelemetry.collector import Filter, SqliteStore, StoreError, compile_report
+from mcptelemetry.collector._judging import BatchReader
+from mcptelemetry.collector.stores import ColumnBatch
 from mcptelemetry.collector.stores._sqlite_file import SqliteFile
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
@@ -216,7 +219,9 @@ def test_file_is_private(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a file.db", "50%.db", "what?.db", "a#b.db", "täg.db"])
 def test_file_names_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
     """Characters that mean something in an address mean nothing in a file's name."""
-    SqliteStore(tmp_path / name).add_events(a_batch("1"), received_at=1)
+    store = SqliteStore(tmp_path / name)
+    store.add_events(a_batch("1"), received_at=1)
+    store.close()
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
     assert stored(SqliteStore(tmp_path / name, read_only=True)) == 1
 
@@ -396,7 +401,7 @@ def test_a_file_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
     for use in (store.check, lambda: store.add_events(a_batch("2"), received_at=1)):
         with pytest.raises(StoreError, match="put the file back"):
             use()
-    assert list(tmp_path.iterdir()) == []
+    assert not Path(store.path).exists()
 
 
 def test_a_check_is_whether_it_can_be_written(tmp_path: Path) -> None:
@@ -476,3 +481,69 @@ def test_a_reader_takes_its_turn_between_commits(tmp_path: Path) -> None:
         end.join(60)
     finally:
         holder.close()
+
+
+@pytest.mark.parametrize("put_back", [os.replace, lambda copy, path: Path(path).write_bytes(Path(copy).read_bytes())], ids=["moved", "copied over"])
+def test_a_file_that_is_put_back_is_met_without_memory(tmp_path: Path, put_back: Any) -> None:
+    """What a store knew of names that the file of before had is not told of the one in its place."""
+    store = SqliteStore(tmp_path / "c.db")
+    first, second, third = (f"{digit * 20}-1" for digit in "abc")
+    store.add_events(a_batch(first), received_at=1)
+    store.back_up(tmp_path / "copy.db")
+    assert store.add_events(a_batch(first, second), received_at=1) == (1, 1)
+    put_back(tmp_path / "copy.db", store.path)
+    assert store.add_events(a_batch(third, second, first), received_at=1) == (2, 1)
+    assert sorted(received.document["id"] for received in store.events()) == [first, second, third]
+
+
+def test_pruning_voids_what_writers_remember(tmp_path: Path) -> None:
+    """A process whose events were all taken out is a new one when it sends again, and has its own id."""
+    store = SqliteStore(tmp_path / "c.db")
+    old, other = f"{'a' * 20}-1", f"{'b' * 20}-1"
+    store.add_events(a_batch(old), received_at=1)
+    store.prune(7200)
+    assert store.add_events(a_batch(other, old), received_at=1) == (2, 0)
+    assert sorted(received.document["id"] for received in store.events()) == [old, other]
+
+
+def test_the_journal_goes_with_the_store(tmp_path: Path) -> None:
+    """What lies beside the file while it is written to is gone when the store is closed, or nobody has it any more."""
+    store = SqliteStore(tmp_path / "c.db")
+    store.add_events(a_batch("1"), received_at=1)
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["c.db"]
+    store.add_events(a_batch("2"), received_at=1)
+    del store
+    gc.collect()
+    assert [path.name for path in tmp_path.iterdir()] == ["c.db"]
+
+
+def test_a_batch_in_columns_is_stored_like_any_other(tmp_path: Path) -> None:
+    """The same bodies read in columns and event by event leave the same in the file, repeats among them included."""
+    shapes = [{"tool": f"t{number % 7}", "status": "error" if number % 3 == 0 else "success"} for number in range(250)]
+    bodies = [
+        TelemetryBatch(
+            [
+                TelemetryEvent(
+                    **shape, routing_decision="local_only", latency_ms=number, timestamp_secs=number * 1000,
+                    id=f"{number % 3:020x}-{number // repeats}",
+                )
+                for number, shape in enumerate(shapes)
+            ],
+            app="acme-mcp", version="v1",
+        ).to_json()
+        for repeats in (1, 2)
+    ]  # fmt: skip
+    reader = BatchReader()
+    tables = []
+    for name, read in (("columns", reader.read), ("events", reader.judge)):
+        store = SqliteStore(tmp_path / f"{name}.db")
+        batches = [read(body).batch for body in bodies]
+        assert all(isinstance(batch, ColumnBatch) is (name == "columns") for batch in batches)
+        results = store.add_batches([(batch, 9) for batch in (batches[0], batches[1], batches[0])])
+        with sqlite3.connect(store.path) as connection:
+            tables.append((results, [connection.execute(f"SELECT * FROM {table}").fetchall() for table in ("calls_by_day", "tallies")], list(store.events())))
+        connection.close()
+    assert tables[0] == tables[1]
+    assert tables[0][0][0] == (250, 0)
+    assert tables[0][0][2] == (0, 250)

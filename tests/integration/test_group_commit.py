@@ -69,6 +69,24 @@ def test_a_transaction_holds_no_more_than_its_bound():
     assert [len(names) for names in intake.transactions] == [1] * 5
 
 
+def test_who_is_small_waits_behind_one_large_batch_and_not_behind_two():
+    """Of two large batches and a small one that came last, the small one is stored in between."""
+    intake = ScriptedIntake()
+    group = GroupCommit(intake, SystemClock())
+    with ThreadPoolExecutor(SENDERS) as pool:
+        adding = [pool.submit(group.add_events, batch(0, size=3_000))]
+        assert intake.is_under_way.wait(LIMIT_SECS)
+        for number, size in ((1, 3_000), (2, 3_000), (3, 1)):
+            adding.append(pool.submit(group.add_events, batch(number, size=size)))
+            for _ in range(3_000):
+                if len(group._waiting) == number:
+                    break
+                threading.Event().wait(0.01)
+        intake.go_on.set()
+        assert [one.result(LIMIT_SECS) for one in adding] == [Stored(number, 0) for number in range(4)]
+    assert intake.transactions == [["tool-0"], ["tool-3"], ["tool-1"], ["tool-2"]]
+
+
 def test_a_store_that_is_down_is_said_to_each():
     """Nothing was stored, and every sender gets an error of its own."""
     intake = ScriptedIntake(lambda names: None if "tool-0" in names else StoreError("the disk is full"))

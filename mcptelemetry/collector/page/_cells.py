@@ -20,13 +20,14 @@ LIST_MAX = 12
 
 
 class Named(NamedTuple):
-    """A line of a list: a name, its number, where it leads, and another number after it."""
+    """A line of a list: a name, its number, where it leads, and another number after it; *is_within* the line above it."""
 
     name: str
     number: Any
     href: Optional[str] = None
     beside: Optional[Cell] = None
     label: str = ""
+    is_within: bool = False
 
 
 def told(number: Any) -> str:
@@ -91,7 +92,7 @@ def list_names(
             cells.append(share(f"{figure}_share", line.number, whole))
         if line.beside is not None:
             cells.append(line.beside)
-        rows.append(Row(line.name, cells))
+        rows.append(Row(line.name, cells, "within" if line.is_within else ""))
     columns = [Column(title, is_words=not number) for number, title in enumerate(heading)]
     left_out = f"{told(len(lines) - LIST_MAX)} more are in the table" if len(lines) > LIST_MAX else ""
     return Grid(columns, rows, "bars", left_out)

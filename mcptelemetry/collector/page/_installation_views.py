@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..stores import AUTOMATION, PEOPLE
 from ._answers import Answers
 from ._cells import Named, count, error_cell, list_names, ratio_of, share, told, who
 from ._figures import NOTHING, as_many, as_share
@@ -29,6 +30,8 @@ __all__ = [
 _STEPS = (("le_10ms", "10 ms"), ("le_100ms", "100 ms"), ("le_1s", "1 s"), ("le_10s", "10 s"), ("over_10s", "longer"))
 _COHORTS_MAX = 16
 """So many weeks stand on the page, the latest; the table has them all."""
+_SIDES = (("people", "People", PEOPLE), ("automation", "Automation", AUTOMATION), ("", "", ()))
+"""The two sums, and the kinds of environment within each; what is neither stands after them."""
 _FUNNEL = {
     "first_connected_server_ever": "First connected server",
     "first_mcp_client_ever": "First MCP client",
@@ -150,8 +153,12 @@ def view_people(answers: Answers) -> Part | None:
     kinds = answer["env_kinds"]
     if not kinds:
         return None
-    lines = [Named(name, answer[name], answers.link("env_kind", name), label=label) for name, label in (("people", "People"), ("automation", "Automation"))]
-    lines += [Named(name, number, answers.link("env_kind", name)) for name, number in kinds.items()]
+    lines = []
+    for name, label, own in _SIDES:
+        if name:
+            lines.append(Named(name, answer[name], answers.link("env_kind", name), label=label))
+        within = [kind for kind in kinds if (kind in own if name else kind not in (*PEOPLE, *AUTOMATION))]
+        lines += [Named(kind, kinds[kind], answers.link("env_kind", kind), is_within=bool(name)) for kind in within]
     return Part(
         "people",
         "People and automation",
@@ -194,6 +201,7 @@ def view_retention(answers: Answers) -> Part | None:
         Grid(columns, table, "heat", f"{as_many(left, 'earlier week')} in the table" if left else ""),
         "% of a week's new installations, week by week after it",
         answers.define("retention"),
+        links=[] if answers.query.period in (None, "90d", "365d") else [(answers.query.link(answers.path, period="90d"), "More weeks: 90 days")],
     )
 
 

@@ -34,6 +34,8 @@ from ._answers import (
 )
 from ._definitions import DEFINITIONS
 from ._errors import StoreError
+from ._event_columns import ColumnBatch, EventColumns
+from ._event_ids import OWN_ID
 from ._filter import (
     AUTOMATION,
     DAY_SECS,
@@ -58,6 +60,7 @@ __all__ = [
     "DEFINITIONS",
     "FACETS",
     "HOUR_SECS",
+    "OWN_ID",
     "PEOPLE",
     "ROWS_MAX",
     "SPANS_MAX",
@@ -71,8 +74,10 @@ __all__ = [
     "Calls",
     "ClientCalls",
     "Cohort",
+    "ColumnBatch",
     "Counted",
     "ErrorSpan",
+    "EventColumns",
     "Facet",
     "FeedbackCount",
     "FeedbackEntry",

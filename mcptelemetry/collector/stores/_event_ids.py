@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["join_id", "split_id"]
+__all__ = ["OWN_ID", "join_id", "split_id"]
 
-# As our senders write them and not otherwise, so that the halves give back the very id.
-_OWN = re.compile(r"([0-9a-f]{20})-(0|[1-9][0-9]{0,17})")
+OWN_ID = "([0-9a-f]{20})-(0|[1-9][0-9]{0,17})"
+"""As our senders write ids and not otherwise, so that the halves give back the very id: a regular expression."""
+_OWN = re.compile(OWN_ID)
 
 
 def split_id(text: str) -> tuple[str, int] | None:

@@ -96,17 +96,9 @@ class SqliteStore:
 
     def add_batches(self, received: Sequence[tuple[TelemetryBatch, int]]) -> list[Stored]:
         """Store several batches, each with the moment of its receipt, in one transaction; say of each what became of it."""
-        with self._file.writing() as connection:
-            writer = EventWriter(connection, self._known_shapes)
-            stored = [
-                writer.add(
-                    [(event.id, event.latency_ms, event.timestamp_secs, event.shape) for event in batch.events],
-                    app=batch.app,
-                    version=batch.version,
-                    received_at=moment,
-                )
-                for batch, moment in received
-            ]
+        with self._file.writing_on() as kept:
+            writer = EventWriter(kept.connection, self._known_shapes, kept.memory)
+            stored = writer.add_batches(received)
             writer.finish()
         self._known_shapes = writer.known()
         return stored
@@ -155,7 +147,8 @@ class SqliteStore:
         self._file.back_up(path)
 
     def close(self) -> None:
-        """Nothing is held open between transactions."""
+        """Let go of the file; it may be used again."""
+        self._file.close()
 
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""

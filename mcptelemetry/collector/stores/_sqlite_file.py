@@ -1,26 +1,26 @@
 """
-The collector's one sqlite file, opened for one transaction at a time.
+The collector's one sqlite file, one transaction at a time.
 
 It is made at construction and never again: one that is gone, or empty, while a collector runs
 has lost what was acknowledged, and that is said.
 
-A connection lives for one transaction. That costs some 50 microseconds beside a commit of
-a millisecond, and buys: nothing is shared between threads or carried through a fork, and a
-file that was moved away or restored underneath is noticed at the next batch instead of
-being written to, unseen, for ever. The journal is sqlite's default, synchronous FULL: when
-a transaction has ended, it is on the disk.
+Whoever reads has a connection for one look. Whoever writes may get one that was used before,
+see `Connections`; which file has the name is looked at before each transaction, so that one
+that was moved away or restored underneath is noticed at the next batch instead of being
+written to, unseen, for ever. There is a rollback journal, synchronous FULL: when a transaction
+has ended, it is on the disk.
 """
 
 from __future__ import annotations
 
 import os
-import pathlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Union
 
 from ._errors import StoreError
+from ._sqlite_connections import Connections, WritingConnection, connect
 from ._sqlite_locks import at_once
 from ._sqlite_schema import has_schema, migrate
 
@@ -51,6 +51,7 @@ class SqliteFile:
         self.path: str = os.path.abspath(given)
         self.is_read_only = read_only
         self._busy_timeout_secs = busy_timeout_secs
+        self._connections = Connections(self.path, busy_timeout_secs)
         self._require_usable_path()
         if not read_only:
             with self._connection("written", is_made=True) as connection:
@@ -73,16 +74,31 @@ class SqliteFile:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed when the block ends, rolled back when it raises."""
+        with self.writing_on() as kept:
+            kept.memory = {}  # of one who knows nothing of what is written here
+            yield kept.connection
+
+    @contextmanager
+    def writing_on(self) -> Iterator[WritingConnection]:
+        """Do `writing()`, for who remembers from one transaction to the next what it is told there."""
         if self.is_read_only:
             msg = f"{self.path} was opened for reading only"
             raise StoreError(msg)
-        with self._connection("written") as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if not has_schema(connection):
-                msg = "is empty, which it was not: put back what it held, or start the collector anew"
-                raise StoreError(msg)
-            yield connection
-            connection.execute("COMMIT")
+        with self._explaining("written"):
+            kept, is_as_left = self._connections.begin()
+            try:
+                if not is_as_left:
+                    _require_schema(kept.connection)
+                yield kept
+                kept.commit(self.path)
+            except BaseException:
+                kept.connection.close()  # rolls back
+                raise
+            self._connections.put_by(kept)
+
+    def close(self) -> None:
+        """Close what is open between transactions; it may be used again."""
+        self._connections.close()
 
     def check(self) -> None:
         """Return when the file can be read and, unless opened for reading only, written."""
@@ -130,22 +146,21 @@ class SqliteFile:
     @contextmanager
     def _connection(self, purpose: str, *, is_made: bool = False) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; whatever goes wrong is a `StoreError` that names it."""
-        try:
+        with self._explaining(purpose):
             if is_made:
                 self._make_private()
-            # A URI, because only there can sqlite be told not to make a missing file. Readers
-            # open it for writing too, or they could not undo what a killed writer left half done.
-            connection = sqlite3.connect(
-                f"{pathlib.Path(self.path).as_uri()}?mode=rw",
-                uri=True,
-                timeout=self._busy_timeout_secs,
-                isolation_level=None,
-            )
+            connection = connect(self.path, self._busy_timeout_secs)
             try:
                 yield connection
             finally:
                 # Ends an unfinished transaction by rolling it back.
                 connection.close()
+
+    @contextmanager
+    def _explaining(self, purpose: str) -> Iterator[None]:
+        """Turn whatever goes wrong into a `StoreError` that names the file and a mend."""
+        try:
+            yield
         except StoreError as error:
             msg = f"{self.path} {error}"
             raise StoreError(msg) from None
@@ -157,6 +172,12 @@ class SqliteFile:
         """Make the file with mode 0600 when it is missing; the journal inherits its mode."""
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _require_schema(connection: sqlite3.Connection) -> None:
+    if not has_schema(connection):
+        msg = "is empty, which it was not: put back what it held, or start the collector anew"
+        raise StoreError(msg)
 
 
 # What sqlite says, and what to do about it.
