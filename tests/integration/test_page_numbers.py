@@ -291,7 +291,9 @@ def check_rows(numbers: Numbers, told: Told, path: str) -> None:
             assert (section, row, figure, values) == (section, row, figure, [written(one) for one in told.values[section, row, figure]])
     sections = numbers.rows.keys() - IN_TIME - {"feedback", "health", "sessions", "summary"}
     for section in sections:
-        assert numbers.rows[section] == told.rows[section], section
+        # What runs where stands below people and automation, and not in the report's order.
+        arrange = sorted if section == "people" else list
+        assert arrange(numbers.rows[section]) == arrange(told.rows[section]), section
     if path == "/":
         calls = {"tools", "clients", "error_types", "unknown_tool", "calls_by_version"}
         missing = {name for name in told.rows.keys() - sections - {"calls"} if told.rows[name] and (name in calls or told.tiles["active"][0])}
