@@ -39,7 +39,7 @@ class Stream:
             return piece.encode()
         except StopIteration:
             raise
-        except Exception:  # noqa: BLE001  half a page that says so is better than half a page
+        except Exception:  # noqa: BLE001  half a page that says so is better than one that seems whole
             _log.exception("a page of the collector failed in the middle")
             self.close()
             return _CUT_SHORT.encode()

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ._axes import LETTERS_PX, TIERS, Label, choose_times
-from ._svg import element, text_width_px, written
+from ._svg import Attribute, element, text_width_px, written
 from ._timeline import Timeline
 
-__all__ = ["across", "draw_frame", "draw_grid", "draw_label", "draw_nothing", "draw_times"]
+__all__ = ["across", "draw_frame", "draw_grid", "draw_label", "draw_nothing", "draw_target", "draw_times"]
 
 
 def across(per_cent: float) -> str:
@@ -57,6 +57,23 @@ def draw_times(timeline: Timeline, y: float) -> str:
 def draw_label(label: Label, y: float, dx: float | None = None) -> str:
     """Return a text at its place, moved aside by *dx* pixels."""
     return element("text", written(label.text), x=across(label.centre), y=y, dx=dx, text_anchor=label.anchor)
+
+
+def draw_target(kind: str, told: str, index: int, spans: int, base_px: float, **data: Attribute) -> str:
+    """Return a box over the span at *index* of so many *spans*: not seen, but pointed at, told in words, and counted by its *data*."""
+    width = 100 / spans
+    return element(
+        "rect",
+        element("title", written(told)),
+        class_=kind,
+        x=across(index * width),
+        y=0,
+        width=across(width),
+        height=base_px,
+        fill="none",
+        pointer_events="all",
+        **{f"data_{name}": value for name, value in data.items()},
+    )
 
 
 def draw_nothing(text: str, y: float) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 
 from ._axes import nice_ticks
 from ._figures import as_count, as_many, as_share, as_short_count
-from ._frame import across, draw_frame, draw_grid, draw_nothing, draw_times
+from ._frame import across, draw_frame, draw_grid, draw_nothing, draw_target, draw_times
 from ._moments import as_period, as_span, placed
 from ._svg import element, shorten, written
 from ._timeline import Timed
@@ -196,19 +196,8 @@ def _draw_column(shares: Shares, index: int, full: int) -> str:
             )
         )
         below += count
-    box = element(
-        "rect",
-        element("title", written(_tell_column(shares, row, shares.timeline.name_of(index)))),
-        class_="column",
-        x=across(index * span),
-        y=0,
-        width=across(span),
-        height=_BASE_PX,
-        fill="none",
-        pointer_events="all",
-        data_start=str(row.start),
-        data_total=str(sum(row.counts)),
-    )
+    told = _tell_column(shares, row, shares.timeline.name_of(index))
+    box = draw_target("column", told, index, len(shares.timeline), _BASE_PX, start=str(row.start), total=str(sum(row.counts)))
     return element("g", *parts, box, class_="stack" if row.is_whole else "stack unfinished")
 
 

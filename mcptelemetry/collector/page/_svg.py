@@ -13,7 +13,7 @@ from typing import Union
 
 from ...system import printable
 
-__all__ = ["as_number", "element", "shorten", "text_width_px", "written"]
+__all__ = ["Attribute", "as_number", "element", "shorten", "text_width_px", "written"]
 
 ELLIPSIS = "\u2026"
 BLANK = "(blank)"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ._axes import ASIDE_PX, TIERS, Label, choose_names, nice_ticks
 from ._figures import as_many, as_share, as_short_count
-from ._frame import across, draw_frame, draw_grid, draw_label, draw_nothing, draw_times
+from ._frame import across, draw_frame, draw_grid, draw_label, draw_nothing, draw_target, draw_times
 from ._moments import as_period
 from ._svg import element, shorten, written
 from ._trend import Trend, TrendRow, describe_trend
@@ -171,26 +171,21 @@ def _draw_dots(trend: Trend, height: Height) -> str:
 
 def _draw_points(trend: Trend, height: Height) -> str:
     """Return, for each span, a box that cannot be seen: it can be pointed at, and counted."""
-    width = 100 / len(trend.timeline)
     points = (
-        element(
-            "rect",
-            element("title", written(_tell_point(row, trend.timeline.name_of(index)))),
-            class_="point",
-            x=across(index * width),
-            y=0,
-            width=across(width),
-            height=_BASE_PX,
-            fill="none",
-            pointer_events="all",
-            data_start=str(row.start),
-            data_calls=str(row.calls),
-            data_errors=str(row.errors),
-            data_before=None if row.before is None else str(row.before),
-            data_label=row.label,
-            data_x=trend.timeline.centre_of(index),
-            data_y=height(row.calls),
-            data_error_y=height(row.errors),
+        draw_target(
+            "point",
+            _tell_point(row, trend.timeline.name_of(index)),
+            index,
+            len(trend.timeline),
+            _BASE_PX,
+            start=str(row.start),
+            calls=str(row.calls),
+            errors=str(row.errors),
+            before=None if row.before is None else str(row.before),
+            label=row.label,
+            x=trend.timeline.centre_of(index),
+            y=height(row.calls),
+            error_y=height(row.errors),
         )
         for index, row in enumerate(trend.rows)
     )
