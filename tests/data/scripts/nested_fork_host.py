@@ -188,7 +188,11 @@ def interrupted_storage():
     database = Database(os.path.join(directory, "numbers.db"), MIGRATIONS, busy_secs=5)
     done, interruptions, kept = [0], 0, []
 
+    has_rung = False
+
     def on_alarm(_number, _frame):
+        nonlocal has_rung
+        has_rung = True
         raise KeyboardInterrupt
 
     def work(connection):
@@ -201,9 +205,10 @@ def interrupted_storage():
     delay, longest = 0.0002, 0.0
     while interruptions < 200:
         delay = 0.0002 + (delay * 1.37) % 0.006
+        has_rung = False
         try:
             signal.setitimer(signal.ITIMER_REAL, delay)
-            while True:
+            while not has_rung:  # the interpreter swallows what comes in a callback of a weak reference
                 began_at = time.monotonic()
                 is_done = database.change(work)
                 longest = max(longest, time.monotonic() - began_at)
