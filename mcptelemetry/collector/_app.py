@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 from ..system import Clock, as_clock
 from ..vocabulary import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, SHORT_EVENTS_PATH
@@ -19,6 +19,7 @@ from ._guards import Guard, RateLimit, SenderTokens, Tokens, refuse_browsers
 from ._guesses import GUESSES_A_MINUTE, Guesses
 from ._hosts import Hosts
 from ._intake import Intake
+from ._late_answers import LateAnswer, LateBody
 from ._metrics import TakenIn
 from ._outage import Outage
 from ._page_routes import ASSETS_PATH, TABLES_PATH, Crowd, PageRoutes, show_asset
@@ -36,7 +37,7 @@ from .stores import Store, StoreError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SECOND", "create_app", "end_app"]
+__all__ = ["EVENTS_PATH", "FEEDBACK_PATH", "HEARTBEAT_PATH", "RATE_LIMIT_PER_SECOND", "answering_late", "create_app", "end_app"]
 
 _log = logging.getLogger(__name__)
 
@@ -128,10 +129,37 @@ def create_app(
     return _App(Routes(routes), intake, pages, outage)
 
 
+def answering_late(app: WSGIApplication) -> WSGIApplication | None:
+    """
+    Return *app* for a server that hands over several posts before it asks for the body of the first.
+
+    None when it is none of `create_app`.
+    """
+    return app.answer_late if isinstance(app, _App) else None
+
+
 def end_app(app: WSGIApplication) -> None:
     """Have *app*, when it is one of `create_app`, store what it still knows, after its last request."""
     if isinstance(app, _App):
         app.end()
+
+
+class _Answer(NamedTuple):
+    """A response, and what follows it piece by piece."""
+
+    response: Response
+    stream: Optional[Stream] = None
+
+
+class _Exchange:
+    """A request, how its response is started, and the rate limits that have counted it."""
+
+    __slots__ = ("counted", "request", "start_response")
+
+    def __init__(self, request: IncomingRequest, start_response: StartResponse) -> None:
+        self.request = request
+        self.start_response = start_response
+        self.counted: list[RateLimit] = []
 
 
 class _App:
@@ -144,46 +172,71 @@ class _App:
         self._outage = outage
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = IncomingRequest(environ)
-        response, stream = self._answer(request)
-        body = b"" if stream is not None else response.encode()
-        start_response(response.status_line, response.list_headers(None if stream is not None else len(body)))
-        if stream is not None:
-            return stream
-        return [] if request.method == "HEAD" or not body else [body]
+        exchange = _Exchange(IncomingRequest(environ), start_response)
+        answer = self._answer(exchange, lambda: self._handle(exchange))
+        return self._respond(exchange, self._settle(exchange, answer) if isinstance(answer, LateAnswer) else answer)
+
+    def answer_late(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Be the same application, whose answer to a small batch waits for its commit no sooner than the body is asked for."""
+        exchange = _Exchange(IncomingRequest(environ), start_response)
+        answer = self._answer(exchange, lambda: self._handle(exchange))
+        if not isinstance(answer, LateAnswer):
+            return self._respond(exchange, answer)
+        late = answer
+        return LateBody(late, lambda: self._respond(exchange, self._settle(exchange, late)))
 
     def end(self) -> None:
         """Put into the store what no later request will."""
         self._intake.end()
 
-    def _answer(self, request: IncomingRequest) -> tuple[Response, Stream | None]:
-        """Return the response to *request*, whatever happens on the way, and what follows it piece by piece."""
-        counted: list[RateLimit] = []
+    def _handle(self, exchange: _Exchange) -> Response | LateAnswer:
+        route = self._routes.find(exchange.request)
+        for guard in route.guards:
+            guard(exchange.request)
+            if isinstance(guard, RateLimit):
+                exchange.counted.append(guard)
+        return route.handler(exchange.request)
+
+    def _settle(self, exchange: _Exchange, late: LateAnswer) -> _Answer:
+        answer = self._answer(exchange, late.settle)
+        assert not isinstance(answer, LateAnswer)
+        return answer
+
+    def _answer(self, exchange: _Exchange, step: Callable[[], Response | LateAnswer]) -> _Answer | LateAnswer:
+        """Return what *step* makes of the request, whatever happens on the way."""
+        request = exchange.request
         try:
-            route = self._routes.find(request)
-            for guard in route.guards:
-                guard(request)
-                if isinstance(guard, RateLimit):
-                    counted.append(guard)
-            response = route.handler(request)
+            response = step()
+            if isinstance(response, LateAnswer):
+                return response
             # Nothing is said before the first piece is there: until then all may still go wrong.
             stream = None if response.pieces is None else Stream(response.pieces)
         except Refusal as refusal:
-            for rate in counted:
+            for rate in exchange.counted:
                 rate.give_back()
             self._intake.note_refusal(refusal.reason, request.path)
-            return self._pages.explain(request, refusal), None
+            return _Answer(self._pages.explain(request, refusal))
         except NoTurn:
-            return self._pages.explain(request, too_busy()), None
+            return _Answer(self._pages.explain(request, too_busy()))
         except StoreError as error:
-            return self._pages.as_page(request, self._report_outage(request, error)), None
+            return _Answer(self._pages.as_page(request, self._report_outage(request, error)))
         except Exception:  # noqa: BLE001  a mistake of ours must not end the sender's connection
             _log.exception("an answer of the collector failed")
             failure = Response(500, {"error": "the collector failed; its log says why"})
-            return self._pages.as_page(request, failure), None
-        if counted and response.status == 202:
+            return _Answer(self._pages.as_page(request, failure))
+        if exchange.counted and response.status == 202:
             self._outage.end()
-        return response, stream
+        return _Answer(response, stream)
+
+    @staticmethod
+    def _respond(exchange: _Exchange, answer: _Answer) -> Iterable[bytes]:
+        """Start the response and return its body."""
+        response, stream = answer
+        body = b"" if stream is not None else response.encode()
+        exchange.start_response(response.status_line, response.list_headers(None if stream is not None else len(body)))
+        if stream is not None:
+            return stream
+        return [] if exchange.request.method == "HEAD" or not body else [body]
 
     def _report_outage(self, request: IncomingRequest, error: StoreError) -> Response:
         # One line an outage, and the sender is not told where the file lies.

@@ -17,17 +17,19 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore  # type: ignore[import-untyped]  # it has no types
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
 from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
-from waitress.task import ThreadedTaskDispatcher  # type: ignore[import-untyped]
+from waitress.utilities import build_http_date  # type: ignore[import-untyped]
 
 from ._embedded_channel import SILENCE, Channel
+from ._embedded_workers import Workers
 from ._limits import BODY_SECS_MAX, EVENTS_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -51,39 +53,6 @@ _LINE_EVERY_SECS = 60.0
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
-class _Workers(ThreadedTaskDispatcher):  # type: ignore[misc]  # no types
-    """The threads that answer requests; the last to end calls *when_all_ended*."""
-
-    logger = SILENCE
-    queue_logger = SILENCE
-
-    def __init__(self, when_all_ended: Callable[[], None]) -> None:
-        super().__init__()
-        self.handles: list[threading.Thread] = []
-        self._when_all_ended = when_all_ended
-        self._working_lock = threading.Lock()
-        self._working_count = 0  # guarded by _working_lock
-
-    def start_new_thread(self, target: Callable[[int], None], thread_no: int) -> None:
-        thread = threading.Thread(
-            target=self._work,
-            name=f"mcptelemetry-collector-{thread_no}",
-            args=(target, thread_no),
-            daemon=True,
-        )
-        self.handles.append(thread)
-        self._working_count += 1  # no thread has ended yet: they are all started at once
-        thread.start()
-
-    def _work(self, target: Callable[[int], None], thread_no: int) -> None:
-        target(thread_no)
-        with self._working_lock:
-            self._working_count -= 1
-            is_last = self._working_count == 0
-        if is_last:
-            self._when_all_ended()
-
-
 class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
     """The listening socket, and an eye on the connections; used by the loop's thread only."""
 
@@ -92,9 +61,12 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.is_full = False
+        self.takes_together = False
         self._is_pulled = False
+        self._wait_to_pull: set[int] = set()  # threads, by their numbers
         self._received_bytes = 0
         self._look_at = 0.0
+        self._date = (0, "")
         self._accept_from = 0.0
         self._say_from = 0.0
         super().__init__(*args, **kwargs)
@@ -102,6 +74,15 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
     def note_received(self, count: int) -> None:
         """Count bytes that came in, so that memory is looked at in time."""
         self._received_bytes += count
+
+    def say_date(self) -> str:
+        """Return the present second as HTTP writes it."""
+        second, text = self._date
+        now = int(time.time())
+        if second != now:
+            text = str(build_http_date(now))
+            self._date = now, text  # in one step: every worker asks
+        return text
 
     def readable(self) -> bool:
         # Asked before the loop waits, first of all: who has something for it since then wakes it.
@@ -121,10 +102,19 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]  # no types
             self._look_after_connections(now)
 
     def pull_trigger(self) -> None:
-        # Sixteen that are answered after one commit wake the loop once.
-        if not self._is_pulled:
+        if not self._is_pulled and get_ident() not in self._wait_to_pull:
             self._is_pulled = True
             super().pull_trigger()
+
+    @contextmanager
+    def waking_once(self) -> Iterator[None]:
+        """Have the loop woken by this thread at the end of the block, however much of it there is to tell."""
+        self._wait_to_pull.add(get_ident())
+        try:
+            yield
+        finally:
+            self._wait_to_pull.discard(get_ident())
+            self.pull_trigger()
 
     def handle_accept(self) -> None:
         try:
@@ -185,13 +175,14 @@ class EmbeddedServer:
     """
     Answers requests on *listener* with *app* from the moment it is made until `stop()`.
 
-    Safe between threads.
+    With *takes_together* the app may be called for several small posts before the body of the
+    first is asked for. Safe between threads.
     """
 
-    def __init__(self, app: WSGIApplication, listener: socket.socket) -> None:
+    def __init__(self, app: WSGIApplication, listener: socket.socket, *, takes_together: bool = False) -> None:
         self._process = os.getpid()
         self._sockets: dict[int, Any] = {}
-        self._workers = _Workers(when_all_ended=self._close_trigger)
+        self._workers = Workers(when_all_ended=self._close_trigger)
         settings = Adjustments(
             sockets=[listener],
             max_request_body_size=EVENTS_BYTES_MAX + 1,  # of each route, see Channel
@@ -208,6 +199,7 @@ class EmbeddedServer:
         self._server: Any = _Listener(
             app, self._sockets, _sock=listener, dispatcher=self._workers, adj=settings, bind_socket=False, sockinfo=about
         )
+        self._server.takes_together = takes_together
         self._workers.set_thread_count(_WORKER_COUNT)
         self._is_stopping = False
         self._is_stopped = threading.Event()
@@ -230,9 +222,11 @@ class EmbeddedServer:
             self._is_stopped.set()
 
     def _run(self) -> None:
+        self._workers.begin_turns()
         while not self._is_stopping:
             self._server.look_after_connections()
             wasyncore.loop(timeout=_IDLE_TURN_SECS, use_poll=True, map=self._sockets, count=1)
+            self._workers.end_turn()
 
     def _close_trigger(self) -> None:
         # A worker pulls the trigger: it writes into a pipe, by number. Once the pipe is closed,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -17,7 +19,8 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # it h
 from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 
-from ._limits import body_bytes_max
+from ..vocabulary import EVENTS_PATH, SHORT_EVENTS_PATH
+from ._limits import SMALL_BYTES_MAX, body_bytes_max
 from ._requests import Response, too_large
 
 __all__ = ["SILENCE", "Channel"]
@@ -25,6 +28,9 @@ __all__ = ["SILENCE", "Channel"]
 # Belongs to no tree and is disabled: what waitress says ends here.
 SILENCE = logging.Logger("silence")  # noqa: LOG001  that is the point
 SILENCE.disabled = True
+
+
+_TAKEN_TOGETHER = frozenset((EVENTS_PATH, SHORT_EVENTS_PATH))
 
 
 class _Limits:
@@ -59,6 +65,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # no types
 class _AppTask(WSGITask):  # type: ignore[misc]  # no types
     logger = SILENCE
     wrote_header: bool
+    complete: bool
+    response_headers: list[tuple[str, str]]
+    _body: Iterable[bytes] | None = None
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
@@ -73,6 +82,37 @@ class _AppTask(WSGITask):  # type: ignore[misc]  # no types
             self.channel.write_soon(self.build_response_header() + data)
         else:
             super().write(data)
+
+    def build_response_header(self) -> bytes:
+        # What the app itself says to almost every post, in a third of the time that the class above takes.
+        if self._body is None or self.version != "1.1" or self.content_length is None or "CONNECTION" in self.request.headers:
+            return bytes(super().build_response_header())
+        ends = (f"Server: {self.channel.server.adj.ident}", f"Date: {self.channel.server.say_date()}", "\r\n")
+        return "\r\n".join((f"HTTP/1.1 {self.status}", *map(": ".join, self.response_headers), *ends)).encode("latin-1")
+
+    def begin(self) -> None:
+        """Call the app, which says nothing before it is asked for the body; `service()` does."""
+        self._body = self.channel.server.application(self.get_environment(), self._start_response)
+
+    def execute(self) -> None:
+        if self._body is None:
+            super().execute()
+            return
+        for part in self._body:
+            self.write(part)
+
+    def end(self) -> None:
+        """Tell the app that nobody asks for the body that was begun any more."""
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
+
+    def _start_response(self, status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], None]:
+        self.complete = True
+        self.status = status
+        self.content_length = next((int(value) for name, value in headers if name == "Content-Length"), None)
+        self.response_headers += headers
+        return self.write
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]  # no types
@@ -97,7 +137,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # no types
     """A connection; read by the loop's thread, written by a worker's."""
 
     logger = SILENCE
-    task_class = _AppTask
     error_task_class = _ErrorTask
     parser_class = Parser
 
@@ -105,6 +144,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # no types
     def is_at_work(self) -> bool:
         """Whether a whole request waits for its answer."""
         return bool(self.requests)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the whole request that waits is a post of events that is answered together with others."""
+        request: Parser = self.requests[0]
+        return (
+            self.server.takes_together
+            and request.error is None  # with an error it may have no path
+            and request.body_bytes_received <= SMALL_BYTES_MAX
+            and request.path in _TAKEN_TOGETHER
+        )
 
     @property
     def waits_since(self) -> float:
@@ -120,6 +170,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.rests_since: float = monotonic()
+        self._begun: _AppTask | None = None
         super().__init__(*args, **kwargs)
 
     def readable(self) -> bool:
@@ -133,6 +184,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # no types
         self.server.note_received(len(data))
         return bool(super().received(data))
 
+    def begin(self) -> None:
+        """Have the app begin its answer to the request at hand, a small one; `service()` asks for it."""
+        task = _AppTask(self, self.requests[0])
+        with suppress(Exception):  # it is called again where somebody hears of it
+            task.begin()
+            self._begun = task
+
+    def task_class(self, _channel: Channel, request: Parser) -> _AppTask:
+        """Return the task of *request*."""
+        begun, self._begun = self._begun, None
+        return begun or _AppTask(self, request)
+
     def service(self) -> None:
+        begun = self._begun
         super().service()
+        if begun is not None:
+            begun.end()
         self.rests_since = monotonic()

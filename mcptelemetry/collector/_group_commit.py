@@ -19,7 +19,7 @@ from ..system import Clock
 from ..wire import TelemetryBatch
 from .stores import Intake, Stored, StoreError
 
-__all__ = ["GroupCommit"]
+__all__ = ["GroupCommit", "PendingBatch"]
 
 # A transaction of more would keep others waiting; a larger batch has one for itself, and those
 # that are smaller go in between two such.
@@ -29,17 +29,36 @@ _GATHER_SECS_MAX = 0.002
 _USUAL_KEPT = 0.8
 
 
-class _Waiting:
-    """A batch, and a lock that is held until something became of it."""
+class PendingBatch:
+    """A batch that was entered: `settle()` says what became of it, or it is taken back with `withdraw()`."""
 
-    __slots__ = ("batch", "done", "error", "stored")
+    __slots__ = ("_commits", "batch", "done", "error", "is_awaited", "stored")
 
-    def __init__(self, batch: TelemetryBatch) -> None:
+    def __init__(self, batch: TelemetryBatch, commits: GroupCommit) -> None:
         self.batch = batch
         self.stored: Optional[Stored] = None
         self.error: Optional[BaseException] = None
-        self.done = threading.Lock()
+        self.is_awaited = False  # whether a thread waits at `done`; guarded by the lock of those that wait
+        self.done = threading.Lock()  # held until something became of the batch, or this one is to store the next group
         self.done.acquire()
+        self._commits = commits
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether something became of it."""
+        return self.stored is not None or self.error is not None
+
+    def settle(self) -> Stored:
+        """Return what became of the batch once it is on the disk; raises `StoreError`, and then nothing was stored."""
+        self._commits.settle(self)
+        if self.error is not None:
+            raise self.error
+        assert self.stored is not None
+        return self.stored
+
+    def withdraw(self) -> None:
+        """Store the batch no more, unless that is under way."""
+        self._commits.withdraw(self)
 
 
 class GroupCommit:
@@ -57,37 +76,62 @@ class GroupCommit:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._waiting: list[_Waiting] = []  # guarded by _lock
-        self._is_storing = False  # guarded by _lock
+        self._waiting: list[PendingBatch] = []  # guarded by _lock
+        self._storing: Optional[PendingBatch] = None  # whose thread stores a group, or is about to; guarded by _lock
         self._was_large = False  # whether the last group was a batch of more than fit; guarded by _lock
         self._usual = 1.0  # batches in a group lately; guarded by _lock
         self._wanted = 0  # how many have to wait until `_enough` is released, 0: no matter; guarded by _lock
         self._enough = threading.Lock()
         self._enough.acquire()
 
-    def add_events(self, batch: TelemetryBatch) -> Stored:
-        """Return what became of *batch* once it is on the disk; raises `StoreError`, and then nothing was stored."""
+    def enter(self, batch: TelemetryBatch) -> PendingBatch:
+        """Put *batch* among those that are stored next; whoever enters several has them stored together."""
         if self._process != os.getpid():
             self._begin()
-        mine = _Waiting(batch)
+        entered = PendingBatch(batch, self)
         with self._lock:
-            self._waiting.append(mine)
-            has_to_wait, self._is_storing = self._is_storing, True
+            self._waiting.append(entered)
             if 0 < self._wanted <= len(self._waiting):
                 self._wanted = 0
                 self._enough.release()
-        if has_to_wait:
-            mine.done.acquire()
-        if mine.stored is None and mine.error is None:
-            self._store_group(mine)
-        if mine.error is not None:
-            raise mine.error
-        assert mine.stored is not None
-        return mine.stored
+        return entered
 
-    def _store_group(self, first: _Waiting) -> None:
+    def add_events(self, batch: TelemetryBatch) -> Stored:
+        """Enter *batch* and settle it."""
+        return self.enter(batch).settle()
+
+    def settle(self, mine: PendingBatch) -> None:
+        """Return when *mine* is settled: by the thread that stores, which is this one when there is no other."""
+        try:
+            if self._has_to_wait(mine):
+                mine.done.acquire()
+            if not mine.is_settled:
+                self._store_group(mine)
+        except BaseException:  # a signal handler's
+            self.withdraw(mine)
+            raise
+
+    def withdraw(self, mine: PendingBatch) -> None:
+        """Take *mine* out of those that wait."""
+        with self._lock:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            following = self._choose_next() if self._storing is mine else None
+        if following is not None:
+            following.done.release()
+
+    def _has_to_wait(self, mine: PendingBatch) -> bool:
+        with self._lock:
+            if mine.is_settled:
+                return False
+            if self._storing is None:
+                self._storing = mine
+            mine.is_awaited = self._storing is not mine
+            return mine.is_awaited
+
+    def _store_group(self, first: PendingBatch) -> None:
         """Store *first* and who waits beside it, and have one of those that are left store the next."""
-        group: list[_Waiting] = []
+        group: list[PendingBatch] = []
         try:
             self._gather()
             with self._lock:
@@ -98,11 +142,11 @@ class GroupCommit:
             interrupted = StoreError("was interrupted")
             with self._lock:
                 group = group or self._take_group(first)
-                following = self._choose_first()
-                self._is_storing = following is not None
+                for one in group:
+                    if not one.is_settled:
+                        one.error = interrupted
+                following = self._choose_next()
             for one in group:
-                if one.stored is None and one.error is None:
-                    one.error = interrupted
                 one.done.release()
             if following is not None:
                 following.done.release()
@@ -121,15 +165,21 @@ class GroupCommit:
                     self._enough.acquire()
                 self._wanted = 0
 
-    def _choose_first(self) -> Optional[_Waiting]:
-        """Return who stores the next group: the first that waits, but nobody small waits behind two large ones."""
-        small = (one for one in self._waiting if self._was_large and len(one.batch) <= _EVENTS_MAX)
-        return next(small, self._waiting[0] if self._waiting else None)
+    def _choose_next(self) -> Optional[PendingBatch]:
+        """
+        Choose who stores the next group; None when no thread waits for one, and then the next to come does.
 
-    def _take_group(self, first: _Waiting) -> list[_Waiting]:
+        It is the first that waits, but nobody small waits behind two large ones.
+        """
+        awaited = [one for one in self._waiting if one.is_awaited]
+        small = (one for one in awaited if self._was_large and len(one.batch) <= _EVENTS_MAX)
+        self._storing = next(small, awaited[0] if awaited else None)
+        return self._storing
+
+    def _take_group(self, first: PendingBatch) -> list[PendingBatch]:
         """Take out *first* and whoever fits beside it."""
-        group: list[_Waiting] = []
-        left: list[_Waiting] = []
+        group: list[PendingBatch] = []
+        left: list[PendingBatch] = []
         count = len(first.batch)
         self._was_large = count > _EVENTS_MAX
         for one in self._waiting:
@@ -144,7 +194,7 @@ class GroupCommit:
         self._usual = max(float(len(group)), self._usual * _USUAL_KEPT)
         return group
 
-    def _store_all(self, group: list[_Waiting]) -> None:
+    def _store_all(self, group: list[PendingBatch]) -> None:
         received_at = int(self._clock.time())
         try:
             results = self._store.add_batches([(one.batch, received_at) for one in group])

@@ -19,11 +19,13 @@ from ._documents import DocumentError
 from ._group_commit import GroupCommit
 from ._judging import BatchReader, Reading, Rejected
 from ._large_bodies import LargeBodies
+from ._late_answers import LateAnswer
+from ._limits import SMALL_BYTES_MAX
 from ._lone_documents import read_feedback, read_heartbeat
 from ._metrics import TakenIn
 from ._refusals import Refusals
 from ._requests import IncomingRequest, Refusal, Response
-from .stores import Refused, Store, StoreError
+from .stores import Refused, Store, Stored, StoreError
 
 __all__ = ["Intake"]
 
@@ -44,29 +46,28 @@ class Intake:
         self._deadlines = Deadlines(clock)
         self._large = LargeBodies()
 
-    def take_events(self, request: IncomingRequest) -> Response:
+    def take_events(self, request: IncomingRequest) -> Response | LateAnswer:
         """Store what can be stored of a batch; the answer names the rest by its place and reason."""
         with self._large.holding(request.body_length):
-            return self._take_events(request)
+            answer = self._take_events(request)
+            if isinstance(answer, LateAnswer) and request.body_length > SMALL_BYTES_MAX:
+                return answer.settle()  # it is held as long
+            return answer
 
-    def _take_events(self, request: IncomingRequest) -> Response:
+    def _take_events(self, request: IncomingRequest) -> Response | LateAnswer:
         reading = self._large.one_at_a_time(self._read(request), self._read_batch)
         _check_app(request, reading)
         if reading.rejected:
             self.note_refusal("event", request.path, len(reading.rejected))
             if not len(reading.batch):
                 raise Refusal(400, str(reading.rejected[0]), reason="document")
-        if len(reading.batch):
-            stored, duplicates = outcome = self._commits.add_events(reading.batch)
-            self._taken_in.note_events(reading.batch, outcome)
-        else:  # somebody asks whether events are taken here
-            stored = duplicates = 0
-        document: dict[str, object] = {"stored": stored, "duplicates": duplicates}
-        if reading.rejected:
-            document |= _name_rejected(reading.rejected)
-        if reading.ignored_fields:
-            document["ignored_fields"] = reading.ignored_fields
-        return Response(202, document)
+        if not len(reading.batch):  # somebody asks whether events are taken here
+            return _tell(reading, Stored(0, 0))
+        return LateAnswer(self._commits.enter(reading.batch), lambda stored: self._note_events(reading, stored))
+
+    def _note_events(self, reading: Reading, stored: Stored) -> Response:
+        self._taken_in.note_events(reading.batch, stored)
+        return _tell(reading, stored)
 
     def _read_batch(self, body: bytes) -> Reading:
         return _or_refuse(lambda: self._reader.read(body))
@@ -121,6 +122,16 @@ def _or_refuse(read: Callable[[], _Document]) -> _Document:
         return read()
     except DocumentError as error:
         raise Refusal(400, str(error), reason="document") from None
+
+
+def _tell(reading: Reading, stored: Stored) -> Response:
+    """Return the answer about a batch of which so much was stored."""
+    document: dict[str, object] = {"stored": stored.stored, "duplicates": stored.duplicates}
+    if reading.rejected:
+        document |= _name_rejected(reading.rejected)
+    if reading.ignored_fields:
+        document["ignored_fields"] = reading.ignored_fields
+    return Response(202, document)
 
 
 def _name_rejected(rejected: Sequence[Rejected]) -> dict[str, object]:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ._limits import SMALL_BYTES_MAX
 from ._requests import Refusal
 
 __all__ = ["LargeBodies"]
 
 _Read = TypeVar("_Read")
 
-_SMALL_BYTES_MAX = 16 * 1024
 # A thousand events and more; who sends so much at once has a spare second.
 _HUGE_BYTES_MIN = 256 * 1024
 _HUGE_AT_ONCE_MAX = 2
@@ -41,7 +41,7 @@ class LargeBodies:
 
     def one_at_a_time(self, body: bytes, read: Callable[[bytes], _Read]) -> _Read:
         """Return what *read* makes of *body*."""
-        if len(body) <= _SMALL_BYTES_MAX:
+        if len(body) <= SMALL_BYTES_MAX:
             return read(body)
         with self._reading:
             return read(body)

@@ -18,12 +18,16 @@ __all__ = [
     "EVENTS_BYTES_MAX",
     "FEEDBACK_BYTES_MAX",
     "FORM_FIELDS_MAX",
+    "SMALL_BYTES_MAX",
     "VALUES_MAX",
     "body_bytes_max",
 ]
 
 EVENTS_BYTES_MAX = 1024 * 1024
 FEEDBACK_BYTES_MAX = 64 * 1024
+SMALL_BYTES_MAX = 16 * 1024
+"""A body so small waits for no other, and several of them are taken together."""
+
 _BYTES_MAX_OF_PATH = {
     EVENTS_PATH: EVENTS_BYTES_MAX,
     SHORT_EVENTS_PATH: EVENTS_BYTES_MAX,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Union
 
 from ._guards import Guard
+from ._late_answers import LateAnswer
 from ._requests import IncomingRequest, Refusal, Response
 
 __all__ = ["Route", "Routes"]
@@ -21,7 +23,7 @@ class Route:
 
     method: str
     path: str
-    handler: Callable[[IncomingRequest], Response]
+    handler: Callable[[IncomingRequest], Union[Response, LateAnswer]]
     guards: tuple[Guard, ...] = ()
 
 

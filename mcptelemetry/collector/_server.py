@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Union
 
 from ..errors import TelemetryError
 from ..system import Clock, install_hint
-from ._app import RATE_LIMIT_PER_SECOND, create_app, end_app
+from ._app import RATE_LIMIT_PER_SECOND, answering_late, create_app, end_app
 from ._guards import Tokens
 from ._listener import Listener
 from .stores import Store
@@ -83,7 +83,8 @@ class Server:
         self.url: str = listener.url
         self._app = app
         self._process = os.getpid()
-        self._server = EmbeddedServer(app, listener.socket)
+        late = answering_late(app)  # with middleware around it there is none: that may look for a status sooner
+        self._server = EmbeddedServer(late or app, listener.socket, takes_together=late is not None)
 
     def __repr__(self) -> str:
         return f"Server({self.url!r})"

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from mcptelemetry import TelemetryEvent
-from mcptelemetry.collector._group_commit import GroupCommit
+from mcptelemetry.collector._group_commit import GroupCommit, PendingBatch
 from mcptelemetry.collector.stores import Stored, StoreError
 from mcptelemetry.system import SystemClock
 from mcptelemetry.wire import TelemetryBatch
@@ -141,7 +141,7 @@ def test_a_forked_child_begins_anew():
     intake = ScriptedIntake()
     intake.go_on.set()
     group = GroupCommit(intake, SystemClock())
-    group._is_storing = True  # as a fork in the middle of a transaction leaves it
+    group._storing = PendingBatch(batch(4), group)  # as a fork in the middle of a transaction leaves it
     group._process = -1
     assert group.add_events(batch(5)) == Stored(5, 0)
 
@@ -162,3 +162,80 @@ def test_many_senders_lose_and_double_nothing():
             assert answer.result(LIMIT_SECS) == list(range(sender * rounds, (sender + 1) * rounds))
     names = [name for transaction in intake.transactions for name in transaction]
     assert len(names) == len(set(names)) == SENDERS * rounds
+
+
+def test_who_enters_several_has_them_stored_together():
+    """A thread that enters three batches before it settles the first has one transaction, and each its own answer."""
+    intake = ScriptedIntake()
+    intake.go_on.set()
+    group = GroupCommit(intake, SystemClock())
+    pending = [group.enter(batch(number)) for number in (1, 2, 3)]
+    assert intake.transactions == []
+    assert [one.settle() for one in pending] == [Stored(number, 0) for number in (1, 2, 3)]
+    assert intake.transactions == [["tool-1", "tool-2", "tool-3"]]
+
+
+def test_what_was_entered_and_not_asked_for_goes_with_the_next():
+    """Somebody else's transaction takes it along; whoever then asks is answered at once."""
+    intake = ScriptedIntake()
+    intake.go_on.set()
+    group = GroupCommit(intake, SystemClock())
+    pending = group.enter(batch(1))
+    assert group.add_events(batch(2)) == Stored(2, 0)
+    assert intake.transactions == [["tool-1", "tool-2"]]
+    assert pending.settle() == Stored(1, 0)
+    assert len(intake.transactions) == 1
+
+
+def test_what_is_withdrawn_is_not_stored():
+    """Nobody waits for it any more; those beside it are stored."""
+    intake = ScriptedIntake()
+    intake.go_on.set()
+    group = GroupCommit(intake, SystemClock())
+    withdrawn, kept = group.enter(batch(1)), group.enter(batch(2))
+    withdrawn.withdraw()
+    assert kept.settle() == Stored(2, 0)
+    kept.withdraw()  # too late, and no harm
+    assert intake.transactions == [["tool-2"]]
+    assert group.add_events(batch(3)) == Stored(3, 0)
+
+
+def test_who_is_interrupted_while_waiting_keeps_nobody_else_waiting():
+    """What it brought is not stored, and those that waited beside it are, whoever of them was to store."""
+
+    class Interrupted(BaseException):
+        pass
+
+    class InterruptedWait:
+        """In place of the lock that says that something became of a batch: a signal comes while it is waited for."""
+
+        def acquire(self):
+            is_reached.set()
+            assert go_on.wait(LIMIT_SECS)
+            raise Interrupted
+
+        def release(self):
+            pass
+
+    is_reached, go_on = threading.Event(), threading.Event()
+    intake = ScriptedIntake()
+    group = GroupCommit(intake, SystemClock())
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(group.add_events, batch(0))
+        assert intake.is_under_way.wait(LIMIT_SECS)
+        waiting = group.enter(batch(1))
+        waiting.done = InterruptedWait()
+        second = pool.submit(waiting.settle)
+        assert is_reached.wait(LIMIT_SECS)
+        intake.go_on.set()
+        assert first.result(LIMIT_SECS) == Stored(0, 0)
+        assert group._storing is waiting  # it is to store the next group, and never will
+        third = pool.submit(group.add_events, batch(2))
+        for _ in range(3_000):
+            if len(group._waiting) == 2 and group._waiting[1].is_awaited:
+                break
+            threading.Event().wait(0.01)
+        go_on.set()
+        assert isinstance(second.exception(LIMIT_SECS), Interrupted)
+        assert third.result(LIMIT_SECS) == Stored(2, 0)
+    assert intake.transactions == [["tool-0"], ["tool-2"]]
