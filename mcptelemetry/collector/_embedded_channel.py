@@ -184,6 +184,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # no types
         self.server.note_received(len(data))
         return bool(super().received(data))
 
+    def write_soon(self, data: Any) -> int:
+        # What the network takes at once is put by nowhere; the rest, and what goes wrong, is the class's above.
+        if self.connected and isinstance(data, bytes) and data:
+            with self.outbuf_lock:
+                if not self.total_outbufs_len:
+                    with suppress(OSError):
+                        rest = data[self.socket.send(data) :]
+                        if rest:
+                            super().write_soon(rest)
+                        return len(data)
+        return int(super().write_soon(data))
+
     def begin(self) -> None:
         """Have the app begin its answer to the request at hand, a small one; `service()` asks for it."""
         task = _AppTask(self, self.requests[0])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IncomingRequest", "Refusal", "Response", "too_large"]
 
+_STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
+_SHARED_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 _QUERY_FIELDS_MAX = 50
 _PART_BYTES = 64 * 1024
 
@@ -49,17 +51,18 @@ class Response:
     @property
     def status_line(self) -> str:
         """The status as WSGI wants it: ``202 Accepted``."""
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
+        return _STATUS_LINES[self.status]
 
     def list_headers(self, length: int | None) -> list[tuple[str, str]]:
         """Return the headers of an answer with a body of *length* bytes; None: nobody knows yet."""
+        shared = [*_SHARED_HEADERS]
+        if self.status != HTTPStatus.NOT_MODIFIED:
+            shared.append(("Content-Type", self.kind))
+            if length is not None:
+                shared.append(("Content-Length", str(length)))
+        if not self.headers:
+            return shared
         own = {name for name, _ in self.headers}
-        shared = [
-            *([] if self.status == HTTPStatus.NOT_MODIFIED else [("Content-Type", self.kind)]),
-            *([] if length is None or self.status == HTTPStatus.NOT_MODIFIED else [("Content-Length", str(length))]),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
         return [*(header for header in shared if header[0] not in own), *self.headers]
 
     def encode(self) -> bytes:
