@@ -45,6 +45,7 @@ LIMIT_SECS = 60
 LOCAL = "127.0.0.1:8080"
 GUIDE = runpy.run_path(str(ROOT / "tests" / "integration" / "test_deployment_guide.py"))
 DEMO_SERVER = ROOT / "tests" / "data" / "servers" / "demo_server.py"
+free_port = runpy.run_path(str(ROOT / "tests" / "data" / "scripts" / "free_port.py"))["free_port"]
 
 
 class Block(NamedTuple):
@@ -619,14 +620,6 @@ def write_certificate(place: Path) -> Path:
         key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return place / "t.acme.dev.pem"
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago, for a server that takes none of the system's choice."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @runs("README.md", "server {  # in front of it")

@@ -12,6 +12,7 @@ import gzip
 import importlib.util
 import os
 import pathlib
+import runpy
 import re
 import signal
 import socket
@@ -34,6 +35,7 @@ from google.protobuf import json_format  # noqa: E402
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest  # noqa: E402
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: E402
 
+free_port = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "data" / "scripts" / "free_port.py"))["free_port"]
 COUNT = 2_345
 TOOLS = 7
 TIME_LIMIT_SECS = 20.0
@@ -103,13 +105,6 @@ def test_a_receiver_with_the_official_schema_holds_every_span():
 
 
 # -- rotel --------------------------------------------------------------------------------
-
-
-def free_port():
-    """Return a port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @contextlib.contextmanager
