@@ -22,8 +22,14 @@ import pytest
 
 LEFTOVERS_MAY_TAKE_SECS = 5.0
 
-# Nothing here is judged by how long it takes.
-hypothesis.settings.register_profile("suite", deadline=None)
+# Nothing here is judged by how long it takes, the making of examples neither; and whoever runs the suite
+# runs the same one: `NEW_EXAMPLES=1` draws others, to find what nobody has thought of.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=os.environ.get("NEW_EXAMPLES") != "1",
+)
 hypothesis.settings.load_profile("suite")
 
 # `RECORD_UNDER_LOCK=1`: with the locks of a build of Python without the global one.
