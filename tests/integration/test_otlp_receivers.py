@@ -38,7 +38,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 free_port = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "data" / "scripts" / "free_port.py"))["free_port"]
 COUNT = 2_345
 TOOLS = 7
-TIME_LIMIT_SECS = 20.0
+TIME_LIMIT_SECS = 60.0
 
 
 def messages_of(server, path, kind):
@@ -166,6 +166,8 @@ def test_rotel_takes_every_batch_and_counts_every_span(tmp_path, caplog):
         with rotel(server.url, log) as endpoint:
             stats = deliver(endpoint)
             wait_until(lambda: len(spans_in(server)) >= COUNT, "what rotel hands on")
+            wait_until(lambda: sum(logged_spans(log)) >= COUNT, "what rotel says of spans")
+            wait_until(lambda: "Received metrics." in log.read_text(errors="replace"), "what rotel says of metrics")
         spans = spans_in(server)
     assert (stats.delivered, stats.requeued, stats.last_error) == (COUNT, 0, None)
     assert sum(logged_spans(log)) == COUNT
