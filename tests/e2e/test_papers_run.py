@@ -981,9 +981,16 @@ def a_host_as_the_guide_says_it_delivers(desk: Desk, block: Block) -> None:
         if name in GUIDE["LEFT_BEHIND"]:
             (desk.folder / "killed.py").write_text(GUIDE["LEFT_BEHIND"][name], encoding="utf-8")
             assert desk.try_to_type("exec python killed.py", ACME_MCP_EVENTS_ENDPOINT=url).returncode == -signal.SIGKILL
-        done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
-        assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
-        assert sum(desk.calls().values()) == delivered
+        arrived = came = 0
+        for _ in range(1 if name in GUIDE["LEFT_BEHIND"] else GUIDE["TRIES"]):
+            done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
+            assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
+            total = sum(desk.calls().values())
+            arrived, came = total, total - arrived
+            assert came <= delivered
+            if came == delivered:
+                break
+        assert came == delivered
 
 
 @runs("docs/scaling.md", "[proxy.telemetry]", "mcptelemetry --app acme-mcp check")

@@ -215,7 +215,7 @@ def test_a_build_without_a_version_stores_what_became_of_an_operators_events(mac
     del machine.environ["ACME_MCP_TELEMETRY"]
     script = textwrap.dedent(
         """
-        import sys
+        import requests  # as most hosts have it: on a busy machine an end has no time to load it
         from mcptelemetry import Telemetry
         with Telemetry("acme-mcp", "") as telemetry:
             telemetry.record("get_issues")
