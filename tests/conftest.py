@@ -8,6 +8,7 @@ surroundings that speaks about telemetry; and it leaves no thread, no child and 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import runpy
 import signal
@@ -22,8 +23,14 @@ import pytest
 
 LEFTOVERS_MAY_TAKE_SECS = 5.0
 
-# Nothing here is judged by how long it takes.
-hypothesis.settings.register_profile("suite", deadline=None)
+# Nothing here is judged by how long it takes, the making of examples neither; and whoever runs the suite
+# runs the same one: `NEW_EXAMPLES=1` draws others, to find what nobody has thought of.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=os.environ.get("NEW_EXAMPLES") != "1",
+)
 hypothesis.settings.load_profile("suite")
 
 # `RECORD_UNDER_LOCK=1`: with the locks of a build of Python without the global one.
@@ -71,6 +78,27 @@ for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SI
     number = getattr(signal, name, None)
     if number is not None and signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+
+# -- logging is as a test found it -----------------------------------------------------
+
+
+def loggers() -> dict[str, logging.Logger]:
+    """Return every logger that there is."""
+    known = logging.Logger.manager.loggerDict
+    return {name: one for name, one in list(known.items()) if isinstance(one, logging.Logger)}
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_found():
+    """Undo what a test does to loggers, and what a package does that is imported in it: some quieten others' for good."""
+    before = {name: (one.level, one.disabled, one.propagate) for name, one in loggers().items()}
+    yield
+    for name, one in loggers().items():
+        found = before.get(name, (logging.NOTSET, False, True))
+        if (one.level, one.disabled, one.propagate) != found:
+            one.setLevel(found[0])
+            one.disabled, one.propagate = found[1:]
 
 
 # -- the network ends at this machine --------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import select
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,8 @@ def play(killed_after_secs: float, writers: int, rate: int, faults: tuple[int, i
         fail_every=fail_every, lose_answer_every=lose_answer_every
     ) as collector:
         processes = [start("record", home, collector.events_url, f"writer_{number}", rate) for number in range(writers)]
+        for process in processes:  # all of them are at it, however long their start takes on a busy machine
+            select.select([process.stdout], [], [], ENDS_WITHIN_SECS)
         time.sleep(killed_after_secs)
         said = []
         for process in processes:

@@ -194,7 +194,7 @@ def test_counts_of_eight_threads_add_up_through_500_sends_of_which_half_fail(tmp
     assert windows.state().given_up_count == 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_counting_is_not_held_up_by_a_process_that_holds_the_database(tmp_path):
     """While another process holds the database exclusively counting goes on, and is stored afterwards."""
     path = str(tmp_path / "telemetry.db")

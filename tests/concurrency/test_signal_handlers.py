@@ -92,4 +92,4 @@ def test_signal_during_a_flush_passes_on(tmp_path):
 def test_signal_with_a_silent_server_is_bounded(tmp_path, scene):
     """With a server that never answers, the signal passes on all the same, soon."""
     with HostileServer("silent") as server:
-        assert send(server.events_url, scene, signal.SIGTERM, tmp_path, secs=10)[0] == -signal.SIGTERM
+        assert send(server.events_url, scene, signal.SIGTERM, tmp_path, secs=20)[0] == -signal.SIGTERM

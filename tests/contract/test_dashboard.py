@@ -7,9 +7,9 @@ import http.client
 import importlib.util
 import json
 import re
+import runpy
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -25,6 +25,7 @@ from mcptelemetry.collector import EVENTS_PATH, FEEDBACK_PATH, HEARTBEAT_PATH, S
 from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 
 ROOT = Path(__file__).resolve().parents[2]
+free_port = runpy.run_path(str(ROOT / "tests" / "data" / "scripts" / "free_port.py"))["free_port"]
 DASHBOARD = json.loads((ROOT / "contracts" / "grafana-dashboard.json").read_text("utf-8"))
 HEARTBEAT = json.loads((ROOT / "tests" / "data" / "heartbeat" / "full.json").read_text("utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -224,8 +225,7 @@ scrape_configs:
     authorization: {{credentials_file: {tmp_path / "token"}}}
     static_configs: [{{targets: ["{server.host}:{server.port}"]}}]
 """)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     options = [f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'tsdb'}", f"--web.listen-address={address}"]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([program, *options], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -62,7 +62,7 @@ def test_gate_that_fails_open_fails_a_test():
         [sys.executable, str(ROOT / "tools" / "mutate.py"), "--fail-open", GATE],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -26,6 +26,8 @@ REPLAY = ROOT / "tests" / "data" / "servers" / "replay_server.py"
 TRANSCRIPT = ROOT / "tests" / "data" / "transcripts" / "inspector-cli2.12--py2.3-server.jsonl"
 PAGE = (200, b"<!doctype html><title>Welcome</title>", {"Content-Type": "text/html; charset=utf-8"})
 
+TRIES = 6  # the end of a wrapper has a second and a half for what it recorded: on a busy machine, once more
+
 HOST = """
 from mcptelemetry import Telemetry, UploadError
 telemetry = Telemetry("acme-mcp", "1.4.0")
@@ -121,9 +123,12 @@ def test_outage_is_one_line_of_the_wrapper(kind: str, tmp_path: Path) -> None:
     with endpoint(kind, tmp_path) as (url, more):
         server = [sys.executable, str(REPLAY), str(TRANSCRIPT)]
         command = ["-m", "mcptelemetry", "wrap", "--app", "acme-mcp", "--", *server]
-        done = run(tmp_path, command, requests(), ACME_MCP_EVENTS_ENDPOINT=url, **more)
         bare = subprocess.run(server, input=requests(), capture_output=True, timeout=60, check=True)
-    assert (done.stdout, done.returncode) == (bare.stdout, 0)
+        for _ in range(TRIES):
+            done = run(tmp_path, command, requests(), ACME_MCP_EVENTS_ENDPOINT=url, **more)
+            assert (done.stdout, done.returncode) == (bare.stdout, 0)
+            if TROUBLES[kind].cause.encode() in done.stderr:
+                break
     the_line(kind, url, done.stderr, "mcptelemetry: ")
 
 
@@ -176,7 +181,10 @@ def test_wrapper_names_the_variable_that_was_typed(options: list[str], mend: str
     with ScriptedServer(otherwise=401) as server:
         endpoint = ["--endpoint", f"http://127.0.0.1:{server.port}", *options]
         command = ["-m", "mcptelemetry", "wrap", *endpoint, "--", sys.executable, str(REPLAY), str(TRANSCRIPT)]
-        done = run(tmp_path, command, requests())
+        for _ in range(TRIES):
+            done = run(tmp_path, command, requests())
+            if b"HTTP 401" in done.stderr:
+                break
     (line,) = done.stderr.decode().splitlines()
     assert line.endswith(mend)
 

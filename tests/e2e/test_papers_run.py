@@ -45,6 +45,7 @@ LIMIT_SECS = 60
 LOCAL = "127.0.0.1:8080"
 GUIDE = runpy.run_path(str(ROOT / "tests" / "integration" / "test_deployment_guide.py"))
 DEMO_SERVER = ROOT / "tests" / "data" / "servers" / "demo_server.py"
+free_port = runpy.run_path(str(ROOT / "tests" / "data" / "scripts" / "free_port.py"))["free_port"]
 
 
 class Block(NamedTuple):
@@ -621,14 +622,6 @@ def write_certificate(place: Path) -> Path:
     return place / "t.acme.dev.pem"
 
 
-def free_port() -> int:
-    """Return a port that was free a moment ago, for a server that takes none of the system's choice."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @runs("README.md", "server {  # in front of it")
 def nginx_stands_in_front_of_the_collector(desk: Desk, block: Block) -> None:
     """The block as it is served; the two ports, the host's name and the folder of the certificate are this machine's."""
@@ -988,9 +981,16 @@ def a_host_as_the_guide_says_it_delivers(desk: Desk, block: Block) -> None:
         if name in GUIDE["LEFT_BEHIND"]:
             (desk.folder / "killed.py").write_text(GUIDE["LEFT_BEHIND"][name], encoding="utf-8")
             assert desk.try_to_type("exec python killed.py", ACME_MCP_EVENTS_ENDPOINT=url).returncode == -signal.SIGKILL
-        done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
-        assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
-        assert sum(desk.calls().values()) == delivered
+        arrived = came = 0
+        for _ in range(1 if name in GUIDE["LEFT_BEHIND"] else GUIDE["TRIES"]):
+            done = desk.try_to_type(f"exec python {name}", ACME_MCP_EVENTS_ENDPOINT=url)
+            assert (done.returncode, done.stderr) == (GUIDE["STATUS_OF_BLOCK"].get(name, 0), "")
+            total = sum(desk.calls().values())
+            arrived, came = total, total - arrived
+            assert came <= delivered
+            if came == delivered:
+                break
+        assert came == delivered
 
 
 @runs("docs/scaling.md", "[proxy.telemetry]", "mcptelemetry --app acme-mcp check")

@@ -372,10 +372,21 @@ def test_silent_grandchild_does_not_hold_up_the_end(wrap: type[Wrapped]) -> None
     wait_until_gone(grandchild)
 
 
+def launcher(server: str, before: str = "") -> list[str]:
+    """Return a command that starts the Python code *server*, waits until that runs, and ends."""
+    server = f"import os, sys, time\nos.close(int(sys.argv[1]))\n{server}"
+    return python(
+        f"import os, subprocess, sys\n{before}\n"
+        "waiting, running = os.pipe()\n"
+        f"subprocess.Popen([sys.executable, '-c', {server!r}, str(running)], pass_fds=(running,))\n"
+        # Not before: who has said nothing half a second after the launcher's end is not waited for.
+        "os.close(running); os.read(waiting, 1)"
+    )
+
+
 def test_grandchild_that_goes_on_writing_is_passed_on(wrap: type[Wrapped]) -> None:
     """A launcher may end before the server that it started: the conversation goes on."""
-    server = "import sys, time\nfor n in range(8): print(n, flush=True); time.sleep(0.1)"
-    wrapped = wrap(python(f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {server!r}])"))
+    wrapped = wrap(launcher("for n in range(8): print(n, flush=True); time.sleep(0.1)"))
     assert [wrapped.line() for _ in range(8)] == [b"%d\n" % n for n in range(8)]
     assert wrapped.end() == 0
 
@@ -435,17 +446,13 @@ def test_killed_wrapper_leaves_no_orphan_that_reads_its_input(wrap: type[Wrapped
 
 def test_ended_child_is_no_zombie(wrap: type[Wrapped]) -> None:
     """The child is reaped while the wrapper still passes on what a grandchild writes."""
-    server = "import sys, time\nfor n in range(20): print(n, flush=True); time.sleep(0.1)"
-    code = (
-        "import os, subprocess, sys; print(os.getpid(), flush=True)\n"
-        f"subprocess.Popen([sys.executable, '-c', {server!r}])"
-    )
-    wrapped = wrap(python(code))
+    server = "for _ in range(300): print('on', flush=True); time.sleep(0.1)"
+    wrapped = wrap(launcher(server, "print(os.getpid(), flush=True)"))
     child = int(wrapped.line())
-    assert wrapped.line() == b"0\n"
     deadline = time.monotonic() + DEADLINE_SECS
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < deadline:
+            assert wrapped.line() == b"on\n"
             os.kill(child, 0)
     assert wrapped.process.poll() is None
 

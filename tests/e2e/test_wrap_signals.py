@@ -418,7 +418,7 @@ def test_killed_wrapper_still_delivers(wrap: type[Session]) -> None:
         session.call(number)
     session.stdin.write(b'{"id":9,"method":"tools/call","params":{"name":"add"}}\n{"id":')
     session.line()
-    select.select([], [], [], 0.5)
+    select.select([], [], [], 2.0)  # the wrapper tells the one that looks in a moment of silence
     session.process.kill()
     wait_until(lambda: session.events() == 6, "the events went with the wrapper")
     wait_until(lambda: session.processes() == [], "somebody is left behind")

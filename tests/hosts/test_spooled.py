@@ -17,7 +17,7 @@ from .conftest import REQUEST_COUNT, Host, free_port, get, is_up, wait_until
 pytest.importorskip("celery", reason="celery, like the other hosts here, belongs to the hosts extra and is not installed")
 from .test_celery import run_worker
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300)]
 
 KEPT_WITHIN_SECS = 1.5
 GUNICORN = ("-m", "gunicorn", "-w", "3", "-b")

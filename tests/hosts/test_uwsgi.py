@@ -35,6 +35,9 @@ def test_uwsgi_serves_delivers_and_stops(serve, name):
             # Its usual stop skips the exit functions of a worker that is in the middle of a request,
             # be it in the last line of its log.
             *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
+            # A worker that is told to end before it listens to that, as a busy machine may have it, is
+            # ended by the master: after a minute, if nothing else is said.
+            *("--worker-reload-mercy", "10"),
             *("--virtualenv", sys.prefix, "--module", "wsgi_host:app", *OPTIONS[name]),
         ]
 

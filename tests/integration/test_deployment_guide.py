@@ -65,6 +65,7 @@ LEFT_BEHIND = {
     ),
 }
 STATUS_OF_BLOCK = {"plain_program.py": -15}
+TRIES = 5  # an end may take a second and no longer: on a machine that is busier than that, once more
 
 
 def test_guide_has_a_host_for_each_block():
@@ -77,8 +78,20 @@ def test_guide_has_a_host_for_each_block():
 @pytest.mark.parametrize("name", HOSTS)
 def test_guide_block_delivers(tmp_path, name):
     """The block is run in a process of its own, and its host does with it what the guide says."""
-    deed, delivered = HOSTS[name]
-    (tmp_path / name).write_text(f"block = {BLOCKS[name]!r}\n{BLOCKS[name]}\n{deed}\n")
+    delivered = HOSTS[name][1]
+    for attempt in range(TRIES):
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        ids = run_block(place, name)
+        assert len(set(ids)) == len(ids) <= delivered
+        if len(ids) == delivered:
+            break
+    assert len(ids) == delivered
+
+
+def run_block(tmp_path, name):
+    """Run a block in a home of its own; return the ids of the events that arrived."""
+    (tmp_path / name).write_text(f"block = {BLOCKS[name]!r}\n{BLOCKS[name]}\n{HOSTS[name][0]}\n")
     with InProcessCollector() as collector:
         environ = {
             "PATH": os.environ["PATH"],
@@ -93,5 +106,4 @@ def test_guide_block_delivers(tmp_path, name):
             [sys.executable, str(tmp_path / name)], env=environ, capture_output=True, text=True, timeout=100
         )
         assert (done.returncode, done.stderr) == (STATUS_OF_BLOCK.get(name, 0), "")
-        ids = [event.id for event in collector.events()]
-        assert len(set(ids)) == len(ids) == delivered
+        return [event.id for event in collector.events()]

@@ -19,7 +19,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these processes are Linux's"),
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(300),
 ]
 
 ROOT = Path(__file__).resolve().parents[2]

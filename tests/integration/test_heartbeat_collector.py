@@ -32,7 +32,7 @@ def post(url, path, document, headers=()):
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     try:
         # Refused unread: the answer is there all the same.
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", path, body, {"Content-Type": "application/json", **dict(headers)})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read()), answer.headers

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import runpy
 import signal
 import socket
 import struct
@@ -27,6 +28,7 @@ from mcptelemetry.wire import TelemetryBatch, TelemetryEvent
 pytest.importorskip("gunicorn", reason="gunicorn belongs to the test extra and is not installed")
 
 MIB = 1024 * 1024
+free_port = runpy.run_path(str(Path(__file__).parents[1] / "data" / "scripts" / "free_port.py"))["free_port"]
 TOKEN, READER = "s3nder", "r3ader"
 RECEIVE = f"""
 from mcptelemetry.collector import SqliteStore, create_app
@@ -79,8 +81,7 @@ def serving(name: str, folder: Path) -> Iterator[Running]:
     """Run the server called *name*, which keeps its database in *folder*."""
     folder.mkdir(exist_ok=True)
     (folder / "receive.py").write_text(RECEIVE)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *(word.replace("PORT", str(port)) if "PORT" in word else word for word in SERVERS[name])],

@@ -43,6 +43,7 @@ from mcptelemetry.testing import (
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECS = 0.5
+PATIENT_SECS = 10.0  # for what answers, on a machine that is busy with something else
 
 
 def batch(count=1, tool="t"):
@@ -477,6 +478,7 @@ def test_silence_is_waited_out_and_the_next_body_goes_on_another_connection():
             transport.post(Request(server.events_url, b"1", {}, 0.2))
         assert transport.post(Request(server.events_url, b"1", {}, 5.0)).status == 202
         transport.close()
+        assert server.wait_for_requests(3)  # the one that was given up may be read after the one that was answered
         assert [request.body for request in server.requests] == [b"0", b"1", b"1"]
         assert server.connection_count == 2
 
@@ -645,9 +647,24 @@ OPEN_BEHAVIOURS = {"length_negative", "length_no_number", "two_lengths", "half_h
 @pytest.mark.parametrize("behaviour", sorted(HOSTILE_BEHAVIOURS))
 def test_hostile_server_is_survived(behaviour):
     """With every hostile server a post comes back in bounded time: a status, or no answer."""
+    result, answer_max_bytes = post_to_hostile(behaviour, TIMEOUT_SECS)
+    if behaviour in STATUS_OF_BEHAVIOUR and isinstance(result, NoAnswer):
+        result, answer_max_bytes = post_to_hostile(behaviour, PATIENT_SECS)
+    if behaviour in OPEN_BEHAVIOURS:
+        return
+    if behaviour in STATUS_OF_BEHAVIOUR:
+        assert result.status == STATUS_OF_BEHAVIOUR[behaviour]
+        assert len(result.body) <= answer_max_bytes
+    else:
+        assert isinstance(result, NoAnswer)
+        assert str(result).isprintable()
+
+
+def post_to_hostile(behaviour, timeout_secs):
+    """Return what a post to such a server comes to, and how much of an answer's body is read at most."""
     transport = HttpTransport(environ={})
     with HostileServer(behaviour) as server:
-        request = Request(server.events_url, b"{}" * 100, {}, TIMEOUT_SECS)
+        request = Request(server.events_url, b"{}" * 100, {}, timeout_secs)
         done = []
 
         def post():
@@ -658,18 +675,10 @@ def test_hostile_server_is_survived(behaviour):
 
         thread = threading.Thread(target=post, daemon=True)
         thread.start()
-        thread.join(20)
+        thread.join(40)
         assert done, "the post did not come back, or not with an answer"
         transport.close()
-    (result,) = done
-    if behaviour in OPEN_BEHAVIOURS:
-        return
-    if behaviour in STATUS_OF_BEHAVIOUR:
-        assert result.status == STATUS_OF_BEHAVIOUR[behaviour]
-        assert len(result.body) <= request.answer_max_bytes
-    else:
-        assert isinstance(result, NoAnswer)
-        assert str(result).isprintable()
+    return done[0], request.answer_max_bytes
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])

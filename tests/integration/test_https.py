@@ -141,7 +141,7 @@ def test_deadline_holds_over_tls(certificate):
     transport = HttpTransport(environ={"SSL_CERT_FILE": certificate})
     with tls_server(certificate, drip) as server:
         with pytest.raises(NoAnswer):
-            transport.post(request_to(server, 0.5))
+            transport.post(request_to(server, 2.0))  # time enough for the handshake and the request
         transport.close()
         assert len(server.requests) == 1
 

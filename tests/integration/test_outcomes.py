@@ -26,6 +26,7 @@ from mcptelemetry.testing import FakeClock, HostileServer, ScriptedServer, Scrip
 ENDPOINT = "https://c.acme.dev/events"
 HEARTBEAT = "https://t.acme.dev"
 DAY = 86_400
+LIMIT_SECS = 30
 BEGAN = "2026-05-28T20:26:40Z"  # by the clock that stands still
 
 
@@ -61,6 +62,13 @@ class Machine:
     def deliveries(self):
         """What `status --json` says elsewhere, by stream."""
         return {one["stream"]: one for one in json.loads(self.run("status", "--json")[1])["deliveries"]}
+
+    def wait_for_deliveries(self):
+        """The same, once there are any: a flush has its answer before they are stored."""
+        ends_at = time.monotonic() + LIMIT_SECS
+        while not self.deliveries() and time.monotonic() < ends_at:
+            time.sleep(0.02)
+        return self.deliveries()
 
     def sent(self):
         return json.loads(self.run("sent", "--json")[1])["documents"]
@@ -137,10 +145,7 @@ def test_an_outage_is_told_while_it_lasts(tmp_path):
         telemetry.record("get_issues")
         with contextlib.suppress(Exception):
             telemetry.flush(5)
-        ends_at = time.monotonic() + 10
-        while "operator_events" not in machine.deliveries() and time.monotonic() < ends_at:
-            time.sleep(0.02)
-        one = machine.deliveries()["operator_events"]
+        one = machine.wait_for_deliveries()["operator_events"]
         assert numbers(one) == (0, 0, 0)
         assert "HTTP 503" in one["last_error"]
 
@@ -210,7 +215,7 @@ def test_a_build_without_a_version_stores_what_became_of_an_operators_events(mac
     del machine.environ["ACME_MCP_TELEMETRY"]
     script = textwrap.dedent(
         """
-        import sys
+        import requests  # as most hosts have it: on a busy machine an end has no time to load it
         from mcptelemetry import Telemetry
         with Telemetry("acme-mcp", "") as telemetry:
             telemetry.record("get_issues")
@@ -290,14 +295,16 @@ def test_a_forked_child_adds_its_own_and_no_more(machine):
     telemetry = machine.operators()
     telemetry.start()
     telemetry.record("get_issues")
-    telemetry.flush(5)
+    telemetry.flush(LIMIT_SECS)
+    # A fork waits for a transaction of another thread's, but not for long: then its child stores nothing.
+    machine.wait_for_deliveries()
     child = os.fork()
     if child == 0:
         status = 1
         try:
             telemetry.record("get_issues")
             telemetry.record("get_issues")
-            telemetry.shutdown(5)
+            telemetry.shutdown(LIMIT_SECS)
             status = 0
         finally:
             os._exit(status)

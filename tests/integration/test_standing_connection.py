@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import socket
 import threading
 
 import pytest
@@ -12,7 +13,9 @@ import urllib3
 from mcptelemetry.system import BLOCK_BYTES, HttpTransport, NoAnswer, Request, Withheld
 from mcptelemetry.testing import HOSTILE_BEHAVIOURS, ScriptedServer, SocketServer
 
-TIMEOUT_SECS = 0.4
+LIMIT_SECS = 30.0
+# Of those who never answer none does in any of these; the others may need more than the first on a busy machine.
+TIMEOUTS_SECS = (0.4, 2.0, 10.0)
 ANSWER_MAX_BYTES = 64
 
 
@@ -73,9 +76,9 @@ CONDUCTS = {
 }
 
 
-def outcome_of(transport, url, body):
+def outcome_of(transport, url, body, timeout_secs):
     """Return what a post comes to, and why nothing came of it."""
-    request = Request(url, body, {}, TIMEOUT_SECS, ANSWER_MAX_BYTES)
+    request = Request(url, body, {}, timeout_secs, ANSWER_MAX_BYTES)
     try:
         return transport.post(request)
     except NoAnswer as error:
@@ -86,10 +89,19 @@ def outcome_of(transport, url, body):
 @pytest.mark.parametrize("conduct", sorted(CONDUCTS.keys() - {"ssh", "deaf"}))
 def test_answer_is_understood_as_on_a_fresh_connection(conduct):
     """Whatever a server does with the second request of a connection comes to what it comes to with the first."""
+    for timeout_secs in TIMEOUTS_SECS:
+        fresh, standing = outcomes_of(conduct, timeout_secs)
+        if standing == fresh:
+            break
+    assert standing == fresh
+
+
+def outcomes_of(conduct, timeout_secs):
+    """Return what the only request of a connection comes to, and what the second one does."""
     body = b"{}" * (1_000_000 if conduct == "refuses_early" else 10)
     transport = HttpTransport(environ={})
     with SocketServer(CONDUCTS[conduct]) as server:
-        fresh = outcome_of(transport, server.events_url, body)
+        fresh = outcome_of(transport, server.events_url, body, timeout_secs)
         transport.close()
 
     def serve_one_well(connection):
@@ -99,11 +111,11 @@ def test_answer_is_understood_as_on_a_fresh_connection(conduct):
         CONDUCTS[conduct](connection)
 
     with SocketServer(serve_one_well) as server:
-        assert transport.post(Request(server.events_url, b"{}", {}, 5.0)).status == 202
-        standing = outcome_of(transport, server.events_url, body)
+        assert transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS)).status == 202
+        standing = outcome_of(transport, server.events_url, body, timeout_secs)
         transport.close()
-        assert server.wait_until_idle(5), "a connection outlives its transport"
-    assert standing == fresh
+        assert server.wait_until_idle(LIMIT_SECS), "a connection outlives its transport"
+    return fresh, standing
 
 
 @pytest.mark.parametrize("conduct", ["plain", "in_pieces", "no_content", "said_twice", "chunked", "chunked_in_pieces", "interim"])
@@ -112,7 +124,7 @@ def test_connection_goes_on_standing_after_any_whole_answer(conduct):
     with SocketServer(CONDUCTS[conduct]) as server:
         transport = HttpTransport(environ={})
         for _ in range(4):
-            transport.post(Request(server.events_url, b"{}", {}, 5.0))
+            transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS))
         transport.close()
         assert (len(server.requests), server.connection_count) == (4, 1)
 
@@ -121,7 +133,7 @@ def test_header_over_several_lines_is_one_value():
     """What an old server folds comes as one line, whatever urllib3's release makes of it."""
     with SocketServer(written(b"HTTP/1.1 202 Yes\r\nX-A: 1 \r\n \t2\r\nContent-Length: 0\r\n\r\n")) as server:
         transport = HttpTransport(environ={})
-        answers = [transport.post(Request(server.events_url, b"{}", {}, 5.0)) for _ in range(2)]
+        answers = [transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS)) for _ in range(2)]
         transport.close()
     assert answers[1].headers["x-a"] == "1 2"
 
@@ -139,28 +151,31 @@ def test_connection_is_left_after_an_answer_that_ends_it_or_is_not_read_to_its_e
     with SocketServer(serve) as server:
         transport = HttpTransport(environ={})
         for _ in range(4):
-            transport.post(Request(server.events_url, b"{}", {}, 5.0, ANSWER_MAX_BYTES))
+            transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS, ANSWER_MAX_BYTES))
         transport.close()
-        assert server.wait_until_idle(5)
+        assert server.wait_until_idle(LIMIT_SECS)
         assert (len(server.requests), server.connection_count) == (4, 3)
 
 
 def test_connection_with_something_unasked_for_in_it_is_left():
     """What a server says between two requests is no answer to the second."""
-    said = threading.Event()
+    is_taken, said = threading.Event(), threading.Event()
 
     def babble(connection):
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is said is there at once
         while connection.read_request() is not None:
             connection.answer(202, b"asked")
-            connection.pause(0.05)  # not to come with the answer
+            is_taken.wait(LIMIT_SECS)  # not to come with the answer
+            is_taken.clear()
             connection.answer(500, b"not asked")
             said.set()
 
     with SocketServer(babble) as server:
         transport = HttpTransport(environ={})
         for _ in range(3):
-            assert transport.post(Request(server.events_url, b"{}", {}, 5.0)).body == b"asked"
-            assert said.wait(5)
+            assert transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS)).body == b"asked"
+            is_taken.set()
+            assert said.wait(LIMIT_SECS)
             said.clear()
         transport.close()
         assert server.connection_count == 3
@@ -178,9 +193,9 @@ def test_transport_that_is_closed_meanwhile_leaves_no_connection():
     with SocketServer(serve) as server:
         transport = HttpTransport(environ={})
         for _ in range(2):
-            assert transport.post(Request(server.events_url, b"{}", {}, 5.0)).status == 202
-        assert server.wait_until_idle(5)
-        assert transport.post(Request(server.events_url, b"{}", {}, 5.0)).status == 202
+            assert transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS)).status == 202
+        assert server.wait_until_idle(LIMIT_SECS)
+        assert transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS)).status == 202
         transport.close()
         assert server.connection_count == 2
 
@@ -201,11 +216,11 @@ def test_no_is_heard_before_each_block_on_a_standing_connection():
     with SocketServer(CONDUCTS["plain"]) as server:
         transport = HttpTransport(environ={})
         for number in (1, 3):
-            transport.post(Request(server.events_url, b"{}", {}, 5.0))
+            transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS))
             with pytest.raises(Withheld):
-                transport.post(Request(server.events_url, b"x" * (4 * BLOCK_BYTES), {}, 5.0, may_send=say_no_at(number)))
+                transport.post(Request(server.events_url, b"x" * (4 * BLOCK_BYTES), {}, LIMIT_SECS, may_send=say_no_at(number)))
             assert len(asked) == number
-        transport.post(Request(server.events_url, b"{}", {}, 5.0))
+        transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS))
         transport.close()
         assert [request.body for request in server.requests] == [b"{}"] * 3
         assert server.connection_count == 3
@@ -230,7 +245,7 @@ def test_host_that_patches_the_libraries_adds_nothing_on_a_standing_connection(m
     with ScriptedServer() as server:
         transport = HttpTransport(environ={})
         for _ in range(3):
-            transport.post(Request(server.events_url, b"{}", {}, 5.0))
+            transport.post(Request(server.events_url, b"{}", {}, LIMIT_SECS))
         transport.close()
         assert [set(request.headers) for request in server.requests] == [
             {"host", "user-agent", "accept-encoding", "content-length"}

@@ -47,7 +47,7 @@ def test_three_lines_deliver_each_call_once(store, environ):
     assert get_issues("y") == ["y"]
     with pytest.raises(ValueError, match="must not leave"):
         fail()
-    telemetry.shutdown()
+    telemetry.shutdown(30)
     assert outcomes(store) == {
         ("get_issues", "local_only", "success", None): 2,
         ("explode", "strategy_local", "error", "exception"): 1,

@@ -11,6 +11,8 @@ import os
 import sys
 import time
 
+import requests  # noqa: F401  as most hosts have it: on a busy machine an end has no time to load it
+
 sys.path.insert(0, os.environ["HOST_CHECKOUT"])
 
 telemetry = None

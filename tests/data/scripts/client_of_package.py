@@ -37,7 +37,7 @@ async def call_all(call: Any, calls: list[Any]) -> list[str]:
 async def cancel_one(call: Any, session: Any = None) -> None:
     """Give a call up half-way; *session* is that of a client that tells the server nothing then: by hand."""
     task = asyncio.ensure_future(call("wait", {}))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)  # the server is at it by then
     if session is None:
         task.cancel()
     else:

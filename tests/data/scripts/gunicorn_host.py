@@ -9,6 +9,7 @@ import os
 import time
 
 import host
+import requests  # noqa: F401  as most hosts have it: on a busy machine an end has no time to load it
 
 preload_app = True
 workers = 4

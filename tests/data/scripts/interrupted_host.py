@@ -44,22 +44,10 @@ def on_interrupt(_number, _frame):
         raise KeyboardInterrupt
 
 
-swallowed_elsewhere = []
-
-
-def on_unraisable(unraisable):
-    # The interpreter itself swallows what comes in a callback of a weak reference: one of its own
-    # modules', that is none of our affair; in one of ours it would count as lost.
-    module = str(getattr(unraisable.object, "__module__", ""))
-    if unraisable.exc_type is KeyboardInterrupt and not module.startswith("mcptelemetry"):
-        swallowed_elsewhere.append(module)
-    else:
-        sys.__unraisablehook__(unraisable)
-
-
-sys.unraisablehook = on_unraisable
+swallowed_elsewhere = host.note_swallowed(KeyboardInterrupt)
 signal.signal(signal.SIGINT, on_interrupt)
 returned, surfaced, in_record = 1, 0, 0
+kind = None
 
 
 def do_anything(kind):

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import warnings
+from functools import partial
 
 import host
 
@@ -118,16 +119,20 @@ def nested():
 def interrupted():
     """A handler that raises while the hook before a fork waits for another thread's transaction."""
     database = Database(os.path.join(directory, "numbers.db"), MIGRATIONS)
-    surfaced, statuses, kept = 0, [], []
+    rounds, surfaced, statuses, kept, raised, forks = 0, 0, [], [], [], []
 
     class Limit(Exception):
         pass
 
     def on_alarm(_number, _frame):
+        raised.append(None)
         raise Limit("soft time limit")
 
+    swallowed_elsewhere = host.note_swallowed(Limit)
+    os.register_at_fork(after_in_parent=partial(forks.append, None))
     signal.signal(signal.SIGALRM, on_alarm)
-    for _ in range(20):
+    while len(forks) < 20 and rounds < 200:  # on a busy machine the alarm may come before the fork
+        rounds += 1
         is_in = threading.Event()
 
         def work(connection):
@@ -141,12 +146,13 @@ def interrupted():
         is_in.wait(20)
         me, pid = os.getpid(), None
         try:
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 2.0)  # again, if it was swallowed
             pid = os.fork()
             if os.getpid() != me:
                 os._exit(0)
-            time.sleep(1)
+            time.sleep(20)
         except Limit:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             surfaced += 1
             if os.getpid() != me:
                 os._exit(8)
@@ -157,7 +163,15 @@ def interrupted():
         except ChildProcessError:
             pass
     count = database.read(lambda connection: connection.execute("SELECT count(*) FROM numbers").fetchone()[0])
-    host.report(surfaced=surfaced, statuses=statuses, count=count, is_traced=sys.gettrace() is not None)
+    host.report(
+        rounds=rounds,
+        forks=len(forks),
+        surfaced=surfaced,
+        lost=len(raised) - surfaced - len(swallowed_elsewhere),
+        statuses=statuses,
+        count=count,
+        is_traced=sys.gettrace() is not None,
+    )
 
 
 def child_stores():
@@ -201,6 +215,7 @@ def interrupted_storage():
 
     database.change(work)
     done[0] += 1
+    host.note_swallowed(KeyboardInterrupt)
     signal.signal(signal.SIGALRM, on_alarm)
     delay, longest = 0.0002, 0.0
     while interruptions < 200:

@@ -27,6 +27,7 @@ from mcptelemetry import PipelineConfig, SpoolPlace, Telemetry, TelemetryEvent, 
 from mcptelemetry.events._spool_terms import StandingTerms
 from mcptelemetry.system import HttpTransport
 
+LIMIT_SECS = 30.0  # where it is no matter of time
 TRIES_MAX = 600  # of a collector that fails every third request
 HANDFUL_SECS = 0.01
 SETTINGS = "[proxy.telemetry]\nspool = true\nbatch_interval_secs = 1\noffline_queue_max = 1000000\n"
@@ -135,10 +136,10 @@ def fork(home, url, *_):
             if pid == 0:
                 for of_child in range(200):
                     telemetry.record("child", latency_ms=of_child)
-                telemetry.shutdown()
+                telemetry.shutdown(LIMIT_SECS)
                 os._exit(0)
     os.waitpid(pid, 0)
-    telemetry.shutdown()
+    telemetry.shutdown(LIMIT_SECS)
     host.report(account=host.account(telemetry.pipeline), spool=telemetry.status()["spool"])
 
 

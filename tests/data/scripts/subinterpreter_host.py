@@ -46,7 +46,7 @@ else:
         facts["flushed"] = str(error)
     facts["storage"] = telemetry.status()["storage"]["degraded"]
     telemetry.record("search")
-    telemetry.shutdown()
+    telemetry.shutdown(20)
     stats = telemetry.pipeline.stats()
     facts["ended"] = [stats.recorded, stats.delivered, stats.dropped]
     sys.stdout.write(json.dumps(facts) + "\\n")

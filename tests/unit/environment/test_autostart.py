@@ -138,7 +138,7 @@ def test_read_autostart_unreadable_is_not_kept(sidecar: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_read_autostart_never_waits_for_a_pipe(sidecar: Path) -> None:
     """A named pipe in the file's place is unreadable, not something to wait for."""
     os.mkfifo(sidecar)

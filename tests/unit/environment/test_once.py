@@ -59,7 +59,7 @@ def test_once_may_be_asked_while_it_is_finding() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_once_answers_in_a_child_forked_while_a_thread_was_finding() -> None:
     """A child forked in the middle of another thread's finding gets an answer of its own."""
