@@ -4,8 +4,8 @@ Print what an event costs that goes by way of the disk: microseconds, and bytes 
 
     tools/bench_spool.py [--quick]
 
-The whole life of an event after it was recorded: searched, encoded and put by the keeper, claimed, encoded as it is
-sent, settled. Beside it what the same events cost that are sent from memory, which is paid without a spool too, and a
+The whole life of an event after it was recorded: searched, encoded and put by the keeper, claimed, written into the body
+of a batch, settled. Beside it what the same events cost that are sent from memory, which is paid without a spool too, and a
 table with a row an event, in the same run. To send is not in it. These are CPU seconds of the process, those that the
 kernel spends for it among them. Nothing is asserted: machines differ and are noisy.
 """
@@ -28,9 +28,12 @@ sys.path.insert(0, str(ROOT))
 
 from mcptelemetry.events import Spool, SpoolStream, TelemetryBuffer  # noqa: E402
 from mcptelemetry.events._account import Account  # noqa: E402
+from mcptelemetry.events._format import BodyWriter  # noqa: E402
+from mcptelemetry.events._formats import format_of  # noqa: E402
 from mcptelemetry.events._spool_keeper import SpoolKeeper  # noqa: E402
 from mcptelemetry.events._spool_queue import SpoolQueue  # noqa: E402
 from mcptelemetry.events._spool_terms import Spooling, StandingTerms  # noqa: E402
+from mcptelemetry.events._spool_writer import KeptWriter  # noqa: E402
 from mcptelemetry.privacy import NameJudge  # noqa: E402
 from mcptelemetry.system import SystemClock  # noqa: E402
 from mcptelemetry.wire import EventEncoder, EventReader, TelemetryEvent, check_shape  # noqa: E402
@@ -85,13 +88,13 @@ def record(buffer: TelemetryBuffer, count: int) -> None:
 def life_in_memory(_path: str, handful: int) -> Iterator[None]:
     """Encode and settle as the loop without a spool does."""
     buffer = TelemetryBuffer(CAPACITY)
-    account, encoder = Account(buffer), EventEncoder()
+    account, writer = Account(buffer), build_writer()
     while True:
         record(buffer, handful)
         yield
         while rows := buffer.check_out(BATCH):
             {row[0] for row in rows}
-            encoder.encode(rows, buffer.process)
+            writer.write(rows, buffer.process)
             account.deliver(len(rows), at=0.0)
         yield
 
@@ -101,20 +104,25 @@ def life_in_chunks(path: str, handful: int) -> Iterator[None]:
     terms = StandingTerms({"HOME": os.path.dirname(path)}, None)
     stream = SpoolStream("https://t.acme.dev/events", terms.owner)
     spooling = Spooling(Spool(path, SystemClock), stream, terms, SystemClock, "1.0.0", BATCH, CAPACITY)
-    buffer, queue, encoder = TelemetryBuffer(CAPACITY), SpoolQueue(spooling), EventEncoder()
+    buffer, queue = TelemetryBuffer(CAPACITY), SpoolQueue(spooling)
+    queue.puts_off = True  # as in a process that goes on
+    writer = KeptWriter(build_writer(), queue)
     keeper = SpoolKeeper(buffer, spooling, NameJudge({}), lambda: queue.note_waiting(keeper.waiting), queue)
+    recorded = 0
     while True:
         record(buffer, handful)
         yield
-        settled = queue.delivered
         keeper.keep()
+        sent = 0
         while rows := queue.check_out(BATCH):
             {row[0] for row in rows}
-            encoder.encode(rows, queue.process)
+            writer.write(rows, queue.process)
             queue.deliver(len(rows), at=0.0)
+            sent += len(rows)
         queue.end_pass(None)
-        if queue.delivered - settled != handful:
-            msg = f"{queue.delivered - settled} events came out"
+        recorded += handful
+        if sent != handful or recorded - queue.delivered not in (0, handful):
+            msg = f"{sent} events came out, and {queue.delivered} of {recorded} are settled"
             raise SystemExit(msg)
         yield
 
@@ -132,7 +140,7 @@ def life_in_rows(path: str, handful: int) -> Iterator[None]:
 
     change("CREATE TABLE events (id INTEGER PRIMARY KEY, endpoint TEXT, generation TEXT, text TEXT, claim TEXT, until REAL)", [()])
     buffer = TelemetryBuffer(CAPACITY)
-    account, encoder, reader = Account(buffer), EventEncoder(), EventReader()
+    account, encoder, reader, writer = Account(buffer), EventEncoder(), EventReader(), build_writer()
     while True:
         record(buffer, handful)
         yield
@@ -146,9 +154,14 @@ def life_in_rows(path: str, handful: int) -> Iterator[None]:
             connection = sqlite3.connect(path)
             found = connection.execute("SELECT text FROM events WHERE claim = 'c'").fetchall()
             connection.close()
-            encoder.encode([row for row in (reader.read(row[0]) for row in found) if row is not None], "")
+            writer.write([row for row in (reader.read(row[0]) for row in found) if row is not None], "")
             change("DELETE FROM events WHERE id = ?", ids)
         yield
+
+
+def build_writer() -> BodyWriter:
+    """Return what writes a batch's body."""
+    return BodyWriter(format_of("json"), app="acme-mcp", version="1.0.0")
 
 
 def bytes_written() -> int:

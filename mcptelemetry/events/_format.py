@@ -32,7 +32,8 @@ class Format(NamedTuple):
     asked with, *compression* what happens when nobody says. *given_up* are the statuses after which a
     batch is not sent again, unlike in other formats. *count_rejected* tells from the body of a good
     answer how many events were not taken all the same, None when it says nothing of the kind; 0 is a
-    warning.
+    warning. *is_plain* says that its texts are those of an `EventEncoder`, and *stores_once* that whoever
+    takes a batch twice stores its events once.
     """
 
     build_encoder: Callable[[Optional[str]], RowEncoder]
@@ -41,6 +42,8 @@ class Format(NamedTuple):
     count_rejected: Callable[[bytes], Optional[int]]
     compression: CompressionWord = "none"
     given_up: Container[int] = ()
+    is_plain: bool = False
+    stores_once: bool = False
 
 
 class BodyWriter:

@@ -51,6 +51,6 @@ def _count_none(_answer: bytes) -> None:
     return None
 
 
-_JSON = Format(_build_event_encoder, wrap_events, EMPTY_BATCH, _count_rejected)
+_JSON = Format(_build_event_encoder, wrap_events, EMPTY_BATCH, _count_rejected, is_plain=True, stores_once=True)
 # A file of lines takes an empty body; a line of its own would stay there.
-_JSONL = Format(_build_event_encoder, _wrap_lines, b"", _count_none)
+_JSONL = Format(_build_event_encoder, _wrap_lines, b"", _count_none, is_plain=True)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, Union
 
 from ..system import CORRUPT_SUFFIX, Clock, Database, StorageFailure
 from ._spool_rows import (
     MIGRATIONS,
     ClaimedChunk,
+    Done,
     SpooledStream,
     SpoolStream,
     add_dropped,
@@ -25,8 +26,10 @@ from ._spool_rows import (
     erase_others,
     free_chunks,
     insert_chunks,
+    look_over,
     overwrite_free,
     read_account,
+    settle_claims,
     waiting_events,
 )
 
@@ -62,13 +65,14 @@ class Put(NamedTuple):
     """
     What came of `Spool.put()`: how many of the oldest were *dropped*, and how many of the stream are *waiting* now.
 
-    *chunks* are those that were put, and *claims* what of them was claimed for the caller.
+    *chunks* are those that were put, and *claims* what of them was claimed for the caller. *settled* is as of a `Claim`.
     """
 
     dropped: int
     waiting: int
     chunks: Sequence[ClaimedChunk] = ()
     claims: Sequence[Claim] = ()
+    settled: frozenset[int] = frozenset()
 
 
 class SpoolPicture(NamedTuple):
@@ -124,6 +128,7 @@ class Spool:
         chunk_max: int,
         capacity: int,
         claim_max: int = 0,
+        done: Sequence[Done] = (),
     ) -> Put | StorageFailure:
         """
         Keep the events whose JSON is *texts*, recorded for *stream* under *generation*, in one transaction.
@@ -131,27 +136,34 @@ class Spool:
         A chunk holds at most *chunk_max* of them. Of all that waits in the file at most *capacity*
         events are kept, and the oldest are dropped. What is there of another generation is erased first.
         With *claim_max* what is put is claimed as well, so many chunks a claim, unless something had to be dropped.
+        *done* is settled in the same transaction, see `settle()`.
         """
 
         def put(connection: sqlite3.Connection) -> Put:
             now = self._clock.time()
-            erase_others(connection, stream.owner, generation)
             kept = texts[-capacity:]
+            # First, and into pages that were free before: those that this transaction frees would have to be written twice.
             chunks = insert_chunks(connection, (*stream, generation, version, now), kept, chunk_max)
-            dropped = drop_beyond(connection, capacity, now, self.lease_secs)
+            settled = settle_claims(connection, done)
+            seen = look_over(connection, stream, generation, now, self.lease_secs)
+            if seen.has_others:
+                erase_others(connection, stream.owner, generation)
+            dropped = drop_beyond(connection, capacity, now, self.lease_secs) if seen.free > capacity else 0
             dropped += add_dropped(connection, len(texts) - len(kept))
-            claims: list[Claim] = []
-            if claim_max and not dropped:
-                claims = [
-                    Claim(self._mark(connection, some, now), tuple(some))
-                    for some in (chunks[start : start + claim_max] for start in range(0, len(chunks), claim_max))
-                ]
-            return Put(dropped, waiting_events(connection, stream, now, self.lease_secs), chunks, claims)
+            if seen.has_others or dropped:
+                seen = look_over(connection, stream, generation, now, self.lease_secs)
+            if not claim_max or dropped:
+                return Put(dropped, seen.waiting, chunks, [], settled)
+            claims = [
+                Claim(self._mark(connection, some, now), tuple(some))
+                for some in (chunks[start : start + claim_max] for start in range(0, len(chunks), claim_max))
+            ]
+            return Put(dropped, seen.waiting - len(kept), chunks, claims, settled)
 
         return self._change(put)
 
     def claim(
-        self, stream: SpoolStream, generation: str, *, events_max: int, done: tuple[str, Mapping[int, Sequence[str]]] | None = None
+        self, stream: SpoolStream, generation: str, *, events_max: int, done: Sequence[Done] = ()
     ) -> Claim | StorageFailure:
         """
         Claim the oldest free chunks of *stream*, up to *events_max* events and at least one chunk.
@@ -160,8 +172,9 @@ class Spool:
         """
         if not self.exists:
             return Claim("")
+
         def claim(connection: sqlite3.Connection) -> Claim:
-            settled = frozenset() if done is None else _settle(connection, *done)
+            settled = settle_claims(connection, done)
             erase_others(connection, stream.owner, generation)
             now = self._clock.time()
             chunks = free_chunks(connection, stream, now, self.lease_secs, events_max)
@@ -186,14 +199,18 @@ class Spool:
         Those of the claim that are not named are released, and so are those that are cut. Returns which of the
         chunks that were named were still the caller's: a lease may have run out, and another process be at it.
         """
+        return self.settle_all([(token, left)])
+
+    def settle_all(self, done: Sequence[Done], *, is_the_end: bool = False) -> frozenset[int] | StorageFailure:
+        """Settle what was *done* of several claims, in one transaction; *is_the_end*: nobody may be waited for."""
         if not self.exists:
             return frozenset()
-        return self._change(lambda connection: _settle(connection, token, left))
+        busy_secs = _AT_THE_END_SECS if is_the_end else None
+        return self._change(lambda connection: settle_claims(connection, done), busy_secs=busy_secs)
 
     def release(self, token: str) -> None:
         """Let others have what the claim *token* names."""
-        if self.exists:
-            self._change(lambda connection: _settle(connection, token, {}), busy_secs=_AT_THE_END_SECS)
+        self.settle_all([(token, {})], is_the_end=True)
 
     def erase_other_generations(self, owner: str, generation: str) -> int | StorageFailure:
         """Erase what is kept for *owner* and was recorded under another generation; return how many events that were."""
@@ -266,15 +283,3 @@ class Spool:
             msg = "is of a later version of this package; let that one deliver it"
             raise _NewerVersion(msg)
         return work(connection)
-
-
-def _settle(connection: sqlite3.Connection, token: str, left: Mapping[int, Sequence[str]]) -> frozenset[int]:
-    held: set[Optional[int]] = {row[0] for row in connection.execute("SELECT id FROM chunks WHERE claim = ?", (token,)).fetchall()}
-    ours = frozenset(number for number in left if number in held)
-    delete_chunks(connection, [number for number in ours if not left[number]])
-    for number in ours:
-        if left[number]:
-            connection.execute("UPDATE bodies SET texts = ? WHERE chunk = ?", ("\n".join(left[number]), number))
-            connection.execute("UPDATE chunks SET events = ? WHERE id = ?", (len(left[number]), number))
-    connection.execute("UPDATE chunks SET claim = NULL, claimed_until = NULL WHERE claim = ?", (token,))
-    return ours

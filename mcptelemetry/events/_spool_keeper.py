@@ -111,14 +111,16 @@ class SpoolKeeper:
         spool, stream, terms, _clock, version, chunk_max, capacity = self._spooling
         rows = self._buffer.check_out(len(self._buffer))
         # Searched now, and once more before they leave: in a spool names are cut.
-        guilt_of = {shape: self._judge.find_guilt((shape,)) for shape in {row[0] for row in rows}}
+        shapes = {row[0] for row in rows}
         runs: list[tuple[str | None, list[EventRow]]] = [(None, rows)]
-        if any(guilt_of.values()):
+        if self._judge.find_guilt(shapes) is not None:
+            guilt_of = {shape: self._judge.find_guilt((shape,)) for shape in shapes}
             runs = [(guilt, list(run)) for guilt, run in groupby(rows, lambda row: guilt_of[row[0]])]
-        clean = [row for guilt, run in runs if guilt is None for row in run]
+        clean = rows if len(runs) == 1 and runs[0][0] is None else [row for guilt, run in runs if guilt is None for row in run]
         process = self._buffer.process
         texts = self._encoder.encode(clean, process)
         if texts:
+            done = self._queue.done.take()
             found = spool.put(
                 stream,
                 generation,
@@ -127,12 +129,14 @@ class SpoolKeeper:
                 chunk_max=chunk_max,
                 capacity=capacity,
                 claim_max=self._queue.claims_at_once(len(texts)),
+                done=[claim.told for claim in done],
             )
             if isinstance(found, StorageFailure):
+                self._queue.done.give_back(done)
                 self.failure = found
                 self.account.requeue()
                 return
-            self._queue.remember(found, clean, process)
+            self._queue.remember(found, clean, process, done)
             self.dropped += found.dropped
             self.waiting = found.waiting
         self.failure = None

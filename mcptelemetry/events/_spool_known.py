@@ -18,12 +18,17 @@ _EVENTS_MAX = 10_000  # as many as a queue in memory holds; the others are read
 
 
 class HeldChunk:
-    """A claimed chunk: its rows, how many of them are settled, and how many are checked out after those."""
+    """
+    A claimed chunk: its rows, how many of them are settled, and how many are checked out after those.
 
-    def __init__(self, chunk: ClaimedChunk, rows: Sequence[EventRow]) -> None:
+    *texts* are what its rows are as JSON, None when that is to be written anew.
+    """
+
+    def __init__(self, chunk: ClaimedChunk, rows: Sequence[EventRow], texts: Sequence[str] | None = None) -> None:
         self.of = (chunk.generation, chunk.version)
         self.id = chunk.id
         self.rows = rows
+        self.texts = texts
         self.settled = self.out = 0
         self.delivered = 0
         self.rejected = chunk.events - len(rows)  # somebody had a hand in them

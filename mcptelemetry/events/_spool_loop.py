@@ -25,9 +25,11 @@ from ._delivery import Delivery
 from ._format import BodyWriter
 from ._loop import EventsLoop
 from ._outcomes import AnsweredBatch
+from ._spool_done import TELL_WITHIN_SECS
 from ._spool_keeper import SpoolKeeper
 from ._spool_queue import SpoolQueue
 from ._spool_terms import Spooling, SpoolPlace, StandingTerms, build_spooling
+from ._spool_writer import KeptWriter
 from ._uploader import TelemetryUploader
 
 __all__ = ["SpoolLoop", "prepare_spool_loop"]
@@ -86,7 +88,7 @@ class SpoolLoop(EventsLoop):
             account=self.queue,
             schedule=self._schedule,
             outages=self._outages,
-            writer=self.queue.writer(writer),
+            writer=KeptWriter(writer, self.queue),
             clock=self._clock,
             secs_left=self._secs_left,
         )
@@ -137,6 +139,9 @@ class SpoolLoop(EventsLoop):
         if is_asked and not self._buffer.is_empty():
             self.keeper.keep()
         now = self._clock.monotonic()
+        self.queue.puts_off = not is_asked and self._writer is not None and self._writer.format.stores_once
+        if is_asked or self.queue.done.is_due(now):
+            self.queue.tell_done()
         if is_asked or self._looked_at is None or now - self._looked_at >= _LOOK_INTERVAL_SECS:
             self._looked_at = now
             if self._spooling.spool.exists:
@@ -203,7 +208,7 @@ class SpoolLoop(EventsLoop):
 
     def rest(self, secs: float) -> None:
         """Wait at most *secs* for `wake()`."""
-        self._wake_event.wait(secs)
+        self._wake_event.wait(min(secs, TELL_WITHIN_SECS) if self.queue.done else secs)
 
     def wake(self) -> None:
         """End a present or the next wait."""

@@ -2,34 +2,26 @@
 What waits in a spool, as a queue that events are delivered from.
 
 To what delivers them it looks like the buffer and its account: rows are checked out, settled in
-order, or put back. Behind that are claimed chunks; what was settled of them is told to the file many at a
-time, and counted only when the file says that they were still ours.
+order, or put back. Behind that are claimed chunks.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ..installation import HELD_FROM_BEFORE
 from ..privacy import Refusal, SendResult, Verdict
-from ..system import StorageFailure
-from ..vocabulary import DAY_SECS
-from ..wire import EventEncoder, EventReader, EventRow
-from ._format import BodyWriter
-from ._spool import Claim, Put
-from ._spool_known import HeldChunk, KnownRows
-from ._spool_rows import ClaimedChunk, SpoolStream
+from ..wire import EventRow
+from ._spool_claims import SpoolClaims
+from ._spool_known import HeldChunk
 from ._spool_terms import Spooling
 
 __all__ = ["SpoolQueue"]
 
-_BATCHES_A_CLAIM = 10
-_KEPT_SECS = 21 * DAY_SECS  # while the key or the place is wrong, or nobody sends there any more
 _WRONG = frozenset({Verdict.UNAUTHORIZED, Verdict.MISPLACED})
 
 
-class SpoolQueue:
+class SpoolQueue(SpoolClaims):
     """
     The events that *spooling* says, for `Delivery`: its queue and its account in one.
 
@@ -39,74 +31,16 @@ class SpoolQueue:
     is_lasting = True
 
     def __init__(self, spooling: Spooling) -> None:
-        self._spooling = spooling
-        self.delivered = 0
-        """How many events were delivered and settled."""
-        self.rejected = 0
-        """How many were given up for good."""
-        self.dropped = 0
-        """How many were dropped because key or place were wrong for too long."""
         self.last_error: str | None = None
         self.last_success_at: float | None = None
-        self.failure: StorageFailure | None = None
-        """Why the file could not be read or changed the last time, None when it could."""
-        self._reader = EventReader()
-        self._encoder = EventEncoder()
-        self._known = KnownRows(spooling.chunk_max)
-        self.begin()
+        super().__init__(spooling)
 
     def begin(self) -> None:
         """Begin anew in a forked child: what is claimed is the parent's."""
-        self.process = ""
-        """What the ids begin with of rows that this process put; what is read has ids."""
-        self.delivered = self.rejected = self.dropped = 0
-        self.last_error = self.last_success_at = self.failure = None
-        self._waiting = 0
-        self._token = ""
-        self._claimed_at = 0.0
-        self._held: list[HeldChunk] = []
-        # Claimed as it was put, by the thread that put it, and not begun.
-        self._given: deque[tuple[Claim, float]] = deque()
-        self._goes_well = False
-        self._known.clear()
+        self.last_error = self.last_success_at = None
         self._generation: str | None = None  # of what is checked out
         self._version: str | None = None
-
-    def __len__(self) -> int:
-        given = sum(chunk.events for claim, _ in tuple(self._given) for chunk in claim.chunks)
-        return self._waiting + given + sum(held.free + held.out for held in self._held)
-
-    def note_waiting(self, count: int) -> None:
-        """Know that *count* events wait in the file."""
-        self._waiting = count
-
-    def claims_at_once(self, count: int) -> int:
-        """Return how many chunks a claim get that are claimed as *count* events are put, 0: they are to wait. From any thread."""
-        is_next = self._goes_well and count >= self._spooling.chunk_max and not self._waiting and not self._given
-        return _BATCHES_A_CLAIM if is_next else 0
-
-    def remember(self, put: Put, rows: Sequence[EventRow], process: str) -> None:
-        """Know what *rows* of *process*, which is this one, were put: they need not be read again. From any thread."""
-        self.process = process
-        self._known.add(put.chunks, rows)
-        now = self._spooling.clock.monotonic()
-        self._given.extend((claim, now) for claim in put.claims)
-
-    def look(self) -> None:
-        """See how many events wait in the file, and drop what has waited too long for somebody who would send it."""
-        spool, stream, _, clock, *_ = self._spooling
-        found = spool.look()
-        if isinstance(found, StorageFailure):
-            self.failure = found
-            return
-        self._waiting = sum(one.waiting for one in found.streams if one.stream == stream)
-        for one in found.streams:
-            if one.stream != stream and one.oldest_at < clock.time() - _KEPT_SECS:
-                self._drop_older(one.stream)
-
-    def _drop_older(self, stream: SpoolStream) -> None:
-        found = self._spooling.spool.drop_older(stream, _KEPT_SECS)
-        self.dropped += 0 if isinstance(found, StorageFailure) else found
+        super().begin()
 
     def refusal(self) -> Refusal:
         """Return why what is checked out may not leave, or None: the gate's question."""
@@ -115,14 +49,21 @@ class SpoolQueue:
             return refusal
         return None if self._generation == self._spooling.terms.generation() else HELD_FROM_BEFORE
 
-    def writer(self, writer: BodyWriter) -> BodyWriter:
-        """Return what writes what is checked out as *writer* does, with the version that recorded it."""
-        return _KeptWriter(writer, self)
-
     @property
     def version(self) -> str | None:
         """The version that recorded what is checked out."""
         return self._version
+
+    def texts_of(self, rows: Sequence[EventRow]) -> list[str] | None:
+        """Return what *rows*, the first that are checked out, are as JSON; None when they are others, or that is not known."""
+        texts: list[str] = []
+        for held in self._held:
+            begin = held.settled
+            some = rows[len(texts) : len(texts) + held.out]
+            if some and (held.texts is None or held.rows[begin : begin + len(some)] != some):
+                return None
+            texts += (held.texts or ())[begin : begin + len(some)]
+        return texts if len(texts) == len(rows) else None
 
     # -- the queue --------------------------------------------------------------------
 
@@ -146,78 +87,6 @@ class SpoolQueue:
             if len(rows) >= max:
                 break
         return rows
-
-    def put_down(self) -> None:
-        """Tell the file what became of what was claimed, and let others have the rest."""
-        self._put_down_held()
-        while self._given:
-            self._spooling.spool.settle(self._given.popleft()[0].token, {})
-
-    def _put_down_held(self) -> None:
-        token, self._token = self._token, ""
-        if token:
-            self._count(self._spooling.spool.settle(token, self._left()))
-        self._held = []
-
-    def abandon(self) -> None:
-        """Let others have what is claimed, whatever the thread that sends it is at: this is the end."""
-        if self._token:
-            self._spooling.spool.release(self._token)
-        for claim, _ in tuple(self._given):
-            self._spooling.spool.release(claim.token)
-
-    def _begin_next(self, max: int) -> None:
-        if self._given:
-            self._put_down_held()
-            claim, claimed_at = self._given.popleft()
-            if self._spooling.clock.monotonic() - claimed_at <= self._spooling.spool.lease_secs / 2:
-                self._take(claim, claimed_at)
-                return
-            self._spooling.spool.settle(claim.token, {})
-            self.look()
-        if self._waiting:
-            self._claim(max)
-        else:
-            self._put_down_held()
-
-    def _claim(self, max: int) -> None:
-        terms, spool = self._spooling.terms, self._spooling.spool
-        generation = None if terms.is_left_alone() else terms.generation()
-        if generation is None:
-            self.put_down()
-            return
-        done = (self._token, self._left()) if self._token else None
-        self._token = ""
-        found = spool.claim(self._spooling.stream, generation, events_max=max * _BATCHES_A_CLAIM, done=done)
-        if isinstance(found, StorageFailure):
-            self._count(found)
-            return
-        self._count(found.settled)
-        self._waiting = found.waiting
-        self._take(found, self._spooling.clock.monotonic())
-
-    def _take(self, claim: Claim, claimed_at: float) -> None:
-        self._token = claim.token if claim.chunks else ""
-        self._claimed_at = claimed_at
-        self._held = [HeldChunk(chunk, self._known.take(chunk) or self._read(chunk)) for chunk in claim.chunks]
-
-    def _read(self, chunk: ClaimedChunk) -> list[EventRow]:
-        read = self._reader.read
-        return [row for row in map(read, chunk.body.split("\n")) if row is not None]
-
-    def _left(self) -> dict[int, list[str]]:
-        done = [held for held in self._held if held.delivered or held.rejected]
-        return {held.id: self._encoder.encode(held.rows[held.settled :], self.process) for held in done}
-
-    def _count(self, found: frozenset[int] | StorageFailure) -> None:
-        """Count what was settled of those chunks that were ours; of the others, somebody else counts it."""
-        self.failure = found if isinstance(found, StorageFailure) else None
-        # What cannot be settled is sent once more when the lease is over, and known by its ids.
-        for held in self._held if not isinstance(found, StorageFailure) else ():
-            if held.id in found:
-                self.delivered += held.delivered
-                self.rejected += held.rejected
-        self._held = []
 
     # -- the account: see `Account` ---------------------------------------------------
 
@@ -253,7 +122,7 @@ class SpoolQueue:
         """Put everything down after a pass that ended with *outcome*, and drop what has waited too long for a key or place."""
         self._goes_well = outcome is None
         if outcome is None:
-            self._put_down_held()  # what was given meanwhile is next
+            self._leave_held()  # what was given meanwhile is next
         else:
             self.put_down()
         if outcome is not None and outcome.verdict in _WRONG:
@@ -270,16 +139,3 @@ class SpoolQueue:
             if some:
                 yield held, some
 
-
-class _KeptWriter(BodyWriter):
-    """Writes what was kept by any version of the application."""
-
-    def __init__(self, writer: BodyWriter, queue: SpoolQueue) -> None:
-        super().__init__(
-            writer.format, app=writer.app, version=None, network_transport=writer.network_transport, tells_parents=False
-        )
-        self._queue = queue
-
-    def write(self, rows: Iterable[EventRow], process: str) -> bytes:
-        self.version = self._queue.version
-        return super().write(rows, process)

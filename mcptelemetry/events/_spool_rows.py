@@ -6,7 +6,7 @@ Rows are read with doubt, because a damaged one must cost itself and not the spo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MIGRATIONS",
     "ClaimedChunk",
+    "Done",
     "SpoolStream",
     "SpooledStream",
     "add_dropped",
@@ -24,8 +25,10 @@ __all__ = [
     "erase_others",
     "free_chunks",
     "insert_chunks",
+    "look_over",
     "overwrite_free",
     "read_account",
+    "settle_claims",
     "waiting_events",
 ]
 
@@ -72,6 +75,10 @@ class ClaimedChunk(NamedTuple):
     def texts(self) -> list[str]:
         """The JSON texts."""
         return self.body.split("\n") if self.body else []
+
+
+Done = tuple[str, Mapping[int, Sequence[str]]]
+"""What became of a claim: its token, and what is left of those of its chunks that were begun."""
 
 
 class SpooledStream(NamedTuple):
@@ -123,6 +130,28 @@ def free_chunks(
         body = row[0] if row is not None and isinstance(row[0], str) else ""
         found.append(ClaimedChunk(number, generation, version, _moment(put_at), _count(events), body))
     return found
+
+
+class Overview(NamedTuple):
+    """
+    The file as whoever writes to it sees it.
+
+    How many events are *free*, how many of those of the stream are *waiting*, and whether its owner *has_others* of another generation.
+    """
+
+    free: int
+    waiting: int
+    has_others: bool
+
+
+def look_over(connection: sqlite3.Connection, stream: SpoolStream, generation: str, now: float, lease_secs: float) -> Overview:
+    """Return what is there, seen from *stream* and the present *generation*."""
+    free, waiting, has_others = connection.execute(
+        f"SELECT sum(CASE WHEN {_IS_FREE} THEN events END), sum(CASE WHEN {_IN_STREAM} AND {_IS_FREE} THEN events END),"  # noqa: S608  no stranger's text
+        " max(owner = :owner AND generation <> :generation) FROM chunks",
+        {**stream._asdict(), "generation": generation, "now": now, "lease": lease_secs},
+    ).fetchone()
+    return Overview(_count(free), _count(waiting), bool(has_others))
 
 
 def waiting_events(connection: sqlite3.Connection, stream: SpoolStream, now: float, lease_secs: float) -> int:
@@ -183,6 +212,24 @@ def delete_chunks(connection: sqlite3.Connection, numbers: Iterable[int]) -> Non
     keys = [(number,) for number in numbers]
     connection.executemany("DELETE FROM bodies WHERE chunk = ?", keys)
     connection.executemany("DELETE FROM chunks WHERE id = ?", keys)
+
+
+def settle_claims(connection: sqlite3.Connection, done: Iterable[Done]) -> frozenset[int]:
+    """Settle what was *done* of claims, see `Spool.settle()`; return which chunks were still theirs."""
+    settled: set[int] = set()
+    for token, left in done:
+        held = {row[0] for row in connection.execute("SELECT id FROM chunks WHERE claim = ?", (token,)).fetchall()}
+        ours = [number for number in left if number in held]
+        gone = [number for number in ours if not left[number]]
+        delete_chunks(connection, gone)
+        for number in ours:
+            if left[number]:
+                connection.execute("UPDATE bodies SET texts = ? WHERE chunk = ?", ("\n".join(left[number]), number))
+                connection.execute("UPDATE chunks SET events = ? WHERE id = ?", (len(left[number]), number))
+        if len(gone) < len(held):
+            connection.execute("UPDATE chunks SET claim = NULL, claimed_until = NULL WHERE claim = ?", (token,))
+        settled.update(ours)
+    return frozenset(settled)
 
 
 def overwrite_free(connection: sqlite3.Connection) -> None:

@@ -20,6 +20,7 @@ from ._outcomes import Outcomes
 from ._schedule import Schedule
 from ._spool_queue import SpoolQueue
 from ._spool_terms import Spooling
+from ._spool_writer import KeptWriter
 from ._uploader import TelemetryUploader
 
 __all__ = ["SpoolDelivery", "send_spooled"]
@@ -57,7 +58,7 @@ def send_spooled(
         account=queue,
         schedule=Schedule(clock, draw_uniform, batch_size=spooling.chunk_max, interval_secs=1),
         outages=OutageLog(_logger),
-        writer=queue.writer(writer),
+        writer=KeptWriter(writer, queue),
         clock=clock,
         secs_left=lambda: None if ends_at is None else max(0.0, ends_at - clock.monotonic()),
     )

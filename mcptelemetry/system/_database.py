@@ -81,6 +81,7 @@ class Database:
         self._migrations = migrations
         self._pragmas = pragmas
         self._busy_secs = busy_secs
+        self._uri = ""
         self.failure: StorageFailure | None = None
         """Why the last change could not be made, None when it could."""
         self._sqlite: Any = None
@@ -192,14 +193,12 @@ class Database:
             self._close()
 
     def _connect(self, mode: str, busy_secs: float) -> sqlite3.Connection:
-        from pathlib import Path  # costs as much as it helps, and only here
+        if not self._uri or not os.path.isabs(self.path):
+            from pathlib import Path  # costs as much as it helps, and only here
 
+            self._uri = Path(self.path).absolute().as_uri()
         connection: sqlite3.Connection = self._sqlite.connect(
-            f"{Path(self.path).absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=busy_secs,
-            isolation_level=None,
-            check_same_thread=False,
+            f"{self._uri}?mode={mode}", uri=True, timeout=busy_secs, isolation_level=None, check_same_thread=False
         )
         self._connection = connection
         # A damaged value must cost itself and not the transaction.

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from mcptelemetry.events import TelemetryEvent
-from mcptelemetry.system import Answer, NoAnswer
+from mcptelemetry.events._format import BodyWriter
+from mcptelemetry.events._formats import format_of
+from mcptelemetry.system import Answer, Asked, NoAnswer
 
 Bench = runpy.run_path(str(Path(__file__).parents[1] / "property" / "test_spool_accounting.py"))["Bench"]
 DAY = 86_400
@@ -97,8 +99,96 @@ def test_sender_that_keeps_up_is_given_what_is_put(tmp_path):
     assert (spool.look().streams[0].waiting, spool.look().streams[0].claimed) == (2, 5)
     bench.loop.turn()
     assert tools_sent(bench) == [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"], ["i"], ["j", "k"]]
+    bench.loop.queue.tell_done()
     assert bench.loop.delivered == 11
     assert spool.look().streams == ()
+
+
+def keep_up(bench, *pairs):
+    """Record and send each of *pairs*, so that all but the first are handed over as they are put."""
+    for tools in pairs:
+        record(bench, *tools)
+        bench.loop.keeper.keep()
+        bench.loop.turn()
+
+
+def test_what_was_given_and_sent_is_told_as_the_next_is_put(tmp_path):
+    """A sender that keeps up costs no transaction of its own: the file learns of what was sent from who keeps the next events."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    spool = bench.loop.queue._spooling.spool
+    keep_up(bench, "cd")
+    settle_all, spool.settle_all = spool.settle_all, None  # nobody calls it
+    keep_up(bench, "ef", "gh")
+    assert tools_sent(bench) == [["c", "d"], ["e", "f"], ["g", "h"]]
+    assert (bench.loop.delivered, spool.look().streams[0].claimed) == (4, 2)
+    assert bench.loop.waiting() == 0
+    spool.settle_all = settle_all
+    bench.clock.advance(0.9)
+    bench.loop.turn()
+    assert bench.loop.delivered == 4
+    bench.clock.advance(0.2)
+    bench.loop.turn()
+    assert (bench.loop.delivered, spool.look().streams) == (6, ())
+
+
+def test_sender_rests_no_longer_than_what_it_sent_may_stay_untold(tmp_path):
+    """With something to tell a sender wakes within a second, and with nothing it rests as long as it likes."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    rests = []
+    bench.loop._wake_event.wait = rests.append
+    keep_up(bench, "ab")
+    bench.loop.rest(60)
+    keep_up(bench, "cd")
+    bench.loop.rest(60)
+    assert rests == [60, 1]
+
+
+def test_asked_sender_tells_at_once(tmp_path):
+    """A flush, and the end, leave nothing untold: neither of before nor of what they send."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    keep_up(bench, "ab", "cd")
+    record(bench, *"ef")
+    bench.loop.keeper.keep()
+    bench.loop.life._asked[Asked()] = None
+    bench.loop.turn()
+    assert (bench.loop.delivered, bench.loop.queue._spooling.spool.look().streams) == (6, ())
+
+
+def test_sent_events_are_told_at_once_where_they_would_be_stored_twice(tmp_path):
+    """An endpoint that does not know an event by its id is not left to a process that may be killed before it tells."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    bench.loop._writer = BodyWriter(format_of("otlp"), app=None, version=None)
+    keep_up(bench, "ab", "cd")
+    assert (bench.loop.delivered, bench.loop.queue._spooling.spool.look().streams) == (4, ())
+
+
+def test_what_cannot_be_told_is_told_later_and_not_sent_again(tmp_path):
+    """A disk that takes nothing after events were sent costs no second sending: they are told when it does."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    keep_up(bench, "ab", "cd")
+    bench.break_disk(is_broken=True)
+    bench.clock.advance(100)
+    bench.loop.turn()
+    assert "later version" in bench.loop.storage_trouble()
+    bench.break_disk(is_broken=False)
+    bench.clock.advance(100)
+    bench.loop.turn()
+    assert tools_sent(bench) == [["a", "b"], ["c", "d"]]
+    assert (bench.loop.delivered, bench.loop.queue._spooling.spool.look().streams) == (4, ())
+    assert bench.loop.storage_trouble() is None
+
+
+def test_end_tells_what_was_sent(tmp_path):
+    """A loop that ends without another turn has told what it sent, and a forked child tells nothing of its parent's."""
+    bench = Bench(str(tmp_path), batch_size=2)
+    keep_up(bench, "ab", "cd")
+    done = bench.loop.queue.done
+    bench.loop.queue.begin()
+    bench.loop.queue.abandon()
+    assert bench.loop.queue._spooling.spool.look().streams[0].claimed == 2
+    bench.loop.queue.done = done
+    bench.loop.queue.abandon()
+    assert bench.loop.queue._spooling.spool.look().streams == ()
 
 
 def test_what_was_given_is_let_go_when_sending_fails(tmp_path):

@@ -18,6 +18,7 @@ STEPS = st.lists(
         st.tuples(st.just("put"), st.integers(0, 1), st.integers(1, 30)),
         st.tuples(st.just("claim"), st.integers(0, 1), st.integers(1, 12)),
         st.tuples(st.just("settle"), st.integers(0, 3), st.integers(0, 5)),
+        st.tuples(st.just("put and settle"), st.integers(0, 3), st.integers(1, 30)),
         st.tuples(st.just("release"), st.integers(0, 3), st.just(0)),
         st.tuples(st.just("erase"), st.integers(0, 1), st.integers(0, 1)),
         st.tuples(st.just("advance"), st.integers(1, 100), st.just(0)),
@@ -107,6 +108,16 @@ def test_spool_does_what_the_list_does(steps):
                     chunk[2] = list(left.get(still[tuple(chunk[2])], chunk[2]))
                     chunk[3] = None
                 model.chunks = [chunk for chunk in model.chunks if chunk[2]]
+            elif deed == "put and settle" and first < len(claims):
+                claim, texts = claims[first], [f"event {number + at}" for at in range(second)]
+                number += second
+                done = [(claim.token, {chunk.id: () for chunk in claim.chunks})]
+                put = spool.put(STREAMS[0], generations[0], texts, version=None, chunk_max=CHUNK_MAX, capacity=CAPACITY, done=done)
+                held = [chunk for chunk in model.chunks if chunk[3] == claim.token]
+                assert len(put.settled) == len(held)
+                model.chunks = [chunk for chunk in model.chunks if chunk[3] != claim.token]
+                model.put(STREAMS[0], generations[0], list(texts))
+                assert put.waiting == model.waiting(STREAMS[0])
             elif deed == "release" and first < len(claims):
                 spool.release(claims[first].token)
                 for chunk in model.chunks:
