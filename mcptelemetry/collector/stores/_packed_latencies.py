@@ -22,6 +22,8 @@ _HALF = 1 << (_LEADING_BITS - 1)
 _BUCKETS = 60 * _HALF  # for any number of 63 bits
 _HEAD = struct.Struct("<H")
 _OTHERS = -1  # in place of a route
+_HEAP_BYTES_MAX = 1 << 13
+_PIECE_BYTES = 64  # what a piece of a heap takes beside its own
 
 
 def _shift_of(bucket: int) -> int:
@@ -76,17 +78,49 @@ def exact_percentiles(
     whole = _Ranks([*map(sum, zip(*counts.values()))], percents)
     ranks = {route: _Ranks(counted, percents) for route, counted in counts.items() if route != _OTHERS}
     nothing = _Ranks([], percents)
+    wanted = {route: sorted(of_route.low_bits.keys() | whole.low_bits.keys()) for route, of_route in ranks.items()}
+    wanted_of_others = sorted(whole.low_bits)
     for route, packed in rows():
-        of_route = ranks.get(route, nothing).latencies
-        for bucket, latencies in _read_latencies(packed, of_route.keys() | whole.latencies.keys()):
-            for found in (of_route, whole.latencies):
-                if bucket in found:
-                    found[bucket].update(latencies)
+        found = (ranks.get(route, nothing).low_bits, whole.low_bits)
+        for bucket, low_bits in _read_low_bits(packed, wanted.get(route, wanted_of_others)):
+            for of_bucket in found:
+                if bucket in of_bucket:
+                    of_bucket[bucket].add(low_bits)
     return {route: of_route.answer() for route, of_route in ranks.items()}, whole.answer()
 
 
+class _LowBits:
+    """The low bits of latencies of one bucket, counted a heap at a time."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self._heap: list[bytes] = []
+        self._heap_bytes = 0
+        self._counts: Counter[int] = Counter()
+
+    def add(self, low_bits: bytes) -> None:
+        self._heap.append(low_bits)
+        self._heap_bytes += len(low_bits) + _PIECE_BYTES
+        if self._heap_bytes > _HEAP_BYTES_MAX:
+            self._count()
+
+    def at(self, rank: int) -> int:
+        """Return which is at *rank* of all."""
+        if not self._code:
+            return 0
+        self._count()
+        low_bits = sorted(self._counts.items())
+        upto = accumulate(number for _, number in low_bits)
+        return next(low for (low, _), seen in zip(low_bits, upto) if seen >= rank)
+
+    def _count(self) -> None:
+        heap, self._heap, self._heap_bytes = b"".join(self._heap), [], 0
+        if self._code:
+            self._counts.update(struct.unpack(f"<{len(heap) // struct.calcsize(f'<{self._code}')}{self._code}", heap))
+
+
 class _Ranks:
-    """Ranks among latencies that were counted by bucket; *latencies* are to be filled, for the buckets that matter, low bits counted."""
+    """Ranks among latencies that were counted by bucket; *low_bits* are to be filled, for the buckets that matter."""
 
     def __init__(self, counts: Sequence[int], percents: Sequence[int]) -> None:
         upto = [0, *accumulate(counts)]
@@ -94,16 +128,11 @@ class _Ranks:
         self._missing = len(percents) - len(ranks)
         buckets = [bisect_left(upto, rank) - 1 for rank in ranks]
         self._places = [(bucket, rank - upto[bucket]) for bucket, rank in zip(buckets, ranks)]  # and the rank in the bucket
-        self.latencies: dict[int, Counter[int]] = {bucket: Counter() for bucket in buckets}
+        self.low_bits = {bucket: _LowBits(_CODES[bucket]) for bucket in buckets}
 
     def answer(self) -> list[int | None]:
         """Return the latency at each rank."""
-        return [_least_of(bucket) + self._find(bucket, rank) for bucket, rank in self._places] + [None] * self._missing
-
-    def _find(self, bucket: int, rank: int) -> int:
-        low_bits = sorted(self.latencies[bucket].items())
-        upto = accumulate(number for _, number in low_bits)
-        return next(low for (low, _), seen in zip(low_bits, upto) if seen >= rank)
+        return [_least_of(bucket) + self.low_bits[bucket].at(rank) for bucket, rank in self._places] + [None] * self._missing
 
 
 def _bucket_of(latency: int) -> int:
@@ -124,12 +153,11 @@ def _read_head(packed: bytes) -> tuple[tuple[int, ...], tuple[int, ...], int]:
     return buckets, numbers, _HEAD.size + 6 * length
 
 
-def _read_latencies(packed: bytes, wanted: Collection[int]) -> Iterator[tuple[int, Iterable[int]]]:
-    """Yield the low bits of the latencies of those buckets that are *wanted*."""
+def _read_low_bits(packed: bytes, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield the low bits of the latencies of those buckets that are *wanted*, as they are written."""
     buckets, numbers, start = _read_head(packed)
-    starts = list(accumulate(map(mul, numbers, map(_WIDTHS_BYTES.__getitem__, buckets)), initial=start))
+    starts = [*accumulate(map(mul, numbers, map(_WIDTHS_BYTES.__getitem__, buckets)), initial=start)]
     for bucket in wanted:
         place = bisect_left(buckets, bucket)
         if place < len(buckets) and buckets[place] == bucket:
-            number, code = numbers[place], _CODES[bucket]
-            yield bucket, struct.unpack_from(f"<{number}{code}", packed, starts[place]) if code else (0,) * number
+            yield bucket, packed[starts[place] : starts[place + 1]]
