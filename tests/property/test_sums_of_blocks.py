@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcptelemetry.collector.stores._blocks import BLOCK_DAYS, BLOCK_SECS, cover_period
 from mcptelemetry.collector.stores._packed_latencies import exact_percentiles, pack_latencies
+from mcptelemetry.collector.stores._packed_sessions import count_sizes, pack_sessions
 
 DAY = 86_400
 PERCENTS = (1, 50, 95, 99, 100)
@@ -58,3 +61,22 @@ def test_a_period_is_covered_once(since_hours, length_hours, days, summed):
         assert since <= block * BLOCK_SECS
         assert (block + 1) * BLOCK_SECS <= until
         assert known.get(block) != counts[block]
+
+
+PROCESSES = st.dictionaries(st.one_of(st.integers(2, 40), st.integers(2, 200_000)), st.one_of(st.integers(1, 9), st.integers(1, 2**33)), max_size=30)
+
+
+@given(st.lists(PROCESSES, max_size=6), PROCESSES)
+@example([{2: 1, 65_535: 2, 65_536: 3, 131_071: 255}, {65_536: 253, 131_072: 256}], {65_535: 65_534})
+@example([], {})
+def test_packed_sessions_are_counted_once_each(blocks, walked):
+    """However the calls of processes are cut into packs and others, a process is one, with all of its calls."""
+    sizes = count_sizes(
+        [pack_sessions(calls) for calls in blocks],
+        lambda start, stop: [(number, calls) for number, calls in walked.items() if start <= number < stop],
+        max(walked, default=0),
+    )
+    calls = Counter()
+    for some in (*blocks, walked):
+        calls.update(some)
+    assert sizes == Counter(calls.values())
