@@ -26,9 +26,13 @@ def nearest_rank(values, percent):
 @example([(0, [2**53 - 1]), (0, [0, 15, 16, 31, 32, 33, 8191, 8192, 8193])])
 @example([])
 def test_percentiles_of_packed_latencies_are_exact(rows):
-    """However latencies are cut into rows and routes, each percentile is the one of all of them in a heap, also of routes not asked for."""
+    """However latencies are cut into rows and routes, each percentile is the one of all of them in a heap, also of routes not asked for and of several together."""
     packed = [(route, pack_latencies(list(latencies))) for route, latencies in rows]
-    by_route, overall = exact_percentiles(lambda: packed, [0, 1], PERCENTS)
+    rows_of_packed = [(route, route // 2, latencies) for route, latencies in packed]
+    (by_route, by_tool), overall = exact_percentiles(lambda: rows_of_packed, [[0, 1], [1]], PERCENTS)
+    of_tool = [latency for owner, latencies in rows if owner // 2 == 1 for latency in latencies]
+    assert by_tool == {1: [nearest_rank(of_tool, percent) for percent in PERCENTS]}
+    assert set(by_route) == {0, 1}
     for route in (0, 1):
         values = [latency for owner, latencies in rows if owner == route for latency in latencies]
         assert by_route[route] == [nearest_rank(values, percent) for percent in PERCENTS]

@@ -11,9 +11,10 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
 from operator import mul
+from typing import Any
 
 __all__ = ["exact_percentiles", "pack_latencies"]
 
@@ -21,7 +22,7 @@ _LEADING_BITS = 5  # of a latency: they name its bucket
 _HALF = 1 << (_LEADING_BITS - 1)
 _BUCKETS = 60 * _HALF  # for any number of 63 bits
 _HEAD = struct.Struct("<H")
-_OTHERS = -1  # in place of a route
+_OTHERS = -1  # in place of a key
 _HEAP_BYTES_MAX = 1 << 13
 _PIECE_BYTES = 64  # what a piece of a heap takes beside its own
 
@@ -60,33 +61,35 @@ def pack_latencies(latencies: list[int]) -> bytes:
 
 
 def exact_percentiles(
-    rows: Callable[[], Iterable[tuple[int, bytes]]], routes: Collection[int], percents: Sequence[int]
-) -> tuple[dict[int, list[int | None]], list[int | None]]:
+    rows: Callable[[], Iterable[tuple[Any, ...]]], wanted: Sequence[Collection[int]], percents: Sequence[int]
+) -> tuple[list[dict[int, list[int | None]]], list[int | None]]:
     """
-    Return the nearest-rank *percents* (ascending) of each of *routes*, and those over all rows.
+    Return the nearest-rank *percents* (ascending) of each key that is wanted, and those over all rows.
 
-    *rows* gives packed latencies, each with its route; it is asked twice and gives the same: first
-    they are counted, then the few buckets in which a percentile lies are looked at.
+    *rows* gives packed latencies, last in a row; before them, for each collection in *wanted*, the
+    key of that kind, as a tool and a route of it. It is asked twice and gives the same: first all
+    are counted, then the few buckets in which a percentile lies are looked at.
     """
-    counts = {route: [0] * _BUCKETS for route in (*routes, _OTHERS)}
-    others = counts[_OTHERS]
-    for route, packed in rows():
-        counted = counts.get(route, others)
+    counts = [{key: [0] * _BUCKETS for key in (*keys, _OTHERS)} for keys in wanted]
+    for *keys, packed in rows():
         buckets, numbers, _ = _read_head(packed)
-        for bucket, number in zip(buckets, numbers):
-            counted[bucket] += number
-    whole = _Ranks([*map(sum, zip(*counts.values()))], percents)
-    ranks = {route: _Ranks(counted, percents) for route, counted in counts.items() if route != _OTHERS}
-    nothing = _Ranks([], percents)
-    wanted = {route: sorted(of_route.low_bits.keys() | whole.low_bits.keys()) for route, of_route in ranks.items()}
-    wanted_of_others = sorted(whole.low_bits)
-    for route, packed in rows():
-        found = (ranks.get(route, nothing).low_bits, whole.low_bits)
-        for bucket, low_bits in _read_low_bits(packed, wanted.get(route, wanted_of_others)):
-            for of_bucket in found:
-                if bucket in of_bucket:
-                    of_bucket[bucket].add(low_bits)
-    return {route: of_route.answer() for route, of_route in ranks.items()}, whole.answer()
+        for of_kind, key in zip(counts, keys):
+            counted = of_kind.get(key) or of_kind[_OTHERS]
+            for bucket, number in zip(buckets, numbers):
+                counted[bucket] += number
+    whole = _Ranks([*map(sum, zip(*counts[0].values()))], percents)
+    ranks = [{key: _Ranks(counted, percents) for key, counted in of_kind.items() if key != _OTHERS} for of_kind in counts]
+    for *keys, packed in rows():
+        owners = [of_kind[key].low_bits for of_kind, key in zip(ranks, keys) if key in of_kind]
+        owners.append(whole.low_bits)
+        buckets, numbers, start = _read_head(packed)
+        starts = [*accumulate(map(mul, numbers, map(_WIDTHS_BYTES.__getitem__, buckets)), initial=start)]
+        for owner in owners:
+            for bucket, low_bits in owner.items():
+                place = bisect_left(buckets, bucket)
+                if place < len(buckets) and buckets[place] == bucket:
+                    low_bits.add(packed[starts[place] : starts[place + 1]])
+    return [{key: of_key.answer() for key, of_key in of_kind.items()} for of_kind in ranks], whole.answer()
 
 
 class _LowBits:
@@ -151,13 +154,3 @@ def _read_head(packed: bytes) -> tuple[tuple[int, ...], tuple[int, ...], int]:
     buckets = struct.unpack_from(f"<{length}H", packed, _HEAD.size)
     numbers = struct.unpack_from(f"<{length}I", packed, _HEAD.size + 2 * length)
     return buckets, numbers, _HEAD.size + 6 * length
-
-
-def _read_low_bits(packed: bytes, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield the low bits of the latencies of those buckets that are *wanted*, as they are written."""
-    buckets, numbers, start = _read_head(packed)
-    starts = [*accumulate(map(mul, numbers, map(_WIDTHS_BYTES.__getitem__, buckets)), initial=start)]
-    for bucket in wanted:
-        place = bisect_left(buckets, bucket)
-        if place < len(buckets) and buckets[place] == bucket:
-            yield bucket, packed[starts[place] : starts[place + 1]]

@@ -47,15 +47,19 @@ def gather_spans(look: Look, asked: Filter, step_secs: int) -> str:
     """Return the table of the installations heard from in each span (`start`), with the profile of the latest heartbeat in it."""
 
     def gather() -> str:
-        columns = "start INTEGER NOT NULL, installation INTEGER NOT NULL, profile INTEGER NOT NULL, PRIMARY KEY (start, installation)"
-        table = look.new_table(columns, is_ordered=True)
+        columns = "start INTEGER NOT NULL, installation INTEGER NOT NULL, profile INTEGER NOT NULL, received_at INTEGER NOT NULL, heartbeat INTEGER NOT NULL"
+        table = look.new_table(f"{columns}, PRIMARY KEY (start, installation)", is_ordered=True)
         condition = heard_condition(asked)
-        # In order of time, so that the last one stays: a span's rows lie beside each other, and no heartbeat is sorted.
+        # In order of time, so that the last one stays and a span's rows lie beside each other; ids are compared where two came in one second.
         look.connection.execute(
             f"""
-            INSERT OR REPLACE INTO {table} SELECT {span_start("h.received_at", step_secs)}, h.installation, h.profile
+            INSERT INTO {table} AS g SELECT {span_start("h.received_at", step_secs)}, h.installation, h.profile, h.received_at, h.number
             FROM heartbeats AS h INDEXED BY heartbeats_by_time CROSS JOIN profiles AS p ON p.number = h.profile
-            WHERE {condition.sql} ORDER BY h.received_at, h.heartbeat_id
+            WHERE {condition.sql} ORDER BY h.received_at
+            ON CONFLICT (start, installation) DO UPDATE SET
+                profile = excluded.profile, received_at = excluded.received_at, heartbeat = excluded.heartbeat
+            WHERE excluded.received_at > g.received_at OR
+                (SELECT heartbeat_id FROM heartbeats WHERE number = excluded.heartbeat) > (SELECT heartbeat_id FROM heartbeats WHERE number = g.heartbeat)
             """,
             condition.values,
         )

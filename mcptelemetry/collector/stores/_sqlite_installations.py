@@ -145,7 +145,7 @@ def version_changes(look: Look, asked: Filter) -> list[VersionChange]:
     rows = look.connection.execute(
         f"""
         SELECT p.previous_version, p.version, count(DISTINCT h.installation) AS installations
-        FROM heartbeats AS h JOIN profiles AS p ON p.number = h.profile
+        FROM heartbeats AS h CROSS JOIN profiles AS p ON p.number = h.profile
         WHERE {condition.sql} AND p.previous_version NOT IN ('', p.version) GROUP BY p.previous_version, p.version
         ORDER BY installations DESC, p.previous_version, p.version LIMIT {ROWS_MAX}
         """,

@@ -54,6 +54,7 @@ _OF_BLOCKS = """
 SELECT s.total, s.installations FROM label_sums AS s
 WHERE s.label = ? AND s.block >= ? AND s.block <= ? AND s.block IN (SELECT block FROM {covered}) AND s.profile IN (SELECT profile FROM {profiles})
 """
+_ROWS_AT_ONCE = 50  # to unpack many at a time is faster, and not all: there may be many installations
 
 
 class Named(NamedTuple):
@@ -101,9 +102,10 @@ def read_names(look: Look, asked: Filter, kinds: Condition, *, is_by_kind: bool 
         totals: dict[str, int] = {}
         installations: set[int] = set()
         for _, kind, label in group:
-            for total, packed in run(of_blocks, (label, *ends)):
-                totals[kind] = totals.get(kind, 0) + total
-                installations.update(_unpack(packed))
+            rows = run(of_blocks, (label, *ends))
+            while some := rows.fetchmany(_ROWS_AT_ONCE):
+                totals[kind] = totals.get(kind, 0) + sum(total for total, _ in some)
+                installations.update(_unpack(b"".join([packed for _, packed in some])))
             for installation, total in run(of_gaps, (label,)):
                 totals[kind] = totals.get(kind, 0) + total
                 installations.add(installation)

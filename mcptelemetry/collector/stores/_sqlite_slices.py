@@ -81,7 +81,7 @@ def read_session_sizes(look: Look, asked: Filter) -> Counter[int]:
     """Return how many processes have called how often."""
     run, kind = look.connection.execute, packed_session_kind(asked)
     with at_once(look.connection):
-        wanted = wanted_shapes(look, asked, ("number",))
+        wanted = wanted_shapes(look, asked, ("tool",))
         walked = look.new_table("process INTEGER PRIMARY KEY, calls INTEGER NOT NULL")
         cover = read_cover(look, asked, kind)
         packs = [packed for _, packed in run(_copy_blocks(look, cover, wanted), (kind,))]

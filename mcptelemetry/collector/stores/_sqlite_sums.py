@@ -54,7 +54,7 @@ def _gather_spans(look: Look, asked: Filter, step_secs: int) -> str:
         )
         look.connection.execute(
             f"{_WITH_SUMS} INSERT INTO {table} SELECT {span_start('h.moment', step_secs)} AS start, w.route, sum(h.calls) "
-            f"FROM sums AS h JOIN {wanted} AS w ON w.shape = h.shape GROUP BY start, w.route",
+            f"FROM sums AS h CROSS JOIN {wanted} AS w ON w.shape = h.shape GROUP BY start, w.route",
             _values_of_sums(asked, has_days=step_secs % DAY_SECS == 0),
         )
         return table
