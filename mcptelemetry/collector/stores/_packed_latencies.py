@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
-from operator import mul
+from operator import add, mul
 from typing import Any
 
 __all__ = ["exact_percentiles", "pack_latencies"]
@@ -67,16 +67,27 @@ def exact_percentiles(
     Return the nearest-rank *percents* (ascending) of each key that is wanted, and those over all rows.
 
     *rows* gives packed latencies, last in a row; before them, for each collection in *wanted*, the
-    key of that kind, as a tool and a route of it. It is asked twice and gives the same: first all
-    are counted, then the few buckets in which a percentile lies are looked at.
+    key of that kind: a route, and what it is a part of, as its tool. It is asked twice and gives
+    the same: first all are counted, then the few buckets in which a percentile lies are looked at.
     """
     counts = [{key: [0] * _BUCKETS for key in (*keys, _OTHERS)} for keys in wanted]
-    for *keys, packed in rows():
+    parts: dict[int, list[int]] = {}  # of the routes that are wanted, what they are parts of
+    for first, *keys, packed in rows():
         buckets, numbers, _ = _read_head(packed)
-        for of_kind, key in zip(counts, keys):
+        counted = counts[0].get(first)
+        if counted is not None:
+            parts[first] = keys
+            for bucket, number in zip(buckets, numbers):
+                counted[bucket] += number
+            continue
+        for of_kind, key in zip(counts, (_OTHERS, *keys)):
             counted = of_kind.get(key) or of_kind[_OTHERS]
             for bucket, number in zip(buckets, numbers):
                 counted[bucket] += number
+    for first, keys in parts.items():
+        for of_kind, key in zip(counts[1:], keys):
+            whole_part = of_kind.get(key) or of_kind[_OTHERS]
+            whole_part[:] = map(add, whole_part, counts[0][first])
     whole = _Ranks([*map(sum, zip(*counts[0].values()))], percents)
     ranks = [{key: _Ranks(counted, percents) for key, counted in of_kind.items() if key != _OTHERS} for of_kind in counts]
     for *keys, packed in rows():
