@@ -6,6 +6,7 @@ This is where a method becomes a look at the file; what is asked in it stands be
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -41,7 +42,7 @@ from ._answers import (
 from ._blocks import latency_kind, packed_session_kind
 from ._errors import StoreError
 from ._filter import DAY_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
-from ._port import Counted, Facet
+from ._port import Counted, Facet, Questions
 from ._sqlite_blocks import sum_up
 from ._sqlite_documents import read_heartbeats
 from ._sqlite_file import SqliteFile
@@ -53,14 +54,14 @@ __all__ = ["SqliteQuestions"]
 
 class SqliteQuestions:
     """
-    Questions about *file*: each a look of its own, or all of them the one that is given.
+    Questions about *file*, each a look of its own, unless they are those of `look()`.
 
     Of one look they are asked by one thread at a time.
     """
 
-    def __init__(self, file: SqliteFile, look: Look | None = None) -> None:
+    def __init__(self, file: SqliteFile) -> None:
         self._file = file
-        self._look = look
+        self._look: Look | None = None
 
     def apps(self, asked: Filter) -> dict[str, int]:
         """Calls of each application, most first; the filter's own app is left aside."""
@@ -185,11 +186,13 @@ class SqliteQuestions:
                 yield json.loads(text)
 
     @contextmanager
-    def look(self) -> Iterator[SqliteQuestions]:
+    def look(self) -> Iterator[Questions]:
         """Have questions for one thread that belong together: what several of them need is gathered once."""
         look = Look(self._file)
+        questions = copy.copy(self)  # so that a subclass answers with its own
+        questions._look = look
         try:
-            yield SqliteQuestions(self._file, look)
+            yield questions
         finally:
             look.close()
 
