@@ -16,7 +16,7 @@ from ..system import printable
 from ._report_sections import CALL_SECTIONS, SECTIONS, Section
 from ._report_tables import as_date, share
 from ._table import render_table
-from .stores import DEFINITIONS, CallQuestions, Filter, Questions
+from .stores import DEFINITIONS, CallQuestions, Filter, Questions, look_at
 
 __all__ = [
     "REPORT_TABLES",
@@ -53,12 +53,13 @@ def compile_report(store: CallQuestions, asked: Filter = _EVERYTHING) -> dict[st
     before, or None), ``definitions`` and ``notes``. Raises `StoreError`.
     """
     earlier = asked.before()
-    document = {
-        "app": asked.app,
-        "asked": describe_filter(asked),
-        **_answer(store, asked),
-        "before": None if earlier is None else {"asked": describe_filter(earlier), **_answer(store, earlier)},
-    }
+    with look_at(store) as questions:
+        document = {
+            "app": asked.app,
+            "asked": describe_filter(asked),
+            **_answer(questions, asked),
+            "before": None if earlier is None else {"asked": describe_filter(earlier), **_answer(questions, earlier)},
+        }
     document["definitions"] = {section.name: DEFINITIONS[section.definition] for section in sections_of(store)}
     document["notes"] = list(_NOTES)
     return document

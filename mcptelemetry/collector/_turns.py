@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Any, cast
 
 from ._requests import Refusal
-from .stores import Questions, Store, StoreError
+from .stores import CallQuestions, Questions, Store, StoreError, look_at
 
 __all__ = ["NoTurn", "Turns", "too_busy"]
 
@@ -53,13 +53,20 @@ class Turns:
 class _InTurn:
     """The questions of a store, whichever there are."""
 
-    def __init__(self, turns: Turns, store: Store, note_outage: Callable[[StoreError], None]) -> None:
+    def __init__(self, turns: Turns, store: CallQuestions, note_outage: Callable[[StoreError], None]) -> None:
         self._turns = turns
+        self._store = store
         self._note_outage = note_outage
         # Whoever asks what a store can answer is to find the same methods here.
         for name in dir(Questions):
             if not name.startswith("_") and hasattr(type(store), name):
                 setattr(self, name, self._in_turn(getattr(store, name)))
+
+    @contextmanager
+    def look(self) -> Iterator[Questions]:
+        """Have the questions of one look, each asked in a turn of its own all the same."""
+        with look_at(self._store) as questions:
+            yield cast("Questions", _InTurn(self._turns, questions, self._note_outage))
 
     def _in_turn(self, question: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(question)

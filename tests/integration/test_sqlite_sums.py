@@ -159,3 +159,53 @@ def test_what_heartbeats_count_is_summed_up_at_the_first_look(tmp_path):
     assert min(beats_in(path)) > (DEMO_UNTIL - 10 * DAY) // DAY // 4
     recent = Filter(since=DEMO_UNTIL - 10 * DAY, until=DEMO_UNTIL, env_kinds=PEOPLE)
     assert label_answers(store, Filter(until=DEMO_UNTIL, env_kinds=PEOPLE)) == label_answers(store, recent)
+
+
+def test_a_look_gathers_once_and_the_next_look_sees_what_has_come(path):
+    """Within one look what was gathered stays as it was, whatever comes meanwhile; a look after it counts what has come."""
+    store = SqliteStore(path)
+    with store.look() as questions:
+        calls = sum(questions.apps(Filter()).values())
+        store.add_events(TelemetryBatch([TelemetryEvent("late", "local_only", timestamp_secs=DEMO_UNTIL - DAY)]), received_at=DEMO_UNTIL)
+        assert sum(row.calls for row in questions.clients(Filter())) == calls
+    with store.look() as questions:
+        assert sum(questions.apps(Filter()).values()) == calls + 1
+        assert questions.calls(Filter()).totals.calls == calls + 1
+    assert sum(store.apps(Filter()).values()) == calls + 1
+
+
+def test_a_look_forgets_what_it_gathered_when_documents_are_taken_out(path):
+    """Whoever looks while old documents go is told what is left, and not by numbers that may be another's."""
+    store = SqliteStore(path)
+    limit = DEMO_UNTIL - 20 * DAY
+    with store.look() as questions:
+        before = answers(questions, Filter()), label_answers(questions, Filter()), questions.installations(Filter())
+        store.prune(limit)
+        after = answers(questions, Filter()), label_answers(questions, Filter()), questions.installations(Filter())
+    assert after != before
+    assert after == (answers(store, Filter()), label_answers(store, Filter()), store.installations(Filter()))
+
+
+def test_a_look_that_failed_goes_on_with_the_next_question(path):
+    """A question that cannot be asked takes nothing with it: the next one of the look is answered."""
+    store = SqliteStore(path)
+    with store.look() as questions:
+        first = questions.calls(Filter())
+        with pytest.raises(ValueError, match="step_secs"):
+            questions.calls_over_time(Filter(), 7)
+        assert questions.calls(Filter()) == first
+
+
+def test_rows_of_each_process_give_way_to_packed_ones(path):
+    """What an earlier issue kept of a block's processes goes when the block's sessions are packed."""
+    store = SqliteStore(path)
+    block = (DEMO_UNTIL - 20 * DAY) // DAY // 4
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO call_blocks (kind, block, calls) VALUES (3, ?, 1)", (block,))
+        connection.execute("INSERT INTO session_sums (block, process, shape, calls) VALUES (?, 2, 1, 1)", (block,))
+        connection.commit()
+    sessions = store.sessions(Filter())
+    assert sessions == SqliteStore(path, read_only=True).sessions(Filter())
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM session_sums").fetchone() == (0,)
+    assert {kind for kind, _ in blocks_in(path)} == {4}

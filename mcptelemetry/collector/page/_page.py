@@ -7,12 +7,13 @@ way leaves a part that says so, and the page goes on: whoever looks in trouble n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ...system import Clock
 from .._report import describe_filter, render_section
-from ..stores import CallQuestions, Filter, Questions, StoreError
+from ..stores import CallQuestions, Filter, Questions, StoreError, look_at
 from ._answers import Answers
 from ._head import Head, view_foot, view_head
 from ._overview import Group, overview_groups
@@ -56,7 +57,6 @@ class Page:
 
     def overview(self, query: PageQuery, base_url: str = "") -> Iterator[str]:
         """Yield the page that answers how it is going; *base_url* is where senders reach this collector."""
-        answers = self._answers(query)
         try:
             is_empty = not self.has_documents()
         except StoreError:
@@ -64,23 +64,21 @@ class Page:
         if is_empty:
             yield self._templates.render("empty", head=self._plain_head("Nothing yet"), base_url=base_url, refresh_secs=_LOOK_AGAIN_SECS)
             return
-        yield from self._stream(answers, overview_groups(answers))
+        yield from self._stream(query, "/", overview_groups)
 
     def tool(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over a tool's own page; raises `ValueError` when the query names none."""
         if query.asked.tool is None:
             msg = "name a tool: /tool?tool=NAME"
             raise ValueError(msg)
-        answers = self._answers(query, "/tool")
-        return self._stream(answers, tool_groups(answers))
+        return self._stream(query, "/tool", tool_groups)
 
     def inbox(self, query: PageQuery) -> Iterator[str]:
         """Return an iterator over the page of feedback; raises `ValueError` where there is none to show."""
         if self._is_public or not isinstance(self._store, Questions):
             msg = "no feedback is shown here"
             raise ValueError(msg)
-        answers = self._answers(query, "/inbox")
-        return self._stream(answers, [Group("Opening the inbox", (view_inbox,), "one")])
+        return self._stream(query, "/inbox", lambda _: [Group("Opening the inbox", (view_inbox,), "one")])
 
     def table(self, name: str, query: PageQuery) -> dict[str, Any]:
         """
@@ -89,17 +87,17 @@ class Page:
         Beside it: ``table``, ``asked``, ``before`` (the answer for the period before) and
         ``definition``. Raises `KeyError` for what is no section or not shown, `StoreError`.
         """
-        answers = self._answers(query)
-        if name not in answers.names:
-            msg = f"{name!r} is no table of this page; there are {', '.join(answers.names)}"
-            raise KeyError(msg)
-        return {
-            "table": name,
-            "asked": describe_filter(query.asked),
-            "answer": answers.ask(name),
-            "before": answers.ask_before(name),
-            "definition": answers.define(name),
-        }
+        with self._look(query) as answers:
+            if name not in answers.names:
+                msg = f"{name!r} is no table of this page; there are {', '.join(answers.names)}"
+                raise KeyError(msg)
+            return {
+                "table": name,
+                "asked": describe_filter(query.asked),
+                "answer": answers.ask(name),
+                "before": answers.ask_before(name),
+                "definition": answers.define(name),
+            }
 
     def table_csv(self, name: str, query: PageQuery) -> str:
         """Return the same as CSV; raises as `table` does."""
@@ -114,24 +112,27 @@ class Page:
         """Return a page that says what is wrong."""
         return self._templates.render("trouble", head=self._plain_head("Not this way"), message=message)
 
-    def _answers(self, query: PageQuery, path: str = "/") -> Answers:
-        return Answers(self._store, query, path, is_public=self._is_public)
+    @contextmanager
+    def _look(self, query: PageQuery, path: str = "/") -> Iterator[Answers]:
+        with look_at(self._store) as questions:
+            yield Answers(questions, query, path, is_public=self._is_public)
 
     def _plain_head(self, title: str) -> Head:
         return Head(title=title)
 
-    def _stream(self, answers: Answers, groups: Iterable[Group]) -> Iterator[str]:
+    def _stream(self, query: PageQuery, path: str, groups_of: Callable[[Answers], Iterable[Group]]) -> Iterator[str]:
         """Yield the page, a group of parts at a time, each announced before it is asked for."""
-        head = view_head(answers)
-        yield self._templates.render("top", head=head)
-        for group in _as_far_as_possible(groups):
-            yield self._templates.render("progress", words=group.progress)
-            parts, troubles = _view(group, answers)
-            if parts or troubles:
-                yield self._templates.render(
-                    "group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles
-                )
-        yield self._templates.render("bottom", head=head, foot=view_foot(answers))
+        with self._look(query, path) as answers:
+            head = view_head(answers)
+            yield self._templates.render("top", head=head)
+            for group in _as_far_as_possible(groups_of(answers)):
+                yield self._templates.render("progress", words=group.progress)
+                parts, troubles = _view(group, answers)
+                if parts or troubles:
+                    yield self._templates.render(
+                        "group", head=head, query=answers.query, parts=parts, layout=group.layout, troubles=troubles
+                    )
+            yield self._templates.render("bottom", head=head, foot=view_foot(answers))
 
 
 def _as_far_as_possible(groups: Iterable[Group]) -> Iterator[Group]:

@@ -49,7 +49,7 @@ from ._filter import (
     Filter,
 )
 from ._open import open_questions, open_store
-from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Questions, Store
+from ._port import COUNTED, FACETS, CallQuestions, Counted, Facet, Intake, Looks, Questions, Store, look_at
 from ._spans import span_offset_secs
 from ._sqlite import SqliteStore
 
@@ -87,6 +87,7 @@ __all__ = [
     "InstallationSpan",
     "Installations",
     "Intake",
+    "Looks",
     "NamedCount",
     "OwnTool",
     "Pruned",
@@ -106,6 +107,7 @@ __all__ = [
     "VersionChange",
     "VersionSpan",
     "VersionUse",
+    "look_at",
     "open_questions",
     "open_store",
     "span_offset_secs",

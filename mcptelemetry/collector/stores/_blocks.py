@@ -24,6 +24,7 @@ __all__ = [
     "cover_period",
     "ends_of",
     "latency_kind",
+    "packed_session_kind",
     "session_kind",
 ]
 
@@ -37,11 +38,17 @@ FOR_EVER = (COUNT_MAX // DAY_SECS + 1) * DAY_SECS
 BY_TOOL, BY_VERSION, BY_CLIENT, BY_SENDER = 0, 1, 2, 3
 """Kinds of sums: latencies by application, tool and route, then by version too, or by client; calls of a process by what sends them."""
 
+SESSIONS, SESSIONS_BY_VERSION, SESSIONS_BY_SENDER = 4, 5, 6
+"""Calls of processes, packed, so that none is told twice because it has called by another client or version."""
+
 KEYS: Mapping[int, tuple[str, ...]] = {
     BY_TOOL: ("app", "tool", "routing_decision"),
     BY_VERSION: ("app", "tool", "routing_decision", "version"),
     BY_CLIENT: ("app", "tool", "routing_decision", "client"),
     BY_SENDER: ("app", "version", "client"),
+    SESSIONS: ("app",),
+    SESSIONS_BY_VERSION: ("app", "version"),
+    SESSIONS_BY_SENDER: ("app", "version", "client"),
 }
 """What each kind tells apart."""
 
@@ -108,3 +115,12 @@ def latency_kind(asked: Filter) -> int | None:
 def session_kind(asked: Filter) -> int | None:
     """Return which sums of sessions tell apart what is asked for; None when none do."""
     return BY_SENDER if asked.tool is None else None
+
+
+def packed_session_kind(asked: Filter) -> int | None:
+    """Return which packed sums of sessions tell apart what is asked for; None when none do."""
+    if asked.tool is not None:
+        return None
+    if asked.client is not None:
+        return SESSIONS_BY_SENDER
+    return SESSIONS if asked.version is None else SESSIONS_BY_VERSION

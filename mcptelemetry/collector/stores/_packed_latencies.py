@@ -11,9 +11,10 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
-from operator import mul
+from operator import add, mul
+from typing import Any
 
 __all__ = ["exact_percentiles", "pack_latencies"]
 
@@ -21,7 +22,9 @@ _LEADING_BITS = 5  # of a latency: they name its bucket
 _HALF = 1 << (_LEADING_BITS - 1)
 _BUCKETS = 60 * _HALF  # for any number of 63 bits
 _HEAD = struct.Struct("<H")
-_OTHERS = -1  # in place of a route
+_OTHERS = -1  # in place of a key
+_HEAP_BYTES_MAX = 1 << 13
+_PIECE_BYTES = 64  # what a piece of a heap takes beside its own
 
 
 def _shift_of(bucket: int) -> int:
@@ -58,35 +61,80 @@ def pack_latencies(latencies: list[int]) -> bytes:
 
 
 def exact_percentiles(
-    rows: Callable[[], Iterable[tuple[int, bytes]]], routes: Collection[int], percents: Sequence[int]
-) -> tuple[dict[int, list[int | None]], list[int | None]]:
+    rows: Callable[[], Iterable[tuple[Any, ...]]], wanted: Sequence[Collection[int]], percents: Sequence[int]
+) -> tuple[list[dict[int, list[int | None]]], list[int | None]]:
     """
-    Return the nearest-rank *percents* (ascending) of each of *routes*, and those over all rows.
+    Return the nearest-rank *percents* (ascending) of each key that is wanted, and those over all rows.
 
-    *rows* gives packed latencies, each with its route; it is asked twice and gives the same: first
-    they are counted, then the few buckets in which a percentile lies are looked at.
+    *rows* gives packed latencies, last in a row; before them, for each collection in *wanted*, the
+    key of that kind: a route, and what it is a part of, as its tool. It is asked twice and gives
+    the same: first all are counted, then the few buckets in which a percentile lies are looked at.
     """
-    counts = {route: [0] * _BUCKETS for route in (*routes, _OTHERS)}
-    others = counts[_OTHERS]
-    for route, packed in rows():
-        counted = counts.get(route, others)
+    counts = [{key: [0] * _BUCKETS for key in (*keys, _OTHERS)} for keys in wanted]
+    parts: dict[int, list[int]] = {}  # of the routes that are wanted, what they are parts of
+    for first, *keys, packed in rows():
         buckets, numbers, _ = _read_head(packed)
-        for bucket, number in zip(buckets, numbers):
-            counted[bucket] += number
-    whole = _Ranks([*map(sum, zip(*counts.values()))], percents)
-    ranks = {route: _Ranks(counted, percents) for route, counted in counts.items() if route != _OTHERS}
-    nothing = _Ranks([], percents)
-    for route, packed in rows():
-        of_route = ranks.get(route, nothing).latencies
-        for bucket, latencies in _read_latencies(packed, of_route.keys() | whole.latencies.keys()):
-            for found in (of_route, whole.latencies):
-                if bucket in found:
-                    found[bucket].update(latencies)
-    return {route: of_route.answer() for route, of_route in ranks.items()}, whole.answer()
+        counted = counts[0].get(first)
+        if counted is not None:
+            parts[first] = keys
+            for bucket, number in zip(buckets, numbers):
+                counted[bucket] += number
+            continue
+        for of_kind, key in zip(counts, (_OTHERS, *keys)):
+            counted = of_kind.get(key) or of_kind[_OTHERS]
+            for bucket, number in zip(buckets, numbers):
+                counted[bucket] += number
+    for first, keys in parts.items():
+        for of_kind, key in zip(counts[1:], keys):
+            whole_part = of_kind.get(key) or of_kind[_OTHERS]
+            whole_part[:] = map(add, whole_part, counts[0][first])
+    whole = _Ranks([*map(sum, zip(*counts[0].values()))], percents)
+    ranks = [{key: _Ranks(counted, percents) for key, counted in of_kind.items() if key != _OTHERS} for of_kind in counts]
+    for *keys, packed in rows():
+        owners = [of_kind[key].low_bits for of_kind, key in zip(ranks, keys) if key in of_kind]
+        owners.append(whole.low_bits)
+        buckets, numbers, start = _read_head(packed)
+        starts = [*accumulate(map(mul, numbers, map(_WIDTHS_BYTES.__getitem__, buckets)), initial=start)]
+        for owner in owners:
+            for bucket, low_bits in owner.items():
+                place = bisect_left(buckets, bucket)
+                if place < len(buckets) and buckets[place] == bucket:
+                    low_bits.add(packed[starts[place] : starts[place + 1]])
+    return [{key: of_key.answer() for key, of_key in of_kind.items()} for of_kind in ranks], whole.answer()
+
+
+class _LowBits:
+    """The low bits of latencies of one bucket, counted a heap at a time."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self._heap: list[bytes] = []
+        self._heap_bytes = 0
+        self._counts: Counter[int] = Counter()
+
+    def add(self, low_bits: bytes) -> None:
+        self._heap.append(low_bits)
+        self._heap_bytes += len(low_bits) + _PIECE_BYTES
+        if self._heap_bytes > _HEAP_BYTES_MAX:
+            self._count()
+
+    def at(self, rank: int) -> int:
+        """Return which is at *rank* of all."""
+        if not self._code:
+            return 0
+        self._count()
+        low_bits = sorted(self._counts.items())
+        upto = accumulate(number for _, number in low_bits)
+        return next(low for (low, _), seen in zip(low_bits, upto) if seen >= rank)
+
+    def _count(self) -> None:
+        heap, self._heap, self._heap_bytes = b"".join(self._heap), [], 0
+        if self._code:
+            self._counts.update(struct.unpack(f"<{len(heap) // struct.calcsize(f'<{self._code}')}{self._code}", heap))
 
 
 class _Ranks:
-    """Ranks among latencies that were counted by bucket; *latencies* are to be filled, for the buckets that matter, low bits counted."""
+    """Ranks among latencies that were counted by bucket; *low_bits* are to be filled, for the buckets that matter."""
 
     def __init__(self, counts: Sequence[int], percents: Sequence[int]) -> None:
         upto = [0, *accumulate(counts)]
@@ -94,16 +142,11 @@ class _Ranks:
         self._missing = len(percents) - len(ranks)
         buckets = [bisect_left(upto, rank) - 1 for rank in ranks]
         self._places = [(bucket, rank - upto[bucket]) for bucket, rank in zip(buckets, ranks)]  # and the rank in the bucket
-        self.latencies: dict[int, Counter[int]] = {bucket: Counter() for bucket in buckets}
+        self.low_bits = {bucket: _LowBits(_CODES[bucket]) for bucket in buckets}
 
     def answer(self) -> list[int | None]:
         """Return the latency at each rank."""
-        return [_least_of(bucket) + self._find(bucket, rank) for bucket, rank in self._places] + [None] * self._missing
-
-    def _find(self, bucket: int, rank: int) -> int:
-        low_bits = sorted(self.latencies[bucket].items())
-        upto = accumulate(number for _, number in low_bits)
-        return next(low for (low, _), seen in zip(low_bits, upto) if seen >= rank)
+        return [_least_of(bucket) + self.low_bits[bucket].at(rank) for bucket, rank in self._places] + [None] * self._missing
 
 
 def _bucket_of(latency: int) -> int:
@@ -122,14 +165,3 @@ def _read_head(packed: bytes) -> tuple[tuple[int, ...], tuple[int, ...], int]:
     buckets = struct.unpack_from(f"<{length}H", packed, _HEAD.size)
     numbers = struct.unpack_from(f"<{length}I", packed, _HEAD.size + 2 * length)
     return buckets, numbers, _HEAD.size + 6 * length
-
-
-def _read_latencies(packed: bytes, wanted: Collection[int]) -> Iterator[tuple[int, Iterable[int]]]:
-    """Yield the low bits of the latencies of those buckets that are *wanted*."""
-    buckets, numbers, start = _read_head(packed)
-    starts = list(accumulate(map(mul, numbers, map(_WIDTHS_BYTES.__getitem__, buckets)), initial=start))
-    for bucket in wanted:
-        place = bisect_left(buckets, bucket)
-        if place < len(buckets) and buckets[place] == bucket:
-            number, code = numbers[place], _CODES[bucket]
-            yield bucket, struct.unpack_from(f"<{number}{code}", packed, starts[place]) if code else (0,) * number

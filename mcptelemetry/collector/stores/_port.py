@@ -9,6 +9,7 @@ question means stands in `DEFINITIONS`, and one contract suite holds every store
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...wire import TelemetryBatch
@@ -40,7 +41,7 @@ from ._answers import (
 )
 from ._filter import DAY_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
 
-__all__ = ["COUNTED", "FACETS", "CallQuestions", "Counted", "Facet", "Intake", "Questions", "Store"]
+__all__ = ["COUNTED", "FACETS", "CallQuestions", "Counted", "Facet", "Intake", "Looks", "Questions", "Store", "look_at"]
 
 Facet = Literal["app", "arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode"]
 FACETS: tuple[Facet, ...] = ("app", "arch", "edition", "env_kind", "launch_source", "os", "python", "routing_mode")
@@ -213,3 +214,17 @@ class Questions(CallQuestions, Protocol):
 
 class Store(Intake, Questions, Protocol):
     """What the collector is built on: both halves."""
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """What a store has that answers questions faster when it knows that they belong together."""
+
+    def look(self) -> AbstractContextManager[Questions]:
+        """Have questions for one thread that belong together: what several of them need may be gathered once."""
+        ...
+
+
+def look_at(store: CallQuestions) -> AbstractContextManager[CallQuestions]:
+    """Return the questions of one look at *store*, to be asked until the block is over; of one that knows no looks, its own."""
+    return store.look() if isinstance(store, Looks) else nullcontext(store)

@@ -109,7 +109,7 @@ def _figures_of_sums(
         ):
             walked[places.get(tuple(named_by), _OTHERS)].extend([latency_ms] * count)
         packed += [(place, pack_latencies(latencies)) for place, latencies in walked.items()]
-    percentiles, overall = exact_percentiles(lambda: packed, range(len(shown)), _PERCENTS)
+    (percentiles,), overall = exact_percentiles(lambda: packed, [range(len(shown))], _PERCENTS)
     types = error_types(session, asked, columns)
     nobody: tuple[None, ...] = (None,) * len(columns)
     whole = _figures(shown[0][1] if shown else 0, types.get(nobody, {}), *overall)

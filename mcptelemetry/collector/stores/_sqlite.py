@@ -1,67 +1,31 @@
 """
 The collector's store on one sqlite file: the whole port, each part in a module of its own.
 
-This is where a method becomes a transaction; what is written and asked in it stands beside.
+This is where a method becomes a transaction; what is written in it stands beside.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
 
 from ...wire import TelemetryBatch
-from . import _sqlite_calls as of_calls
 from . import _sqlite_feedback as of_feedback
-from . import _sqlite_installations as of_installations
-from . import _sqlite_sums as of_sums
-from ._answers import (
-    CallOutcome,
-    Calls,
-    CallSpan,
-    ClientCalls,
-    Cohort,
-    ErrorSpan,
-    FeedbackCount,
-    FeedbackEntry,
-    Funnel,
-    Health,
-    Installations,
-    InstallationSpan,
-    NamedCount,
-    OwnTool,
-    Pruned,
-    ReceivedEvent,
-    Refused,
-    Sessions,
-    Share,
-    Stored,
-    ToolFigures,
-    ToolSpan,
-    VersionCalls,
-    VersionChange,
-    VersionSpan,
-    VersionUse,
-)
-from ._blocks import latency_kind, session_kind
-from ._errors import StoreError
-from ._filter import DAY_SECS, HOUR_SECS, ROWS_MAX, TREND_TOOLS, WEEK_SECS, Filter
-from ._port import Counted, Facet
-from ._sqlite_blocks import sum_up
-from ._sqlite_documents import count_outcomes, read_events, read_heartbeats
+from ._answers import CallOutcome, Pruned, ReceivedEvent, Refused, Stored
+from ._filter import HOUR_SECS
+from ._sqlite_documents import count_outcomes, read_events
 from ._sqlite_events import NO_SHAPES, EventWriter
 from ._sqlite_file import BUSY_TIMEOUT_SECS, SqliteFile
 from ._sqlite_heartbeats import HeartbeatWriter
-from ._sqlite_labels import sum_up_labels
 from ._sqlite_prune import prune
+from ._sqlite_questions import SqliteQuestions
 from ._sqlite_tallies import Tallies
 
 __all__ = ["SqliteStore"]
 
 
-class SqliteStore:
+class SqliteStore(SqliteQuestions):
     """
     The collector's store on one file: each document once, and every question answered.
 
@@ -81,7 +45,7 @@ class SqliteStore:
         read_only: bool = False,
         busy_timeout_secs: float = BUSY_TIMEOUT_SECS,
     ) -> None:
-        self._file = SqliteFile(path, read_only=read_only, busy_timeout_secs=busy_timeout_secs)
+        super().__init__(SqliteFile(path, read_only=read_only, busy_timeout_secs=busy_timeout_secs))
         self.path: str = self._file.path
         self._known_shapes = NO_SHAPES  # replaced whole, so that threads and forks see one or the other
         if read_only:
@@ -146,144 +110,12 @@ class SqliteStore:
         """Write everything that is stored now to the new file *path*, which can be used as it is; senders do not wait long."""
         self._file.back_up(path)
 
-    def close(self) -> None:
-        """Let go of the file; it may be used again."""
-        self._file.close()
-
-    def apps(self, asked: Filter) -> dict[str, int]:
-        """Calls of each application, most first; the filter's own app is left aside."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_sums.apps(connection, asked)
-
-    def calls(self, asked: Filter) -> Calls:
-        """Calls, errors and percentiles for each tool and route, and over all."""
-        self._sum_up(sum_up, asked, latency_kind(asked))
-        with self._file.reading() as connection:
-            return of_calls.calls(connection, asked)
-
-    def tools(self, asked: Filter) -> list[ToolFigures]:
-        """Calls, errors and percentiles of each tool over all its routes, most called first."""
-        self._sum_up(sum_up, asked, latency_kind(asked))
-        with self._file.reading() as connection:
-            return of_calls.tools(connection, asked)
-
-    def tool_trends(self, asked: Filter, step_secs: int = DAY_SECS, most: int = TREND_TOOLS) -> list[ToolSpan]:
-        """Calls of the *most* most called tools, in order of their names, by the hour, day or week, in order of time."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_sums.tool_trends(connection, asked, step_secs, most)
-
-    def errors_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[ErrorSpan]:
-        """Errors by type of each hour, day or week that has any, in order of time, then of name."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_sums.errors_over_time(connection, asked, step_secs)
-
-    def calls_over_time(self, asked: Filter, step_secs: int = DAY_SECS) -> list[CallSpan]:
-        """Calls of each hour, day or week that has any, in order of time."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_sums.calls_over_time(connection, asked, step_secs)
-
-    def clients(self, asked: Filter) -> list[ClientCalls]:
-        """Calls from each client, most first."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_sums.clients(connection, asked)
-
-    def calls_by_version(self, asked: Filter) -> list[VersionCalls]:
-        """Calls of each version, most first."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_sums.calls_by_version(connection, asked)
-
-    def sessions(self, asked: Filter) -> Sessions:
-        """How many processes made calls, and how many each."""
-        self._sum_up(sum_up, asked, session_kind(asked))
-        with self._file.reading() as connection:
-            return of_calls.sessions(connection, asked)
-
-    def installations(self, asked: Filter) -> Installations:
-        """Active, new and returning installations."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.installations(connection, asked)
-
-    def installations_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[InstallationSpan]:
-        """Installations of each day or week that has any, in order of time."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.installations_over_time(connection, asked, step_secs)
-
-    def installations_by(self, facet: Facet, asked: Filter) -> list[Share]:
-        """Installations by what the latest heartbeat in the period says, most first."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.installations_by(connection, facet, asked)
-
-    def counts(self, counted: Counted, asked: Filter) -> list[NamedCount]:
-        """What heartbeats counted, by name: largest count first."""
-        self._sum_up(sum_up_labels, asked)
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.counts(connection, counted, asked)
-
-    def own_tools(self, asked: Filter) -> list[OwnTool]:
-        """The application's own tools, used by most installations first."""
-        self._sum_up(sum_up_labels, asked)
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.own_tools(connection, asked)
-
-    def versions(self, asked: Filter) -> list[VersionUse]:
-        """Installations by version, most first."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.versions(connection, asked)
-
-    def versions_over_time(self, asked: Filter, step_secs: int = WEEK_SECS) -> list[VersionSpan]:
-        """Installations by version of each day or week that has any, in order of time, then of name."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.versions_over_time(connection, asked, step_secs)
-
-    def version_changes(self, asked: Filter) -> list[VersionChange]:
-        """Changes of version in both directions, most installations first."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.version_changes(connection, asked)
-
-    def funnel(self, asked: Filter) -> Funnel:
-        """How far the installations of the period have come."""
-        self._sum_up(sum_up_labels, asked)
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.funnel(connection, asked)
-
-    def retention(self, asked: Filter, weeks: int = 12) -> list[Cohort]:
-        """Weekly cohorts, oldest first, with at most *weeks* weeks after the first."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_installations.retention(connection, asked, weeks)
-
-    def feedback(self, asked: Filter) -> list[FeedbackCount]:
-        """Feedback by category, in order of name."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_feedback.count_feedback(connection, asked)
-
-    def inbox(self, asked: Filter, *, most: int = ROWS_MAX, is_unread_only: bool = False) -> list[FeedbackEntry]:
-        """Return feedback, newest first, at most *most*."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_feedback.inbox(connection, asked, most, is_unread_only=is_unread_only)
-
-    def health(self, asked: Filter) -> Health:
-        """What came last, and what became of what came in the period."""
-        with self._file.reading(is_at_once=True) as connection:
-            return of_feedback.health(connection, asked)
-
     def events(self) -> Iterator[ReceivedEvent]:
         """Every stored event in order of time, those of a second by process and number, read in slices."""
         with self._file.reading() as connection:
             yield from read_events(connection)
 
-    def heartbeats(self) -> Iterator[dict[str, Any]]:
-        """Every stored heartbeat, in the order in which they came, read in slices."""
-        with self._file.reading() as connection:
-            for text in read_heartbeats(connection):
-                yield json.loads(text)
-
     def count_outcomes(self) -> dict[CallOutcome, int]:
         """Return how many events had each outcome; for small stores: it is as long as there are outcomes."""
         with self._file.reading() as connection:
             return count_outcomes(connection)
-
-    def _sum_up(self, make: Callable[..., None], *given: object) -> None:
-        """Make the sums that the next question can use; where the file cannot be written, it goes without."""
-        if not self._file.is_read_only:
-            with suppress(StoreError):
-                make(self._file.reading, self._file.writing, *given)

@@ -84,7 +84,7 @@ class SqliteFile:
         if self.is_read_only:
             msg = f"{self.path} was opened for reading only"
             raise StoreError(msg)
-        with self._explaining("written"):
+        with self.explaining("written"):
             kept, is_as_left = self._connections.begin()
             try:
                 if not is_as_left:
@@ -146,7 +146,7 @@ class SqliteFile:
     @contextmanager
     def _connection(self, purpose: str, *, is_made: bool = False) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; whatever goes wrong is a `StoreError` that names it."""
-        with self._explaining(purpose):
+        with self.explaining(purpose):
             if is_made:
                 self._make_private()
             connection = connect(self.path, self._busy_timeout_secs)
@@ -157,8 +157,8 @@ class SqliteFile:
                 connection.close()
 
     @contextmanager
-    def _explaining(self, purpose: str) -> Iterator[None]:
-        """Turn whatever goes wrong into a `StoreError` that names the file and a mend."""
+    def explaining(self, purpose: str) -> Iterator[None]:
+        """Turn whatever goes wrong while the file is *purpose* into a `StoreError` that names it and a mend."""
         try:
             yield
         except StoreError as error:

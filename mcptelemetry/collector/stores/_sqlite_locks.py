@@ -23,8 +23,12 @@ def at_once(connection: sqlite3.Connection) -> Iterator[None]:
     """
     Have what is read in the block be of one moment; commits wait meanwhile.
 
-    Waits for as long as *connection* was told to, then raises `sqlite3.OperationalError`.
+    Within such a block it changes nothing. Waits for as long as *connection* was told to, then raises
+    `sqlite3.OperationalError`.
     """
+    if connection.in_transaction:
+        yield
+        return
     (wait_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute("PRAGMA busy_timeout = 0")
     until = time.monotonic() + wait_ms / 1000

@@ -43,11 +43,9 @@ _RESUM_DAY = (
     """,
 )
 _SUMS = ("call_blocks", "latency_sums", "session_sums", "beat_blocks", "label_sums")
-# Who sums a block up meanwhile sees that the number is another one.
-_DELETE_BLOCKS = (
-    *(f"DELETE FROM {table} WHERE block <= :day / {BLOCK_DAYS}" for table in _SUMS),
-    "UPDATE numbers SET last = last + 1 WHERE name = 'prune'",
-)
+# Who sums a block up meanwhile, or has gathered something, sees that the number is another one.
+_COUNT_PRUNE = "UPDATE numbers SET last = last + 1 WHERE name = 'prune'"
+_DELETE_BLOCKS = (*(f"DELETE FROM {table} WHERE block <= :day / {BLOCK_DAYS}" for table in _SUMS), _COUNT_PRUNE)
 # Those of a row in one transaction.
 _DELETE_LEFTOVERS = (
     ("DELETE FROM installations WHERE number NOT IN (SELECT installation FROM installation_weeks)",),
@@ -80,7 +78,7 @@ def prune(writing: Writing, before: int) -> Pruned:
         connection.execute("DELETE FROM installation_weeks WHERE week < ?", (week,))
     for statements in _DELETE_LEFTOVERS:
         with writing() as connection:
-            for statement in statements:
+            for statement in (*statements, _COUNT_PRUNE):
                 connection.execute(statement)
     return Pruned(events, heartbeats, feedback)
 
