@@ -128,18 +128,23 @@ class Lifecycle:
         ends_at = None if timeout is None else read_monotonic() + timeout
         try:
             self._asked[asked] = None
-            while not asked.is_done:
-                asked.is_heard = self._worker.ensure_running()
-                if not asked.is_heard:
-                    break
-                self._loop.wake()
-                left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_monotonic())
-                if left <= 0:
-                    break
-                asked.wake_event.wait(left)
+            # A call: of a loop here the interpreter, from 3.12 on, leaves the jump back out of `try`, and a
+            # signal handler's exception that came just then would leave the question standing.
+            self._wait_for(asked, ends_at)
         finally:
             self._asked.pop(asked, None)
         return asked
+
+    def _wait_for(self, asked: Asked, ends_at: float | None) -> None:
+        while not asked.is_done:
+            asked.is_heard = self._worker.ensure_running()
+            if not asked.is_heard:
+                break
+            self._loop.wake()
+            left = _LOOK_AGAIN_SECS if ends_at is None else min(_LOOK_AGAIN_SECS, ends_at - read_monotonic())
+            if left <= 0:
+                break
+            asked.wake_event.wait(left)
 
     def waiting(self) -> list[Asked]:
         """Return who waits now; they go on doing so until they are answered, for the thread may be killed."""

@@ -213,6 +213,14 @@ def interrupted_storage():
         connection.execute("INSERT INTO numbers VALUES (1)")
         return True
 
+    def go_on():
+        nonlocal longest
+        while not has_rung:  # the interpreter swallows what comes in a callback of a weak reference
+            began_at = time.monotonic()
+            is_done = database.change(work)
+            longest = max(longest, time.monotonic() - began_at)
+            kept.append(is_done)
+
     database.change(work)
     done[0] += 1
     host.note_swallowed(KeyboardInterrupt)
@@ -223,11 +231,7 @@ def interrupted_storage():
         has_rung = False
         try:
             signal.setitimer(signal.ITIMER_REAL, delay)
-            while not has_rung:  # the interpreter swallows what comes in a callback of a weak reference
-                began_at = time.monotonic()
-                is_done = database.change(work)
-                longest = max(longest, time.monotonic() - began_at)
-                kept.append(is_done)
+            go_on()  # a call: of a loop here, the jump back would be outside of `try` from 3.12 on
         except KeyboardInterrupt as error:
             interruptions += 1
             last = error  # who keeps the traceback keeps every frame

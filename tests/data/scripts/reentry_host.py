@@ -180,17 +180,20 @@ def interrupted():
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGALRM, on_alarm)
+    def go_on():
+        while not has_rung:  # the interpreter swallows what comes in a callback of a weak reference
+            record("plain")
+            record("plain")
+            pipeline.stats()
+            pipeline.flush(30)
+
     delay = 0.0002
     while interruptions < 400:
         delay = 0.0002 + (delay * 1.37) % 0.004
         has_rung = False
         try:
             signal.setitimer(signal.ITIMER_REAL, delay)
-            while not has_rung:  # the interpreter swallows what comes in a callback of a weak reference
-                record("plain")
-                record("plain")
-                pipeline.stats()
-                pipeline.flush(30)
+            go_on()  # a call: of a loop here, the jump back would be outside of `try` from 3.12 on
         except KeyboardInterrupt:
             interruptions += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
