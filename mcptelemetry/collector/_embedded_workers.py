@@ -113,11 +113,14 @@ class Workers(ThreadedTaskDispatcher):  # type: ignore[misc]  # no types
         return bool(self._small) and self._at_small_count < _AT_SMALL_MAX
 
     def _hand_over(self, channels: list[Channel]) -> None:
-        small = [channel for channel in channels if channel.is_small]
+        small: list[Channel] = []
+        others: list[Channel] = []
+        for channel in channels:
+            (small if channel.is_small else others).append(channel)
         with self.lock:
             self._small.extend(small)
-            self.queue.extend(channel for channel in channels if not channel.is_small)
-            self.queue_cv.notify(len(channels) - len(small) + bool(small))
+            self.queue.extend(others)
+            self.queue_cv.notify(len(others) + bool(small))
 
     def _answer_together(self, channels: list[Channel]) -> None:
         try:

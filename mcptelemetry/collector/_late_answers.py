@@ -1,7 +1,7 @@
 """
 Answers that are known after a commit: begun one after the other, and settled together.
 
-WSGI lets an application say nothing until its body is asked for. So a server with several short
+WSGI lets an application say nothing until its body is asked for. So a server with several small
 posts at hand may hand all of them over before it asks for the first body, and what they bring
 shares a transaction. Whoever asks at once is answered at once.
 """

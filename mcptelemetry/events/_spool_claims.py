@@ -14,7 +14,7 @@ from ..system import StorageFailure
 from ..vocabulary import DAY_SECS
 from ..wire import EventEncoder, EventReader, EventRow
 from ._spool import Claim, Put
-from ._spool_done import TELL_WITHIN_SECS, DoneClaim, DoneClaims
+from ._spool_done import TELL_WITHIN_SECS, DoneClaim, DoneClaims, count_settled
 from ._spool_known import HeldChunk, KnownRows
 from ._spool_rows import ClaimedChunk, SpoolStream
 from ._spool_terms import Spooling
@@ -205,13 +205,13 @@ class SpoolClaims:
             self._count(self._spooling.spool.settle_all([claim.told for claim in claims]), claims)
 
     def _count(self, found: frozenset[int] | StorageFailure, claims: Sequence[DoneClaim]) -> None:
-        """Count what was settled of those chunks that were ours; of the others, somebody else counts it."""
+        """Count what was settled of *claims*, if anything could be told."""
         if isinstance(found, StorageFailure):
             # Told later. Whoever claims it when the lease is over sends it once more, and it is known by its ids.
             self.done.give_back(claims)
             self.failure = found
             return
         self.failure = None
-        for held in (held for claim in claims for held in claim.held if held.id in found):
-            self._delivered += held.delivered
-            self._rejected += held.rejected
+        delivered, rejected = count_settled(claims, found)
+        self._delivered += delivered
+        self._rejected += rejected

@@ -9,13 +9,13 @@ second it is sent once more, and whoever takes it knows it by its ids.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ._spool_known import HeldChunk
 from ._spool_rows import Done
 
-__all__ = ["TELL_WITHIN_SECS", "DoneClaim", "DoneClaims"]
+__all__ = ["TELL_WITHIN_SECS", "DoneClaim", "DoneClaims", "count_settled"]
 
 TELL_WITHIN_SECS = 1.0
 """For how long what was sent may stay untold."""
@@ -77,7 +77,13 @@ class DoneClaims:
         self._claims.extendleft(reversed(claims))
 
     def count(self, claims: Sequence[DoneClaim], settled: frozenset[int]) -> None:
-        """Count what was *settled* of *claims*: of the other chunks, somebody else counts it. By one thread at a time."""
-        for held in (held for claim in claims for held in claim.held if held.id in settled):
-            self.delivered += held.delivered
-            self.rejected += held.rejected
+        """Count what was *settled* of *claims*. By one thread at a time."""
+        delivered, rejected = count_settled(claims, settled)
+        self.delivered += delivered
+        self.rejected += rejected
+
+
+def count_settled(claims: Iterable[DoneClaim], settled: frozenset[int]) -> tuple[int, int]:
+    """Return how many events of *claims* were delivered and given up, in chunks that were *settled*: of the others, somebody else counts it."""
+    counted = [held for claim in claims for held in claim.held if held.id in settled]
+    return sum(held.delivered for held in counted), sum(held.rejected for held in counted)

@@ -82,7 +82,8 @@ _MIGRATIONS: tuple[_Step, ...] = (
     # What recurs is kept once, and what questions ask of a heartbeat stands in tables.
     keep_shapes_once,
     # Sums of blocks of days, made when somebody looks (`_blocks.py`); `calls` is of how many events. What a kind of sums does
-    # not tell apart stands under the least shape of all that are alike.
+    # not tell apart stands under the least shape of all that are alike. What is packed of sessions stands among the latencies, as
+    # kinds of its own; `session_sums` has what was kept of them before, a row a process, and is emptied block by block.
     _statements(
         "CREATE TABLE call_blocks (kind INTEGER NOT NULL, block INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (kind, block)) WITHOUT ROWID",
         "CREATE TABLE latency_sums (kind INTEGER NOT NULL, block INTEGER NOT NULL, shape INTEGER NOT NULL, packed BLOB NOT NULL)",
